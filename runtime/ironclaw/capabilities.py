@@ -1,0 +1,55 @@
+"""What one tool may touch.  Nothing declared means nothing granted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+#: In a toolbox's hosts: the hosts that the operator allows for the tenant (settings.http_allow).
+TENANT_ALLOWLIST = "@allowlist"
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+
+class Scratch(Enum):
+    """What a tool may do with the tenant's folder."""
+
+    NONE = "none"  #: No folder at all.
+    READ = "read"  #: Files can be read.
+    WRITE = "write"  #: Files can be read, written and removed.
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRule:
+    """One host that a tool may ask, exactly as named, with its methods and path prefixes."""
+
+    host: str  #: Lower-case host name, or ``*.name`` for exactly one more label.
+    methods: frozenset[str] = SAFE_METHODS
+    path_prefixes: tuple[str, ...] = ("/",)
+    schemes: frozenset[str] = frozenset({"https"})
+    ports: frozenset[int] = frozenset({443})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one call may use."""
+
+    fuel: int = 2_000_000_000  #: wasmtime fuel units; about 7e9 a second on one core (measured).
+    memory_mb: int = 256  #: Linear memory, in MiB.
+    seconds: float = 10.0  #: Wall clock, host calls included.
+    output_bytes: int = 256 * 1024  #: Bytes of the result's JSON text.
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one tool may touch, and how much it may use."""
+
+    scratch: Scratch = Scratch.NONE
+    http: tuple[HttpRule, ...] = ()
+    secrets: tuple[str, ...] = ()  #: Names; the values stay with the host.
+    limits: Limits = Limits()
+
+    @property
+    def writes(self) -> bool:
+        """Whether a call can change something outside itself."""
+        return self.scratch is Scratch.WRITE or any(rule.methods - SAFE_METHODS for rule in self.http)

@@ -1,0 +1,85 @@
+"""Everything that can go wrong and that IronClaw understands.
+
+IronclawError
+├── SettingsError        a setting is wrong; nothing starts
+├── IdentityError        nobody we know, or not for this door
+├── BadRequest           the caller's words are wrong; carries a pointer to the field
+├── NotFound             no such thing, or another tenant's (one answer for both)
+├── Conflict             somebody else decided or wrote first
+├── Expired              nobody decided in time
+├── Refused              policy, a rule or a limit says no
+├── StoreError           the database refused or is not ours alone
+├── ToolboxError         a toolbox is not what its manifest says
+├── BrainError           the model's server failed, or answered what nobody can use
+├── EgressDenied         a request that the allowlist does not cover
+├── EgressUnavailable    an allowed request that got no usable answer
+└── SandboxError         the sandbox itself cannot run (not: a tool failed, see ToolFailure)
+"""
+
+from __future__ import annotations
+
+
+class IronclawError(Exception):
+    """Something that IronClaw understands went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class SettingsError(IronclawError):
+    """A setting is missing or wrong; nothing was started."""
+
+
+class IdentityError(IronclawError):
+    """The caller is nobody we know."""
+
+
+class BadRequest(IronclawError):
+    """The request's words are wrong.
+
+    :ivar pointer: RFC 6901 pointer to the wrong field, "" for the whole body
+    """
+
+    def __init__(self, message: str | None = None, pointer: str = "") -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+class NotFound(IronclawError):
+    """There is no such thing for this tenant."""
+
+
+class Conflict(IronclawError):
+    """Somebody else was first."""
+
+
+class Expired(IronclawError):
+    """Nobody decided in time; nothing was run."""
+
+
+class Refused(IronclawError):
+    """A rule says no."""
+
+
+class StoreError(IronclawError):
+    """The database cannot be used."""
+
+
+class ToolboxError(IronclawError):
+    """A toolbox is not what its manifest says."""
+
+
+class BrainError(IronclawError):
+    """The model's server failed, or gave an answer that nobody can use."""
+
+
+class EgressDenied(IronclawError):
+    """The allowlist does not cover this request."""
+
+
+class EgressUnavailable(IronclawError):
+    """An allowed request got no usable answer."""
+
+
+class SandboxError(IronclawError):
+    """The sandbox cannot run."""
