@@ -53,3 +53,23 @@ class Capabilities:
     def writes(self) -> bool:
         """Whether a call can change something outside itself."""
         return self.scratch is Scratch.WRITE or any(rule.methods - SAFE_METHODS for rule in self.http)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """What a guest asks the host to send."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """What the host gives back."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
