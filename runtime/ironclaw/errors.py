@@ -8,6 +8,7 @@ IronclawError
 ├── Conflict             somebody else decided or wrote first
 ├── Expired              nobody decided in time
 ├── Refused              policy, a rule or a limit says no
+├── TryLater             the other side asked for a pause
 ├── StoreError           the database refused or is not ours alone
 ├── ToolboxError         a toolbox is not what its manifest says
 ├── BrainError           the model's server failed, or answered what nobody can use
@@ -50,7 +51,16 @@ class NotFound(IronclawError):
 
 
 class Conflict(IronclawError):
-    """Somebody else was first."""
+    """Somebody else was first.
+
+    :ivar by: the principal who was, "" when it was the machine
+    :ivar at: when, unix seconds; 0 when not known
+    """
+
+    def __init__(self, message: str | None = None, by: str = "", at: float = 0.0) -> None:
+        super().__init__(message)
+        self.by = by
+        self.at = at
 
 
 class Expired(IronclawError):
@@ -59,6 +69,17 @@ class Expired(IronclawError):
 
 class Refused(IronclawError):
     """A rule says no."""
+
+
+class TryLater(IronclawError):
+    """The other side asked for a pause.
+
+    :ivar seconds: how long
+    """
+
+    def __init__(self, message: str | None = None, seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class StoreError(IronclawError):

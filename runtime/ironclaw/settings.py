@@ -1,0 +1,175 @@
+"""Every setting, read once: environment over ``.env`` over ``ironclaw.toml`` over the default."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from ironclaw.errors import SettingsError
+
+PREFIX = "IRONCLAW_"
+#: Names that other tools use too, kept as they are known.
+WELL_KNOWN = {
+    "SLACK_BOT_TOKEN": "slack_bot_token",
+    "SLACK_SIGNING_SECRET": "slack_signing_secret",
+    "SLACK_APP_TOKEN": "slack_app_token",
+    "OPENAI_API_KEY": "openai_api_key",
+    "OPENAI_BASE_URL": "openai_base_url",
+}
+BUNDLED = (
+    "auth_jwt",
+    "auth_slack",
+    "brain_commands",
+    "brain_openai",
+    "brain_script",
+    "leak_guard",
+    "policy_cedar",
+    "veto_rules",
+)
+
+#: Tenant ids name folders and appear in logs: plain ASCII, no dot, no slash (notes: security, section 4).
+TenantId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Words = tuple[str, ...]
+
+
+class TenantSettings(BaseModel):
+    """One tenant: a table ``[tenants.NAME]`` in ironclaw.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slack: Words = Field((), description="Slack team ids (T...) or enterprise ids (E...) that are this tenant.")
+    jwt: bool = Field(False, description="Whether tokens of the JWT issuer may name this tenant.")
+    approvers: Words = Field(
+        (), description="Who may approve: slack:TEAM:USER or jwt:ISSUER|SUBJECT. Nobody when empty."
+    )
+    approvals_channel: str = Field("", description="Slack channel that gets a copy of every approval card.")
+    self_approval: bool = Field(False, description="Whether a requester may approve their own call.")
+    approval_minutes: float = Field(
+        60, gt=0, le=60 * 24 * 30, description="How long an approval waits before it expires."
+    )
+    http_allow: Words = Field((), description="Hosts that this tenant's tools may ask, beside the common http_allow.")
+
+
+class Settings(BaseModel):
+    """All settings.  ``IRONCLAW_<NAME>`` in the environment, ``<name>`` in ironclaw.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    # Where things are
+    data_dir: Path = Field(Path(".ironclaw/data"), description="Database, scratch folders and caches.")
+    key_file: Path = Field(
+        Path(".ironclaw/key"), description="The host's secret key, outside data_dir; made at the first start."
+    )
+    toolboxes: tuple[Path, ...] = Field((), description="Folders of built toolboxes, beside the standard one.")
+    plugins: Words = Field(BUNDLED, description="Entry points of the group 'ironclaw' to load, and no others.")
+    policy_file: Path | None = Field(None, description="Cedar policies in place of the shipped ones.")
+
+    # The doors
+    host: str = Field("127.0.0.1", description="Address that the gateway listens on.")
+    port: int = Field(3000, ge=0, le=65535, description="Port of the gateway; 0 takes a free one.")
+    slack_bot_token: SecretStr | None = Field(None, description="Bot token (xoxb-...). Well-known: SLACK_BOT_TOKEN.")
+    slack_signing_secret: SecretStr | None = Field(
+        None, description="Signing secret, for events over HTTP. Well-known: SLACK_SIGNING_SECRET."
+    )
+    slack_app_token: SecretStr | None = Field(
+        None, description="App token (xapp-...): turns Socket Mode on. Well-known: SLACK_APP_TOKEN."
+    )
+    slack_api_url: str = Field("https://slack.com/api/", description="Base of the Slack Web API.")
+    jwt_issuer: str = Field("", description="The only issuer whose tokens are read; empty turns JWT off.")
+    jwt_audience: str = Field("ironclaw", description="What a token's aud must be.")
+    jwt_jwks: Path | None = Field(None, description="JWKS file with the issuer's public keys.")
+
+    # Who
+    tenants: dict[TenantId, TenantSettings] = Field(
+        {}, description="Tenants by id. Empty: the bot's own workspace is the one tenant."
+    )
+    approvers: Words = Field(
+        (), description="Approvers of the bot's own workspace, when no [tenants] table names it: Slack user ids."
+    )
+
+    # The brain
+    brain: str = Field("auto", description="commands, openai or another plugin's; auto takes openai when configured.")
+    brain_script: Path | None = Field(None, description="JSON file of moves for the brain 'script'.")
+    openai_api_key: SecretStr | None = Field(None, description="Well-known: OPENAI_API_KEY.")
+    openai_base_url: str = Field("", description="Any OpenAI-compatible server. Well-known: OPENAI_BASE_URL.")
+    openai_model: str = Field("gpt-5-mini", description="Model name sent to the server.")
+    max_steps: int = Field(20, ge=1, le=1000, description="Turns of the brain in one workflow.")
+    max_tokens: int = Field(200_000, ge=1, description="Tokens in one workflow, as the provider counts them.")
+    max_seconds: float = Field(600, gt=0, description="Working time of one workflow; waiting for people is free.")
+    history_tokens: int = Field(4_000, ge=0, description="How much of a thread's past the brain sees, about.")
+
+    # The body
+    workers: int = Field(2, ge=1, le=64, description="Sandbox worker processes.")
+    http_allow: Words = Field((), description="Hosts that tools may ask, exactly as named, for every tenant.")
+
+    # Logs
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level shown.")
+
+    @field_validator("toolboxes", "plugins", "approvers", "http_allow", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """The environment has no lists: words between commas."""
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("slack_bot_token", "slack_signing_secret", "slack_app_token", "openai_api_key", mode="before")
+    @classmethod
+    def _no_blank(cls, value: Any) -> Any:
+        """``NAME=`` in .env means not set."""
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @property
+    def brain_name(self) -> str:
+        """Which brain plans."""
+        if self.brain != "auto":
+            return self.brain
+        return "openai" if self.openai_api_key or self.openai_base_url else "commands"
+
+
+def load(environ: Mapping[str, str], folder: Path = Path(".")) -> Settings:
+    """The settings of a process.
+
+    :param environ: such as os.environ
+    :param folder: where ``.env`` and ``ironclaw.toml`` may be
+    :raises SettingsError: names the field, what is wrong with it, and the remedy
+    """
+    dotenv = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
+    values = {**_toml(folder / "ironclaw.toml"), **_variables(dotenv), **_variables(environ)}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(problem) for problem in error.errors())) from None
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{path.name}: cannot be read: {error}. Mend that line or remove the file.") from None
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, str]:
+    found = {field: environ[name] for name, field in WELL_KNOWN.items() if name in environ}
+    found |= {name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
+    return found
+
+
+def _explain(problem: Any) -> str:
+    path = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(path, Settings.model_fields, n=1)
+        remedy = f"Did you mean {near[0]}?" if near else "Remove it; .env.example lists every setting."
+        return f"{path}: there is no such setting. {remedy}"
+    about = Settings.model_fields.get(str(problem["loc"][0]))
+    meaning = f" ({about.description})" if about and about.description else ""
+    return f"{path}: {problem['msg']}. Set {PREFIX}{path.upper()} or {path} in ironclaw.toml{meaning}"

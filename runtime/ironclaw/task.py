@@ -1,0 +1,366 @@
+"""The things that travel: frozen, and every state with its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+from ironclaw.capabilities import Capabilities
+
+Json = Any  #: What json.loads gives.
+
+
+class Risk(Enum):
+    """How bad a wrong call would be."""
+
+    LOW = "low"  #: Runs at once under the shipped policy.
+    HIGH = "high"  #: Waits for a person under the shipped policy.
+
+
+class Effect(Enum):
+    """What a crash in the middle of a call means."""
+
+    PURE = "pure"  #: Nothing outside changes: run it again.
+    KEYED = "keyed"  #: Doing it twice is doing it once, by an idempotency key or by its nature.
+    CHECKABLE = "checkable"  #: The tool can be asked whether it happened.
+    ONCE = "once"  #: Nobody can know: ask a person.
+
+
+class Verdict(Enum):
+    """What the veto says of one call.  Later members are more severe."""
+
+    ALLOW = "allow"  #: Run it.
+    REVIEW = "review"  #: Ask a person first.
+    DENY = "deny"  #: Never; no approval lifts it.
+
+    @property
+    def severity(self) -> int:
+        return list(Verdict).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """One verdict with the rule behind it."""
+
+    verdict: Verdict
+    rule: str  #: The id of the rule, for logs and cards.
+    reason: str = ""  #: One sentence for a person.
+
+
+class WorkflowState(Enum):
+    """Where the execution of one task stands."""
+
+    QUEUED = "queued"  #: Accepted; not begun.
+    RUNNING = "running"  #: The brain or a tool is at work.
+    PAUSED = "paused"  #: Waits for people; costs rows and nothing else.
+    DONE = "done"  #: Answered.
+    FAILED = "failed"  #: Ended without an answer; the outcome says why.
+    CANCELLED = "cancelled"  #: A person stopped it.
+
+    @property
+    def is_final(self) -> bool:
+        return self in (WorkflowState.DONE, WorkflowState.FAILED, WorkflowState.CANCELLED)
+
+
+class CallState(Enum):
+    """Where one tool call stands."""
+
+    PROPOSED = "proposed"  #: The brain wants it; no verdict yet.
+    DENIED = "denied"  #: Policy or a person said no.
+    PENDING = "pending"  #: Waits for people.
+    APPROVED = "approved"  #: May run; has not begun.
+    EXPIRED = "expired"  #: Nobody decided in time; nothing was run.
+    CANCELLED = "cancelled"  #: The workflow was stopped; nothing was run.
+    SUPERSEDED = "superseded"  #: A changed version took its place; nothing was run.
+    EXECUTING = "executing"  #: Its ticket is spent; the sandbox has it.
+    SUCCEEDED = "succeeded"  #: It ran and gave a result.
+    FAILED = "failed"  #: It ran and failed, in a typed way.
+    IN_DOUBT = "in_doubt"  #: A crash hid whether it ran; a person must say.
+
+
+class ApprovalState(Enum):
+    """Where one review stands."""
+
+    PENDING = "pending"  #: Waiting for people.
+    APPROVED = "approved"  #: Decided yes.
+    DENIED = "denied"  #: Decided no.
+    EXPIRED = "expired"  #: Nobody decided in time; nothing was run.
+    CANCELLED = "cancelled"  #: The workflow was stopped first.
+    SUPERSEDED = "superseded"  #: The call, its tool or the policy changed; nothing was run.
+
+
+class Decision(Enum):
+    """What one person said of one approval."""
+
+    APPROVE = "approve"
+    DENY = "deny"
+
+
+class FailureKind(Enum):
+    """Why a tool call gave no result."""
+
+    INVALID_INPUT = "invalid_input"  #: The tool says its arguments are wrong.
+    DENIED = "denied"  #: The tool asked for something that it may not have.
+    UNAVAILABLE = "unavailable"  #: Something the tool needs did not answer.
+    INTERNAL = "internal"  #: The tool's own error.
+    OUT_OF_FUEL = "out_of_fuel"  #: More computing than its limit.
+    OUT_OF_MEMORY = "out_of_memory"  #: More memory than its limit.
+    TIMEOUT = "timeout"  #: More seconds than its limit; its worker was killed.
+    OUTPUT_TOO_LARGE = "output_too_large"  #: A longer result than its limit.
+    TRAPPED = "trapped"  #: The guest did something that wasm or the host forbids.
+    CRASHED = "crashed"  #: The worker process died.
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFailure:
+    """Why a call gave no result, in words that hold nothing of the host."""
+
+    kind: FailureKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one call used."""
+
+    fuel: int | None = None  #: wasmtime units; None where a kill left no honest figure.
+    memory_bytes: int = 0  #: Linear memory at the end of the call.
+    seconds: float = 0.0  #: Wall clock.
+    bytes_in: int = 0  #: Of the input's JSON text.
+    bytes_out: int = 0  #: Of the output's JSON text.
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of one call: an output or a failure, never both."""
+
+    output: str | None = None  #: JSON text, untrusted.
+    failure: ToolFailure | None = None
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who acts, as a door has verified it.  Never built from a payload's own claims."""
+
+    tenant: str
+    id: str  #: ``slack:team_id:user_id``, ``jwt:iss|sub`` or ``local:name``.
+    roles: frozenset[str] = frozenset()
+
+    @property
+    def is_approver(self) -> bool:
+        return "approver" in self.roles
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a workflow speaks.  The engine only carries it; a door knows what it means."""
+
+    door: str  #: "slack", "http" or "cli".
+    place: Mapping[str, str] = field(default_factory=dict)  #: Slack: channel, thread_ts, message_ts, user.
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What was asked, by whom, and where the answer goes."""
+
+    tenant: str
+    requester: str  #: A Principal's id.
+    text: str
+    reply_to: Address
+    thread: str = ""  #: Conversation key within the tenant; earlier messages of it are context.
+    tools: tuple[str, ...] | None = None  #: Only these tools may be planned with; None = all.
+    context: Mapping[str, Json] = field(default_factory=dict)  #: Untrusted extra data of the caller.
+    #: (source, event id) of the delivery that caused it: the same pair is one workflow.
+    delivery: tuple[str, str] | None = None
+
+
+class Role(Enum):
+    """Who speaks in a conversation."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedCall:
+    """A tool call as the brain wrote it: untrusted text."""
+
+    id: str  #: The model's own id; pairs the result with the call and means nothing else.
+    tool: str
+    arguments: str  #: JSON text, not yet parsed.
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One line of a conversation."""
+
+    role: Role
+    text: str = ""
+    calls: tuple[ProposedCall, ...] = ()  #: Assistant only.
+    call_id: str = ""  #: Tool only: which call this answers.
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOffer:
+    """What the brain may know of a tool."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Json]  #: JSON schema of its arguments, an object.
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Everything that a brain sees."""
+
+    tenant: str
+    workflow_id: str
+    requester: str
+    messages: tuple[Message, ...]  #: Earlier tasks of the thread first; the last user message is the task.
+    tools: tuple[ToolOffer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What the brain wants next: tool calls, or an answer."""
+
+    calls: tuple[ProposedCall, ...] = ()
+    answer: str | None = None
+    tokens: int = 0  #: Of this turn, in and out, as the provider counted them.
+
+
+class Brain(Protocol):
+    """What plans.  It never executes."""
+
+    async def plan(self, conversation: Conversation) -> Move:
+        """The next move.
+
+        :raises BrainError: no usable move; the workflow ends with its message
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call as it would run: what policy judges, people approve and the sandbox gets."""
+
+    tenant: str
+    requester: str
+    workflow_id: str
+    seq: int  #: Position in the workflow, from 1.
+    tool: str
+    args: str  #: Canonical (RFC 8785) JSON text with the schema's defaults filled in.
+    risk: Risk
+    effect: Effect
+    capabilities: Capabilities
+    component_sha256: str
+    manifest_sha256: str
+    door: str  #: Where the task came from: "slack", "http" or "cli".
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One decision of one person."""
+
+    principal: str
+    decision: Decision
+    at: float  #: Unix seconds.
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalView:
+    """One review, as rows have it: what a card is drawn from."""
+
+    id: str
+    version: int
+    tenant: str
+    workflow_id: str
+    requester: str
+    tool: str
+    risk: Risk
+    args: str  #: The stored canonical JSON text: exactly the bytes that would run.
+    action_sha256: str  #: What the approval is bound to (DESIGN section 3).
+    component_sha256: str
+    rule: str  #: Which policy rule asked.
+    state: ApprovalState
+    created_at: float
+    expires_at: float
+    votes: tuple[Vote, ...] = ()
+    #: Of the call behind it: approved, executing, succeeded ... once decided.
+    call_state: CallState = CallState.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowView:
+    """One workflow, as rows have it."""
+
+    id: str
+    tenant: str
+    requester: str
+    text: str  #: The task.
+    state: WorkflowState
+    outcome: str  #: The answer, or the sentence that says why it failed; "" before the end.
+    created_at: float
+    updated_at: float
+    approval: ApprovalView | None = None  #: What it waits for while paused.
+
+
+class NoticeKind(Enum):
+    """What a door has to tell."""
+
+    STATUS = "status"  #: The workflow is at work; body {"text"}.
+    CARD = "card"  #: An approval asks, or its state changed; body {"approval_id"}: draw it from the row.
+    ANSWER = "answer"  #: Done; body {"text"}, model-made and untrusted.
+    FAILURE = "failure"  #: Failed or cancelled; body {"text"}, ours.
+    REFUSAL = "refusal"  #: A task that was never accepted; body {"text"}, ours.
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One row of the outbox: something a person must come to see."""
+
+    id: int
+    tenant: str
+    workflow_id: str
+    subject: str  #: Notices of one subject show the same thing, newer over older.
+    kind: NoticeKind
+    address: Address
+    body: Mapping[str, Json]
+    ref: Mapping[str, str] | None  #: What the door returned for this subject before: update it, do not post again.
+    attempts: int = 0
+
+
+class Sender(Protocol):
+    """How a door tells.  At least once: after a crash the same notice may come again."""
+
+    async def send(self, notice: Notice) -> Mapping[str, str] | None:
+        """:return: a ref for later updates of the subject, such as {"channel", "ts"}
+
+        :raises TryLater: the other side asked for a pause
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A credential: a JWT as it came."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlackIdentity:
+    """A credential: who a verified Slack payload says acted.  Only the Slack edge builds it."""
+
+    team_id: str  #: The workspace the app is installed in, from the envelope.
+    user_id: str
+    user_team_id: str = ""  #: The person's home team where the payload names it (Slack Connect).
+    enterprise_id: str = ""
+
+
+Credential = Bearer | SlackIdentity
