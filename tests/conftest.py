@@ -1,0 +1,20 @@
+"""What several tests need."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from ironclaw_bot.build import Progress, build, built_folder
+
+
+@pytest.fixture(scope="session")
+def built_toolboxes() -> Path:
+    """The folder with the built toolboxes standard and probe.
+
+    A build that is up to date costs nothing; the build's own lock keeps xdist's workers apart.
+    """
+    build(("standard", "probe"), Progress(io.StringIO()))
+    return built_folder()

@@ -1,0 +1,175 @@
+"""What a Python toolbox is written with.
+
+A toolbox is a module ``app`` that imports its tools and ends with the world's one class::
+
+    from ironclaw_guest import InvalidInput, WitWorld, tool
+
+    @tool("greet.person")
+    def greet(name: str, loudly: bool = False) -> str:
+        return f"Hello, {name}{'!' if loudly else ''}"
+
+A tool gets its JSON arguments as keywords and returns what json.dumps takes.  It fails by raising one of
+the four failures; whatever else it raises becomes Internal with the exception's name.  Nothing traps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+try:  # The bindings exist only inside a component; tools can be tested without them.
+    import wit_world
+    from componentize_py_types import Err
+    from wit_world.imports import host
+except ModuleNotFoundError:
+    wit_world = host = None  # type: ignore[assignment]
+
+SCRATCH = "/mnt/scratch"  #: The tenant's folder, for toolboxes of the profile scratch.
+
+Tool = Callable[..., Any]
+F = TypeVar("F", bound=Tool)
+
+
+class Failure(Exception):
+    """A tool's typed failure; the message is read by the model and by people."""
+
+
+class InvalidInput(Failure):
+    """The arguments are wrong; better ones could work."""
+
+
+class Denied(Failure):
+    """The tool asked for something that it may not have."""
+
+
+class Unavailable(Failure):
+    """Something that the tool needs did not answer; later it may."""
+
+
+class Internal(Failure):
+    """The tool's own error."""
+
+
+_tools: dict[str, Tool] = {}
+
+
+def tool(name: str) -> Callable[[F], F]:
+    """Register a function as the tool of this name."""
+
+    def register(function: F) -> F:
+        _tools[name] = function
+        return function
+
+    return register
+
+
+def names() -> list[str]:
+    """The registered tools."""
+    return sorted(_tools)
+
+
+def dispatch(name: str, arguments: str) -> str:
+    """Run one tool on JSON text; its printing goes nowhere.
+
+    :return: the result as JSON text
+    :raises Failure: and nothing else
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            return _encode(_find(name)(**_decode(arguments)))
+    except Failure:
+        raise
+    except BaseException as error:  # noqa: BLE001 - anything else would trap, and a trap says nothing
+        raise Internal(f"{type(error).__name__} in {name}") from None
+
+
+def _find(name: str) -> Tool:
+    if name not in _tools:
+        raise InvalidInput(f"this toolbox has no tool {name}")
+    return _tools[name]
+
+
+def _decode(arguments: str) -> dict[str, Any]:
+    try:
+        value = json.loads(arguments)
+    except (ValueError, RecursionError):
+        raise InvalidInput("the input is no JSON") from None
+    if not isinstance(value, dict):
+        raise InvalidInput("the input must be a JSON object")
+    return value
+
+
+def _encode(result: Any) -> str:
+    try:
+        text = json.dumps(result, ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-8", "replace").decode()  # A lone surrogate has no form in WIT.
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Internal(f"the result is no JSON: {type(error).__name__}") from None
+
+
+@dataclass(frozen=True)
+class Response:
+    """What the host got from the network."""
+
+    status: int
+    headers: dict[str, str]  #: Names in lower case.
+    body: bytes
+
+
+def http(
+    method: str,
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    secret: str | None = None,
+) -> Response:
+    """Ask the host to send a request.
+
+    :param secret: the name of a secret that the manifest declares; the guest never sees its value
+    :raises Denied: the manifest or the operator does not allow it
+    :raises Unavailable: it is allowed, but no usable answer came
+    """
+    pairs = [host.Header(name, value) for name, value in (headers or {}).items()]
+    try:
+        answer = host.http(host.Request(method, url, pairs, body, secret))
+    except Err as refusal:
+        kind = Denied if isinstance(refusal.value, host.Refusal_Denied) else Unavailable
+        raise kind(refusal.value.value) from None
+    return Response(answer.status, {h.name.lower(): h.value for h in answer.headers}, answer.body)
+
+
+def log(message: str) -> None:
+    """Write a line to the host's log."""
+    host.log(host.Level.INFO, message)
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, constant during one call."""
+    return int(host.now())
+
+
+def random_bytes(count: int) -> bytes:
+    """Random bytes, at most 65,536."""
+    return bytes(host.random(count))
+
+
+class WitWorld:
+    """The world's export: ``from ironclaw_guest import WitWorld`` in app.py is all that is needed."""
+
+    def run(self, tool: str, input: str) -> str:
+        try:
+            return dispatch(tool, input)
+        except Failure as failure:
+            raise Err(_variant(failure)) from None
+
+
+def _variant(failure: Failure) -> Any:
+    """The WIT's case of a failure; a kind of failure that WIT does not know is Internal."""
+    for kind in (InvalidInput, Denied, Unavailable):
+        if isinstance(failure, kind):
+            return getattr(wit_world, f"Failure_{kind.__name__}")(str(failure))
+    return wit_world.Failure_Internal(str(failure))

@@ -1,0 +1,40 @@
+"""Web requests, sent by the host to the hosts that its operator allows."""
+
+import json
+from typing import Any
+
+from ironclaw_guest import InvalidInput, Response, http, tool
+
+MAX_TEXT_BYTES = 150_000
+SHOWN_HEADERS = ("content-type", "last-modified", "etag", "retry-after", "location")
+
+
+@tool("http.get")
+def get(url: str, headers: dict[str, str] | None = None, head: bool = False) -> dict[str, Any]:
+    return _shown(http("HEAD" if head else "GET", url, headers))
+
+
+@tool("http.post")
+def post(
+    url: str, headers: dict[str, str] | None = None, text: str | None = None, body: Any = None
+) -> dict[str, Any]:
+    if text is not None and body is not None:
+        raise InvalidInput("give text or body, not both")
+    kind = "application/json" if text is None else "text/plain; charset=utf-8"
+    content = json.dumps(body) if text is None else text
+    named = {name.lower(): value for name, value in (headers or {}).items()}
+    return _shown(http("POST", url, {"content-type": kind, **named}, content.encode("utf-8", "replace")))
+
+
+def _shown(response: Response) -> dict[str, Any]:
+    headers = {name: response.headers[name] for name in SHOWN_HEADERS if name in response.headers}
+    text = response.body[:MAX_TEXT_BYTES].decode(_charset(headers), "replace")
+    size = len(response.body)
+    cut = {"cut": f"the first {MAX_TEXT_BYTES} of {size} bytes"} if size > MAX_TEXT_BYTES else {}
+    return {"status": response.status, "headers": headers, "text": text, **cut}
+
+
+def _charset(headers: dict[str, str]) -> str:
+    """UTF-8, or Latin-1 where the server says so; other charsets are not baked in."""
+    kind = headers.get("content-type", "").lower()
+    return "latin-1" if "charset=iso-8859-1" in kind or "charset=latin-1" in kind else "utf-8"

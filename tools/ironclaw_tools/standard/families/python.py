@@ -1,0 +1,102 @@
+"""Python written by the model: pure computing, without files or network."""
+
+import ast
+import contextlib
+import importlib
+import io
+import linecache
+import sys
+import traceback
+from typing import Any
+
+from ironclaw_guest import InvalidInput, tool
+
+#: What a program may import: a component has only the modules that were imported while it was built.
+MODULES = """
+base64 binascii bisect calendar cmath collections collections.abc copy csv dataclasses datetime decimal difflib
+enum fractions functools hashlib heapq hmac html html.parser io itertools json math numbers operator pprint random
+re statistics string textwrap time types typing unicodedata urllib.parse uuid zlib
+""".split()
+for _name in MODULES:
+    importlib.import_module(_name)
+
+MAX_STDOUT = 60_000  #: Characters.
+MAX_VALUE = 20_000
+FILE = "<code>"
+
+
+class Bounded(io.TextIOBase):
+    """Keeps the first characters that are written and counts the rest."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._parts: list[str] = []
+        self._kept = 0
+        self.dropped = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        part = text[: self._limit - self._kept]
+        if part:
+            self._parts.append(part)
+            self._kept += len(part)
+        self.dropped += len(text) - len(part)
+        return len(text)
+
+    def getvalue(self) -> str:
+        return "".join(self._parts)
+
+
+@tool("python.run")
+def run(code: str) -> dict[str, Any]:
+    body, last = _compile(code)
+    output = Bounded(MAX_STDOUT)
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        value = _execute(code, body, last)
+    result: dict[str, Any] = {"stdout": output.getvalue()}
+    if value is not None:
+        result["value"] = value
+    if output.dropped:
+        result["cut"] = f"{output.dropped} more characters were printed"
+    return result
+
+
+def _compile(code: str) -> tuple[Any, Any]:
+    """The program, and its last expression apart."""
+    try:
+        tree = ast.parse(code, FILE)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        expression = compile(ast.Expression(last.value), FILE, "eval") if isinstance(last, ast.Expr) else None
+        return compile(tree, FILE, "exec"), expression
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f"line {error.lineno}: " if isinstance(error, SyntaxError) and error.lineno else ""
+        raise InvalidInput(f"{line}{type(error).__name__}: {getattr(error, 'msg', error)}") from None
+
+
+def _execute(code: str, body: Any, last: Any) -> str | None:
+    """The last expression's value as repr shows it; None where there is none."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    linecache.cache[FILE] = (len(code), None, code.splitlines(keepends=True), FILE)
+    try:
+        exec(body, names)  # noqa: S102 - that is the tool; it can reach nothing but its own instance
+        value = eval(last, names) if last else None  # noqa: S307 - the same
+        return None if value is None else _clipped(repr(value))
+    except SystemExit:
+        return None
+    except BaseException as error:  # noqa: BLE001 - whatever it raises is for its author, the model
+        raise InvalidInput(_explain(error, sys.stdout.getvalue())) from None  # type: ignore[union-attr]
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]} ... ({len(text)} characters)"
+
+
+def _explain(error: BaseException, printed: str) -> str:
+    """One sentence with the line in the code, and the last that was printed."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == FILE]
+    where = f"line {lines[-1]}: " if lines else ""
+    hint = f"; these modules are there: {' '.join(MODULES)}" if isinstance(error, ModuleNotFoundError) else ""
+    said = f"\nprinted before: {printed[-2000:]}" if printed else ""
+    return f"{where}{type(error).__name__}: {str(error)[:2000]}{hint}{said}"
