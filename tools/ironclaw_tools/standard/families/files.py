@@ -73,7 +73,7 @@ def write(path: str, text: str) -> dict[str, Any]:
     content = _encoded(text)
     real = _writable(path)
     try:
-        os.makedirs(os.path.dirname(real), exist_ok=True)
+        _make_folders(path)
         _write_whole(real, content)
     except OSError as error:
         raise Unavailable(f"{shown(path)} could not be written: {error.strerror}") from None
@@ -94,12 +94,23 @@ def _writable(path: str) -> str:
         raise InvalidInput(f"{shown(path)} is a folder; path must name a file, such as notes/today.md")
     if mode(real) and not stat.S_ISREG(mode(real)):
         raise InvalidInput(f"{shown(path)} is no ordinary file")
-    folders = shown(path).split("/")[:-1]
-    for depth in range(1, len(folders) + 1):
-        above = "/".join(folders[:depth])
+    for above in _folders(path):
         if mode(resolve(above)) and not stat.S_ISDIR(mode(resolve(above))):
             raise InvalidInput(f"{above} is a file, so nothing can be put into it")
     return real
+
+
+def _folders(path: str) -> list[str]:
+    """The folders on the way to a path, the outermost first."""
+    parts = shown(path).split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def _make_folders(path: str) -> None:
+    """os.makedirs would begin at /mnt, which the guest cannot see."""
+    for above in _folders(path):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(resolve(above))
 
 
 def _write_whole(real: str, content: bytes) -> None:

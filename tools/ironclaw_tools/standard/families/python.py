@@ -5,7 +5,6 @@ import contextlib
 import importlib
 import io
 import linecache
-import sys
 import traceback
 from typing import Any
 
@@ -13,11 +12,11 @@ from ironclaw_guest import InvalidInput, tool
 
 #: What a program may import: a component has only the modules that were imported while it was built.
 MODULES = """
-base64 binascii bisect calendar cmath collections collections.abc copy csv dataclasses datetime decimal difflib
-enum fractions functools hashlib heapq hmac html html.parser io itertools json math numbers operator pprint random
-re statistics string textwrap time types typing unicodedata urllib.parse uuid zlib
-""".split()
-for _name in MODULES:
+base64 binascii bisect calendar cmath collections collections.abc copy csv dataclasses datetime decimal
+difflib enum fractions functools hashlib heapq hmac html html.parser io itertools json math numbers operator
+pprint random re statistics string textwrap time types typing unicodedata urllib.parse uuid zlib
+"""
+for _name in MODULES.split():
     importlib.import_module(_name)
 
 MAX_STDOUT = 60_000  #: Characters.
@@ -54,7 +53,7 @@ def run(code: str) -> dict[str, Any]:
     body, last = _compile(code)
     output = Bounded(MAX_STDOUT)
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        value = _execute(code, body, last)
+        value = _execute(code, body, last, output)
     result: dict[str, Any] = {"stdout": output.getvalue()}
     if value is not None:
         result["value"] = value
@@ -75,7 +74,7 @@ def _compile(code: str) -> tuple[Any, Any]:
         raise InvalidInput(f"{line}{type(error).__name__}: {getattr(error, 'msg', error)}") from None
 
 
-def _execute(code: str, body: Any, last: Any) -> str | None:
+def _execute(code: str, body: Any, last: Any, output: Bounded) -> str | None:
     """The last expression's value as repr shows it; None where there is none."""
     names: dict[str, Any] = {"__name__": "__main__"}
     linecache.cache[FILE] = (len(code), None, code.splitlines(keepends=True), FILE)
@@ -86,7 +85,7 @@ def _execute(code: str, body: Any, last: Any) -> str | None:
     except SystemExit:
         return None
     except BaseException as error:  # noqa: BLE001 - whatever it raises is for its author, the model
-        raise InvalidInput(_explain(error, sys.stdout.getvalue())) from None  # type: ignore[union-attr]
+        raise InvalidInput(_explain(error, output.getvalue())) from None
 
 
 def _clipped(text: str) -> str:
@@ -97,6 +96,7 @@ def _explain(error: BaseException, printed: str) -> str:
     """One sentence with the line in the code, and the last that was printed."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == FILE]
     where = f"line {lines[-1]}: " if lines else ""
-    hint = f"; these modules are there: {' '.join(MODULES)}" if isinstance(error, ModuleNotFoundError) else ""
+    missing = isinstance(error, ModuleNotFoundError)
+    hint = f"; these modules are there: {' '.join(MODULES.split())}" if missing else ""
     said = f"\nprinted before: {printed[-2000:]}" if printed else ""
     return f"{where}{type(error).__name__}: {str(error)[:2000]}{hint}{said}"
