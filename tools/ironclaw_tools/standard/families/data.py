@@ -54,7 +54,7 @@ def _load(path: str) -> list[Row]:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise InvalidInput(f"{shown(path)} is larger than {MAX_BYTES // 1_000_000} MB")
-    text = content.decode("utf-8-sig", "replace")
+    text = content.decode("utf-8", "replace").removeprefix("\ufeff")
     kind = path.rsplit(".", 1)[-1].lower()
     try:
         return _READERS.get(kind, _read_csv)(text)

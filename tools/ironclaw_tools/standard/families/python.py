@@ -12,11 +12,14 @@ from ironclaw_guest import InvalidInput, tool
 
 #: What a program may import: a component has only the modules that were imported while it was built.
 MODULES = """
-base64 binascii bisect calendar cmath collections collections.abc copy csv dataclasses datetime decimal
-difflib enum fractions functools hashlib heapq hmac html html.parser io itertools json math numbers operator
-pprint random re statistics string textwrap time types typing unicodedata urllib.parse uuid zlib
+abc array base64 binascii bisect calendar cmath collections collections.abc contextlib copy csv dataclasses
+datetime decimal difflib enum fnmatch fractions functools graphlib hashlib heapq hmac html html.parser io
+ipaddress itertools json math numbers operator pprint random re secrets statistics string struct textwrap time
+types typing unicodedata urllib.parse uuid xml.etree.ElementTree zlib
 """
-for _name in MODULES.split():
+#: What those import only when a function of theirs is called.
+LATE = "_strptime encodings.ascii encodings.cp1252 encodings.idna encodings.utf_16 encodings.utf_8_sig"
+for _name in f"{MODULES} {LATE}".split():
     importlib.import_module(_name)
 
 MAX_STDOUT = 60_000  #: Characters.
