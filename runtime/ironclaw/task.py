@@ -351,6 +351,7 @@ class Bearer:
     """A credential: a JWT as it came."""
 
     token: str
+    single_use: bool = True  #: Whether this request uses the token up: whatever changes something does.
 
 
 @dataclass(frozen=True, slots=True)
