@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -199,9 +200,19 @@ class Message:
     """One line of a conversation."""
 
     role: Role
+    #: Of a tool: JSON text, ``{"output": ...}`` or ``{"error": {"kind", "message"}}`` (see observation); untrusted.
     text: str = ""
     calls: tuple[ProposedCall, ...] = ()  #: Assistant only.
     call_id: str = ""  #: Tool only: which call this answers.
+
+
+def observation(kind: str, message: str) -> str:
+    """What the brain sees of a call that gave no result.
+
+    :param kind: a FailureKind's value, or why nothing ran: unknown_tool, bad_arguments, denied, expired,
+        cancelled, superseded, in_doubt
+    """
+    return json.dumps({"error": {"kind": kind, "message": message}}, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,124 @@
+"""Loads plugins, and folds what they say.  Callers use :class:`Hooks`, never pluggy itself."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+import structlog
+
+from ironclaw.canonical import digest
+from ironclaw.errors import IdentityError, SettingsError
+from ironclaw.hookspecs import Services, Specs
+from ironclaw.task import ApprovalView, Brain, Credential, Opinion, Principal, ToolCall, Verdict
+
+GROUP = "ironclaw"
+WITHHELD = "[withheld: the leak guard failed]"
+
+log = structlog.get_logger(__name__)
+
+
+class Hooks:
+    """The plugins' opinions, folded: the most severe wins; an error or silence is a deny."""
+
+    def __init__(self, plugins: Iterable[tuple[str, object]]) -> None:
+        self._manager = pluggy.PluginManager(GROUP)
+        self._manager.add_hookspecs(Specs)
+        for name, plugin in plugins:
+            self._manager.register(plugin, name)
+        self._manager.check_pending()
+
+    def brains(self) -> dict[str, Brain]:
+        """Every brain by its name."""
+        found: dict[str, Brain] = {}
+        for offered in self._manager.hook.ironclaw_brains():
+            found |= offered
+        return found
+
+    def policy_version(self) -> str:
+        """One digest of everything that verdicts depend on."""
+        return digest(sorted(self._manager.hook.ironclaw_policy_version()))
+
+    async def authenticate(self, credential: Credential) -> Principal:
+        """
+        :raises IdentityError: nobody, or plugins that do not agree on who
+        """
+        try:
+            found = await _all(self._manager.hook.ironclaw_authenticate(credential=credential))
+        except IdentityError:
+            raise
+        except Exception:
+            log.exception("authenticate_failed")
+            raise IdentityError("Nobody could check who this is; try again later.") from None
+        known = {principal for principal in found if principal is not None}
+        if len(known) != 1:
+            raise IdentityError
+        return known.pop()
+
+    async def verdict(self, call: ToolCall) -> Opinion:
+        """What policy says of a call."""
+        return await self._fold("verdict", lambda: self._manager.hook.ironclaw_verdict(call=call))
+
+    async def may_decide(self, approval: ApprovalView, principal: Principal) -> Opinion:
+        """Whether this person may decide this approval."""
+        hook = self._manager.hook.ironclaw_may_decide
+        return await self._fold("may_decide", lambda: hook(approval=approval, principal=principal))
+
+    def redact(self, tenant: str, text: str) -> str:
+        """The text without what must not be seen."""
+        for impl in self._manager.hook.ironclaw_redact.get_hookimpls():
+            try:
+                text = _checked_text(impl.function(tenant=tenant, text=text), text)
+            except Exception:  # noqa: BLE001 - whatever it was, the text may hold a secret
+                log.exception("redact_failed", plugin=impl.plugin_name)
+                return WITHHELD
+        return text
+
+    async def _fold(self, what: str, ask: Callable[[], list[Awaitable[Opinion | None]]]) -> Opinion:
+        try:
+            opinions = [opinion for opinion in await _all(ask()) if opinion is not None]
+            return max(opinions, key=lambda opinion: opinion.verdict.severity)
+        except ValueError:
+            return Opinion(Verdict.DENY, "nobody-answered", "No policy speaks for this, so it is denied.")
+        except Exception:  # noqa: BLE001 - fail closed, whatever a plugin does
+            log.exception("hook_failed", hook=what)
+            return Opinion(Verdict.DENY, "plugin-error", "A policy plugin failed, so it is denied. The log says more.")
+
+
+async def _all(pending: list[Awaitable[Any]]) -> list[Any]:
+    return list(await asyncio.gather(*pending))
+
+
+def _checked_text(changed: object, text: str) -> str:
+    if changed is None:
+        return text
+    if not isinstance(changed, str):
+        raise TypeError("ironclaw_redact returns a string or None")
+    return changed
+
+
+def load(names: Iterable[str], services: Services) -> Hooks:
+    """Build the plugins that the settings name, and no others.
+
+    :raises SettingsError: a name that no installed plugin has, or a plugin that cannot be built
+    """
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    return Hooks([(name, _build(name, installed, services)) for name in names])
+
+
+def _build(name: str, installed: Mapping[str, EntryPoint], services: Services) -> object:
+    if name not in installed:
+        near = difflib.get_close_matches(name, installed, n=1)
+        remedy = f"Did you mean {near[0]}?" if near else f"Installed: {', '.join(sorted(installed))}."
+        raise SettingsError(f"plugins: no installed plugin is called {name!r}. {remedy}")
+    try:
+        return installed[name].load()(services)
+    except SettingsError:
+        raise
+    except Exception as error:
+        log.exception("plugin_failed", plugin=name)
+        raise SettingsError(f"plugins: {name} could not be started: {error}") from error

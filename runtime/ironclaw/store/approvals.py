@@ -1,0 +1,169 @@
+"""Approvals and decisions.  Each method is one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from ironclaw.errors import Conflict, Expired, NotFound
+from ironclaw.store import rows
+from ironclaw.store.rows import note, sql
+from ironclaw.store.workflows import show_card
+from ironclaw.store.writer import Writer
+from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision, Role
+
+#: What the call becomes when its approval ends.
+CALL_AFTER = {
+    ApprovalState.APPROVED: CallState.APPROVED,
+    ApprovalState.DENIED: CallState.DENIED,
+    ApprovalState.EXPIRED: CallState.EXPIRED,
+    ApprovalState.CANCELLED: CallState.CANCELLED,
+    ApprovalState.SUPERSEDED: CallState.SUPERSEDED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """One person's decision, sealed with the host's key."""
+
+    principal: str
+    decision: Decision
+    reason: str
+    at: float
+    mac: str
+
+
+class Approvals:
+    """The store of what waits for people."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def view(self, tenant: str, approval_id: str) -> ApprovalView:
+        """
+        :raises NotFound: no such approval of this tenant
+        """
+
+        def unit(c: sqlite3.Connection) -> ApprovalView:
+            found = rows.load_approval(c, approval_id)
+            if found is None or found.tenant != tenant:
+                raise NotFound("There is no such approval.")
+            return found
+
+        return await self._writer.read(unit)
+
+    async def pending(self, tenant: str) -> tuple[ApprovalView, ...]:
+        """What waits, oldest first."""
+
+        def unit(c: sqlite3.Connection) -> tuple[ApprovalView, ...]:
+            found = (rows.load_approval(c, row["id"]) for row in list(sql.pending_approvals(c, tenant=tenant)))
+            return tuple(approval for approval in found if approval)
+
+        return await self._writer.read(unit)
+
+    async def of_call(self, workflow_id: str, seq: int) -> tuple[ApprovalView, tuple[str, ...]] | None:
+        """The newest approval of a call with the MACs of its decisions, or None."""
+
+        def unit(c: sqlite3.Connection) -> tuple[ApprovalView, tuple[str, ...]] | None:
+            row = sql.approval_of_call(c, workflow_id=workflow_id, seq=seq)
+            found = rows.load_approval(c, row["id"]) if row else None
+            if found is None:
+                return None
+            return found, tuple(each["mac"] for each in sql.decisions(c, approval_id=found.id))
+
+        return await self._writer.read(unit)
+
+    async def settle(self, approval: ApprovalView, signed: Signed, observation: str, now: float) -> None:
+        """Write one decision that ends the review, and wake the workflow.
+
+        :param approval: as it was read; a newer version of it, or anybody else's decision, wins
+        :param observation: what the brain sees when the decision is no
+        :raises Conflict: decided before; names by whom and when
+        :raises Expired: nobody decided in time
+        """
+        await self._writer.write(lambda c: _settle(c, approval, signed, observation, now))
+
+    async def refused(self, approval: ApprovalView, principal: str, rule: str, now: float) -> None:
+        """Note a click that decided nothing."""
+        detail = {"workflow": approval.workflow_id, "approval": approval.id, "rule": rule}
+        await self._writer.write(lambda c: note(c, approval.tenant, now, "decision_refused", principal, **detail))
+
+    async def close(self, approval: ApprovalView, state: ApprovalState, observation: str, now: float) -> bool:
+        """End a review without a person: expired, cancelled or superseded.  Nothing runs.
+
+        :return: False when a person was first
+        """
+        return await self._writer.write(lambda c: _close(c, approval, state, observation, now))
+
+    async def due(self, now: float) -> tuple[ApprovalView, ...]:
+        """Reviews whose time is over."""
+
+        def unit(c: sqlite3.Connection) -> tuple[ApprovalView, ...]:
+            found = (rows.load_approval(c, row["id"]) for row in list(sql.due_approvals(c, now=now)))
+            return tuple(approval for approval in found if approval)
+
+        return await self._writer.read(unit)
+
+
+def _settle(c: sqlite3.Connection, approval: ApprovalView, signed: Signed, observation: str, now: float) -> None:
+    state = ApprovalState.APPROVED if signed.decision is Decision.APPROVE else ApprovalState.DENIED
+    if not sql.settle_approval(c, id=approval.id, version=approval.version, state=state.value, now=now):
+        raise why_not(rows.load_approval(c, approval.id))
+    sql.add_decision(
+        c,
+        approval_id=approval.id,
+        principal=signed.principal,
+        decision=signed.decision.value,
+        reason=signed.reason,
+        at=signed.at,
+        mac=signed.mac,
+    )
+    _after(c, approval, state, observation, signed.principal, now)
+
+
+def why_not(approval: ApprovalView | None) -> Exception:
+    """Why a decision came to nothing."""
+    if approval is None:
+        return NotFound("There is no such approval.")
+    if approval.state in (ApprovalState.EXPIRED, ApprovalState.PENDING):
+        return Expired("This approval has expired; nothing was run. Ask again to get a new one.")
+    last = approval.votes[-1] if approval.votes else None
+    return Conflict(f"This is already {approval.state.value}.", last.principal if last else "", last.at if last else 0.0)
+
+
+def _close(
+    c: sqlite3.Connection, approval: ApprovalView, state: ApprovalState, observation: str, now: float
+) -> bool:
+    if not sql.close_approval(c, id=approval.id, state=state.value):
+        return False
+    _after(c, approval, state, observation, "host", now)
+    return True
+
+
+def _after(
+    c: sqlite3.Connection, approval: ApprovalView, state: ApprovalState, observation: str, actor: str, now: float
+) -> None:
+    row = sql.approval(c, id=approval.id)
+    call_state = CALL_AFTER[state]
+    moved = sql.move_call(
+        c,
+        workflow_id=approval.workflow_id,
+        seq=row["seq"],
+        was=CallState.PENDING.value,
+        state=call_state.value,
+    )
+    if moved != 1:
+        raise Conflict("The call behind this approval is no longer waiting.")
+    detail = {"workflow": approval.workflow_id, "approval": approval.id, "action": approval.action_sha256}
+    note(c, approval.tenant, now, "approval_" + state.value, actor, **detail)
+    if state is not ApprovalState.APPROVED:
+        sql.add_message(
+            c,
+            workflow_id=approval.workflow_id,
+            role=Role.TOOL.value,
+            text=observation,
+            calls="[]",
+            call_id=row["call_id"],
+        )
+    sql.wake_workflow(c, id=approval.workflow_id, now=now)
+    show_card(c, approval.tenant, approval.workflow_id, approval.id, now)

@@ -1,0 +1,71 @@
+"""What waits to be told, and the ids that may come only once.  Each method is one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+from ironclaw.store import rows
+from ironclaw.store.rows import sql
+from ironclaw.store.writer import Writer
+from ironclaw.task import Address, Notice, NoticeKind
+
+
+class Outbox:
+    """The store of what waits to be told."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def refuse(
+        self, tenant: str, address: Address, sentence: str, subject: str, delivery: tuple[str, str] | None, now: float
+    ) -> None:
+        """Tell somebody that their task was not accepted; once for each delivery."""
+
+        def unit(c: sqlite3.Connection) -> None:
+            if delivery and not _first(c, *delivery, now + 24 * 3600):
+                return
+            rows.tell(c, now, tenant, "", subject, NoticeKind.REFUSAL, address, {"text": sentence})
+
+        await self._writer.write(unit)
+
+    async def due(self, now: float, limit: int = 100) -> tuple[Notice, ...]:
+        """What can be told now: the oldest of each subject."""
+        return await self._writer.read(
+            lambda c: tuple(rows.notice(row) for row in sql.due_notices(c, now=now, limit=limit))
+        )
+
+    async def next_at(self) -> float | None:
+        """When the next notice is due, unix seconds; None when nothing waits."""
+        return await self._writer.read(lambda c: sql.next_notice_at(c))
+
+    async def sent(self, notice: Notice, ref: Mapping[str, str] | None) -> None:
+        """It was told; ``ref`` is what the door needs to update it."""
+        known = dict(ref) if ref else dict(notice.ref or {})
+        column = rows.text(known) if known else None
+        await self._writer.write(lambda c: sql.notice_sent(c, id=notice.id, ref=column))
+
+    async def later(self, notice: Notice, at: float) -> None:
+        """It could not be told now."""
+        await self._writer.write(lambda c: sql.notice_later(c, id=notice.id, next_at=at))
+
+    async def give_up(self, notice: Notice, why: str, now: float) -> None:
+        """It cannot be told at all; the audit says so."""
+
+        def unit(c: sqlite3.Connection) -> None:
+            sql.notice_given_up(c, id=notice.id)
+            detail = {"workflow": notice.workflow_id, "subject": notice.subject, "why": why}
+            rows.note(c, notice.tenant, now, "notice_given_up", "host", **detail)
+
+        await self._writer.write(unit)
+
+    async def remember(self, source: str, event_id: str, until: float) -> bool:
+        """Note an id that may come only once.
+
+        :return: True the first time
+        """
+        return await self._writer.write(lambda c: _first(c, source, event_id, until))
+
+
+def _first(c: sqlite3.Connection, source: str, event_id: str, until: float) -> bool:
+    return bool(sql.note_delivery(c, source=source, event_id=event_id, workflow_id=None, kept_until=until))

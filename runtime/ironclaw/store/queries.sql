@@ -1,0 +1,172 @@
+-- name: add_tenant!
+INSERT INTO tenants (id, created_at) VALUES (:id, :now) ON CONFLICT (id) DO NOTHING
+
+-- name: add_installation!
+-- A workspace changes hands only by the operator's settings.
+INSERT INTO installations (team_id, tenant) VALUES (:team_id, :tenant)
+ON CONFLICT (team_id) DO UPDATE SET tenant = excluded.tenant
+
+-- name: installations
+SELECT team_id, tenant FROM installations
+
+-- name: forget_installations!
+DELETE FROM installations
+
+-- name: note_delivery!
+-- One row the first time, none ever after.
+INSERT INTO inbox (source, event_id, workflow_id, kept_until)
+VALUES (:source, :event_id, :workflow_id, :kept_until) ON CONFLICT (source, event_id) DO NOTHING
+
+-- name: delivered_workflow$
+SELECT workflow_id FROM inbox WHERE source = :source AND event_id = :event_id
+
+-- name: forget_deliveries!
+DELETE FROM inbox WHERE kept_until < :now
+
+-- name: add_workflow!
+INSERT INTO workflows (id, tenant, requester, text, door, place, thread, tools, state, version, outcome,
+    steps, tokens, worked, created_at, updated_at)
+VALUES (:id, :tenant, :requester, :text, :door, :place, :thread, :tools, 'queued', 1, '',
+    0, 0, 0, :now, :now)
+
+-- name: workflow^
+SELECT * FROM workflows WHERE id = :id
+
+-- name: workflows_of
+SELECT * FROM workflows WHERE tenant = :tenant ORDER BY created_at DESC, id LIMIT :limit
+
+-- name: open_workflows
+SELECT id FROM workflows WHERE state IN ('queued', 'running')
+
+-- name: move_workflow!
+-- The one way a workflow changes: whoever read an older version changes nothing.
+UPDATE workflows SET state = :state, version = version + 1, outcome = :outcome, steps = :steps,
+    tokens = :tokens, worked = :worked, updated_at = :now
+WHERE id = :id AND version = :version AND state IN ('queued', 'running', 'paused')
+
+-- name: wake_workflow!
+UPDATE workflows SET state = 'running', version = version + 1, updated_at = :now
+WHERE id = :id AND state = 'paused'
+
+-- name: add_message!
+INSERT INTO messages (workflow_id, seq, role, text, calls, call_id)
+VALUES (:workflow_id, (SELECT COALESCE(MAX(seq), 0) + 1 FROM messages WHERE workflow_id = :workflow_id),
+    :role, :text, :calls, :call_id)
+
+-- name: messages
+SELECT * FROM messages WHERE workflow_id = :workflow_id ORDER BY seq
+
+-- name: thread_past
+-- What was asked and answered before in the same thread, newest first.
+SELECT text, outcome FROM workflows
+WHERE tenant = :tenant AND thread = :thread AND thread <> '' AND state = 'done'
+    AND created_at < :before AND id <> :id
+ORDER BY created_at DESC LIMIT 50
+
+-- name: add_call!
+INSERT INTO tool_calls (workflow_id, seq, call_id, tool, args, risk, effect, component_sha256,
+    manifest_sha256, policy_version, rule, action_sha256, state, idem_key, attempts)
+VALUES (:workflow_id, :seq, :call_id, :tool, :args, :risk, :effect, :component_sha256,
+    :manifest_sha256, :policy_version, :rule, :action_sha256, :state, :idem_key, 0)
+
+-- name: calls
+SELECT * FROM tool_calls WHERE workflow_id = :workflow_id ORDER BY seq
+
+-- name: move_call!
+UPDATE tool_calls SET state = :state WHERE workflow_id = :workflow_id AND seq = :seq AND state = :was
+
+-- name: begin_call!
+-- Spends the ticket: one row once, for exactly the bytes that were judged.
+UPDATE tool_calls SET state = 'executing', attempts = attempts + 1, effect_begun_at = NULL
+WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'approved' AND action_sha256 = :action_sha256
+
+-- name: begin_effect!
+UPDATE tool_calls SET effect_begun_at = :now
+WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'executing'
+
+-- name: end_call!
+UPDATE tool_calls SET state = :state, output = :output, failure_kind = :failure_kind, failure = :failure,
+    fuel = :fuel, memory_bytes = :memory_bytes, seconds = :seconds, bytes_in = :bytes_in, bytes_out = :bytes_out
+WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'executing'
+
+-- name: add_approval!
+INSERT INTO approvals (id, tenant, workflow_id, seq, version, action_sha256, state, created_at, expires_at)
+VALUES (:id, :tenant, :workflow_id, :seq, 1, :action_sha256, 'pending', :now, :expires_at)
+
+-- name: approval^
+SELECT a.*, c.tool, c.args, c.risk, c.effect, c.component_sha256, c.manifest_sha256, c.policy_version, c.rule,
+    c.call_id, c.state AS call_state, w.requester, w.door
+FROM approvals a
+JOIN tool_calls c ON c.workflow_id = a.workflow_id AND c.seq = a.seq
+JOIN workflows w ON w.id = a.workflow_id
+WHERE a.id = :id
+
+-- name: approval_of_call^
+SELECT * FROM approvals WHERE workflow_id = :workflow_id AND seq = :seq ORDER BY version DESC LIMIT 1
+
+-- name: pending_approvals
+SELECT id FROM approvals WHERE tenant = :tenant AND state = 'pending' ORDER BY created_at, id
+
+-- name: due_approvals
+SELECT id FROM approvals WHERE state = 'pending' AND expires_at <= :now ORDER BY expires_at LIMIT 100
+
+-- name: settle_approval!
+-- Expiry is part of the comparison: a late click decides nothing, sweeper or not.
+UPDATE approvals SET state = :state
+WHERE id = :id AND version = :version AND state = 'pending' AND expires_at > :now
+
+-- name: close_approval!
+-- Expiry, cancelling, superseding: what ends a review without a person.
+UPDATE approvals SET state = :state WHERE id = :id AND state = 'pending'
+
+-- name: add_decision!
+INSERT INTO decisions (approval_id, principal, decision, reason, at, mac)
+VALUES (:approval_id, :principal, :decision, :reason, :at, :mac)
+
+-- name: decisions
+SELECT * FROM decisions WHERE approval_id = :approval_id ORDER BY at, principal
+
+-- name: add_notice!
+INSERT INTO outbox (tenant, workflow_id, subject, kind, door, place, body, state, attempts, next_at)
+VALUES (:tenant, :workflow_id, :subject, :kind, :door, :place, :body, 'waiting', 0, :now)
+
+-- name: due_notices
+-- The oldest waiting notice of each subject, with what the door said of the subject before.
+SELECT o.*, (SELECT p.ref FROM outbox p WHERE p.subject = o.subject AND p.door = o.door AND p.place = o.place
+        AND p.ref IS NOT NULL ORDER BY p.id DESC LIMIT 1) AS known_ref
+FROM outbox o
+WHERE o.state = 'waiting' AND o.next_at <= :now AND NOT EXISTS (
+    SELECT 1 FROM outbox e WHERE e.subject = o.subject AND e.door = o.door AND e.place = o.place
+        AND e.state = 'waiting' AND e.id < o.id)
+ORDER BY o.id LIMIT :limit
+
+-- name: next_notice_at$
+SELECT MIN(next_at) FROM outbox WHERE state = 'waiting'
+
+-- name: notice_sent!
+UPDATE outbox SET state = 'sent', ref = :ref WHERE id = :id AND state = 'waiting'
+
+-- name: notice_later!
+UPDATE outbox SET attempts = attempts + 1, next_at = :next_at WHERE id = :id AND state = 'waiting'
+
+-- name: notice_given_up!
+UPDATE outbox SET state = 'given_up', attempts = attempts + 1 WHERE id = :id AND state = 'waiting'
+
+-- name: audit_head^
+SELECT n, hash FROM audit WHERE tenant = :tenant ORDER BY n DESC LIMIT 1
+
+-- name: add_audit!
+INSERT INTO audit (tenant, n, event, prev, hash) VALUES (:tenant, :n, :event, :prev, :hash)
+
+-- name: audit_rows
+SELECT * FROM audit WHERE tenant = :tenant AND n > :after ORDER BY n LIMIT :limit
+
+-- name: audit_tenants
+SELECT DISTINCT tenant FROM audit ORDER BY tenant
+
+-- name: card_places
+-- Everywhere a subject was shown, so that every copy is updated.
+SELECT DISTINCT door, place FROM outbox WHERE subject = :subject
+
+-- name: pending_approvals_of
+SELECT id FROM approvals WHERE workflow_id = :workflow_id AND state = 'pending' ORDER BY seq

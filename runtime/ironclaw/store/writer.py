@@ -1,0 +1,175 @@
+"""Group commit: units of work that arrive together share one transaction and one fsync.
+
+Measured (notes: durability, section 3): 9 times a lock per transaction at 64 concurrent workflows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from ironclaw.errors import StoreError
+
+T = TypeVar("T")
+Unit = Callable[[sqlite3.Connection], T]  #: SQL only: it holds up everybody's commit.
+Job = tuple[Unit[Any], "asyncio.Future[Any]"]
+
+BATCH = 128  #: Units in one transaction at most.
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # A decision that vanishes with the power is a security bug.
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 30000",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA trusted_schema = OFF",
+)
+
+
+def apply(connection: sqlite3.Connection, units: Sequence[Unit[Any]]) -> list[Any]:
+    """Run the units in one transaction, each in its savepoint.
+
+    :return: each unit's result, or the exception that undid that unit alone
+    :raises sqlite3.Error: the whole batch was undone
+    """
+    results: list[Any] = []
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for unit in units:
+            results.append(_apply_one(connection, unit))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return results
+
+
+def _apply_one(connection: sqlite3.Connection, unit: Unit[Any]) -> Any:
+    connection.execute("SAVEPOINT unit")
+    try:
+        result = unit(connection)
+    except Exception as error:  # noqa: BLE001 - handed to the caller of this unit, whatever it is
+        if not connection.in_transaction:
+            raise  # A full disk: SQLite has undone the whole batch already.
+        connection.execute("ROLLBACK TO unit")
+        result = error
+    connection.execute("RELEASE unit")
+    return result
+
+
+class Writer:
+    """The one connection to the database, and the one task that writes through it."""
+
+    def __init__(self, connection: aiosqlite.Connection, lock: int) -> None:
+        self._connection = connection
+        self._lock = lock
+        self._jobs: asyncio.Queue[Job | None] = asyncio.Queue()
+        self._task = asyncio.create_task(self._work(), name="store-writer")
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path) -> Writer:
+        """
+        :raises StoreError: another process has it, or it cannot be opened
+        """
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = _take_lock(path.with_suffix(".lock"))
+        try:
+            connection = await aiosqlite.connect(path, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            for pragma in PRAGMAS:
+                await connection.execute(pragma)
+        except (sqlite3.Error, OSError) as error:
+            os.close(lock)
+            raise StoreError(f"The database {path.name} cannot be opened: {error}. Look at data_dir.") from None
+        return cls(connection, lock)
+
+    async def write(self, unit: Unit[T]) -> T:
+        """Run one unit and return when it is durable.
+
+        Cancelling the caller does not cancel the unit: read again before assuming that it was not done.
+
+        :raises StoreError: the batch could not be committed; nothing of it happened
+        """
+        if self._closed:
+            raise StoreError("The database is closed; the process is stopping.")
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        await self._jobs.put((unit, done))
+        result = await done
+        return result  # type: ignore[no-any-return]
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run one unit that only reads, on the same connection, between two batches."""
+        return await self._hop(unit)
+
+    async def close(self) -> None:
+        """Commit what was handed in, then close."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._jobs.put(None)
+        await self._task
+        await self._connection.close()
+        os.close(self._lock)
+
+    async def _work(self) -> None:
+        stopping = False
+        while not stopping:
+            batch = [await self._jobs.get()]
+            while len(batch) < BATCH and not self._jobs.empty():
+                batch.append(self._jobs.get_nowait())
+            stopping = None in batch
+            await self._commit([job for job in batch if job is not None])
+
+    async def _commit(self, jobs: Sequence[Job]) -> None:
+        try:
+            results = await self._hop(lambda connection: apply(connection, [unit for unit, _ in jobs]))
+        except Exception as error:  # noqa: BLE001 - every caller of the batch hears of it, the writer lives on
+            results = [StoreError(f"The database refused to write: {error}. Nothing was changed.")] * len(jobs)
+        for (_, done), result in zip(jobs, results, strict=True):
+            if done.cancelled():
+                continue
+            if isinstance(result, Exception):
+                done.set_exception(result)
+            else:
+                done.set_result(result)
+
+    async def _hop(self, unit: Unit[T]) -> T:
+        # Both private names are held by a test: one thread hop a batch is where the speed comes from.
+        raw = self._connection._conn
+        return await self._connection._execute(unit, raw)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _take_lock(path: Path) -> int:
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise StoreError("Another ironclaw process uses this data_dir. Stop it, or set another data_dir.") from None
+    return handle
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Any:
+    """A read-only connection of its own, for commands beside a running bot.
+
+    :raises StoreError: there is no database yet
+    """
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    except sqlite3.Error:
+        raise StoreError("There is no database yet: start the bot once.") from None
+    connection.row_factory = sqlite3.Row
+    try:
+        yield connection
+    finally:
+        connection.close()
