@@ -1,0 +1,10 @@
+"""Which tools there are, what each may touch, and whether a call's arguments fit.
+
+Toolboxes are read once, at start, and checked against their manifests; nothing of them runs here.
+"""
+
+from ironclaw.registry.arguments import parse_arguments
+from ironclaw.registry.catalogue import Registry
+from ironclaw.registry.model import Tool, Toolbox
+
+__all__ = ["Registry", "Tool", "Toolbox", "parse_arguments"]

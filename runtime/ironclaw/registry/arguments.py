@@ -1,0 +1,128 @@
+"""The arguments that a model writes: read strictly, judged by the schema, completed with its defaults."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+
+from ironclaw.canonical import canonical
+from ironclaw.errors import BadRequest
+from ironclaw.task import Json
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 32
+MAX_FAULTS = 10
+MAX_FAULT_CHARS = 200
+
+
+def parse_arguments(text: str) -> dict[str, Json]:
+    """The JSON object in a text, with one meaning only.
+
+    :raises BadRequest: too long or too deep, no JSON, no object, a key twice, NaN, an infinity, an integer
+        beyond 2**53, or a lone surrogate
+    """
+    if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise BadRequest(f"The arguments are longer than {MAX_BYTES} bytes.")
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"The arguments are no JSON: {_reason(error)}.") from None
+    if not isinstance(value, dict):
+        raise BadRequest("The arguments must be a JSON object.")
+    if _is_deeper(value, MAX_DEPTH):
+        raise BadRequest(f"The arguments are nested more than {MAX_DEPTH} deep.")
+    canonical(value)
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _reason(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    return (
+        f"{error.msg} at character {error.pos}"
+        if isinstance(error, json.JSONDecodeError)
+        else str(error)[:100]
+    )
+
+
+def _is_deeper(value: Json, depth: int) -> bool:
+    """Whether containers are nested more than depth deep; without recursion, so that nothing overflows."""
+    level: list[Json] = [value]
+    for _ in range(depth + 1):
+        level = [inner for each in level if isinstance(each, dict | list) for inner in _children(each)]
+        if not level:
+            return False
+    return True
+
+
+def _children(container: dict[str, Json] | list[Json]) -> Iterable[Json]:
+    return container.values() if isinstance(container, dict) else container
+
+
+def faults(validator: Draft202012Validator, args: Mapping[str, Json]) -> list[str]:
+    """What is wrong with the arguments: short sentences, each with a pointer to its place; [] for nothing."""
+    try:
+        errors = sorted(
+            validator.iter_errors(args), key=lambda error: [str(part) for part in error.absolute_path]
+        )
+    except RecursionError:
+        return ["the arguments are nested too deep"]
+    return [_sentence(error) for error in errors[:MAX_FAULTS]]
+
+
+def _sentence(error: ValidationError) -> str:
+    place = "".join(f"/{_escaped(part)}" for part in error.absolute_path)
+    text = f"{place}: {_words(error)}" if place else _words(error)
+    return text if len(text) <= MAX_FAULT_CHARS else f"{text[: MAX_FAULT_CHARS - 1]}…"
+
+
+def _escaped(part: str | int) -> str:
+    """RFC 6901."""
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _words(error: ValidationError) -> str:
+    """The library's words, except where they would repeat a long value."""
+    keyword, wanted = str(error.validator), error.validator_value
+    if keyword == "type":
+        return f"must be {' or '.join(wanted) if isinstance(wanted, list) else wanted}"
+    if keyword in ("maxLength", "minLength", "maxItems", "minItems", "maximum", "minimum", "maxProperties"):
+        return f"{keyword} is {wanted}"
+    if keyword == "enum":
+        return f"must be one of {json.dumps(wanted, ensure_ascii=False)}"
+    return str(error.message)
+
+
+def with_defaults(schema: Mapping[str, Json], value: Json) -> Json:
+    """A copy of the value in which what is missing has its schema's default, at every depth."""
+    if isinstance(value, list):
+        return [with_defaults(_subschema(schema.get("items")), each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    properties = schema.get("properties", {})
+    missing = {
+        name: each["default"] for name, each in properties.items() if name not in value and "default" in each
+    }
+    return {
+        name: with_defaults(_subschema(properties.get(name)), each)
+        for name, each in {**value, **copy.deepcopy(missing)}.items()
+    }
+
+
+def _subschema(schema: Json) -> Mapping[str, Json]:
+    return schema if isinstance(schema, dict) else {}

@@ -1,0 +1,41 @@
+"""What the registry knows of a toolbox and of a tool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ironclaw.capabilities import Capabilities
+from ironclaw.task import Effect, Json, Risk
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """One component with its manifest, both pinned by digest."""
+
+    name: str
+    version: str
+    folder: Path
+    component: Path
+    component_sha256: str  #: Lower-case hex; checked when the registry was loaded.
+    manifest_sha256: str  #: Of the bytes of toolbox.toml, lower-case hex.
+    profile: str  #: "pure" or "scratch".
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool as it may be called."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Json]  #: JSON schema of the arguments, an object; not to be changed.
+    risk: Risk  #: The greater of what the manifest declares and what the capabilities make of it.
+    effect: Effect
+    capabilities: Capabilities
+    toolbox: Toolbox
+
+
+def effective_risk(declared: Risk, capabilities: Capabilities) -> Risk:
+    """A tool that can change something, or that carries a secret, is high risk whatever it says."""
+    return Risk.HIGH if capabilities.writes or capabilities.secrets else declared
