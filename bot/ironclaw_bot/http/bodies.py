@@ -1,0 +1,150 @@
+"""The bodies that come in and go out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from ironclaw.canonical import parse
+from ironclaw.task import Address, ApprovalView, Json, Principal, Task, WorkflowState, WorkflowView
+
+MAX_TASK_BYTES = 16 * 1024
+MAX_REASON = 1000  #: characters
+
+
+def _task_text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a task needs words")
+    if len(text.encode()) > MAX_TASK_BYTES:
+        raise ValueError("a task is at most 16 KB")
+    return text
+
+
+TaskText = Annotated[str, AfterValidator(_task_text)]
+ToolName = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class Strict(BaseModel):
+    """No unknown field, no value bent into another type."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class ReplyTo(Strict):
+    """A place in the tenant's Slack workspace that gets the answer and the approval cards."""
+
+    channel: str = Field(pattern=r"^[A-Z][A-Z0-9]{1,31}$")
+    thread_ts: str | None = Field(None, pattern=r"^[0-9]{1,12}\.[0-9]{1,9}$")
+
+    def address(self) -> Address:
+        place = {"channel": self.channel}
+        return Address("slack", place | ({"thread_ts": self.thread_ts} if self.thread_ts else {}))
+
+
+class RunRequest(Strict):
+    """Body of POST /run."""
+
+    task: TaskText
+    tools: list[ToolName] | None = Field(None, max_length=256)
+    context: dict[str, Json] = {}
+    reply_to: ReplyTo | None = None
+    tenant_id: str | None = None
+    wait: float = Field(30, ge=0, le=120)  #: Seconds that the answer is waited for.
+
+    def to_task(self, principal: Principal, key: str | None) -> Task:
+        """:param key: the caller's Idempotency-Key: the same one is the same workflow"""
+        return Task(
+            tenant=principal.tenant,
+            requester=principal.id,
+            text=self.task,
+            reply_to=self.reply_to.address() if self.reply_to else Address("http"),
+            tools=None if self.tools is None else tuple(self.tools),
+            context=self.context,
+            delivery=(f"http:{principal.tenant}:{principal.id}", key) if key else None,
+        )
+
+
+class DecisionRequest(Strict):
+    """Body of POST /approve/{id} and /deny/{id}; it may be missing."""
+
+    reason: str = Field("", max_length=MAX_REASON)
+    version: int | None = Field(None, ge=1)  #: The version that the person saw; another one is a conflict.
+
+
+class VoteBody(Strict):
+    """One person's decision."""
+
+    by: str
+    decision: str
+    at: str
+    reason: str
+
+
+class ApprovalBody(Strict):
+    """What a workflow waits for, with exactly the arguments that would run."""
+
+    id: str
+    version: int
+    state: str
+    tool: str
+    risk: str
+    args: Json
+    action_sha256: str
+    requester: str
+    expires_at: str
+    votes: list[VoteBody]
+
+
+class RunResponse(Strict):
+    """How a workflow stands."""
+
+    workflow_id: str
+    status: str  #: running, paused, done, failed or cancelled.
+    answer: str | None = None  #: When done; model-made and untrusted.
+    reason: str | None = None  #: When failed or cancelled.
+    approval: ApprovalBody | None = None
+    created_at: str
+    updated_at: str
+
+
+def run_response(view: WorkflowView, approval: ApprovalView | None = None) -> RunResponse:
+    """:param approval: shown in place of the one that the workflow waits for"""
+    shown = approval or view.approval
+    # Outside, what is queued runs: the caller can do nothing with the difference.
+    status = "running" if view.state is WorkflowState.QUEUED else view.state.value
+    done, final = view.state is WorkflowState.DONE, view.state.is_final
+    return RunResponse(
+        workflow_id=view.id,
+        status=status,
+        answer=view.outcome if done else None,
+        reason=view.outcome if final and not done else None,
+        approval=approval_body(shown) if shown else None,
+        created_at=moment(view.created_at),
+        updated_at=moment(view.updated_at),
+    )
+
+
+def approval_body(view: ApprovalView) -> ApprovalBody:
+    votes = [
+        VoteBody(by=vote.principal, decision=vote.decision.value, at=moment(vote.at), reason=vote.reason)
+        for vote in view.votes
+    ]
+    return ApprovalBody(
+        id=view.id,
+        version=view.version,
+        state=view.state.value,
+        tool=view.tool,
+        risk=view.risk.value,
+        args=parse(view.args),
+        action_sha256=view.action_sha256,
+        requester=view.requester,
+        expires_at=moment(view.expires_at),
+        votes=votes,
+    )
+
+
+def moment(seconds: float) -> str:
+    """Unix seconds as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,143 @@
+"""The gateway's routes.  Identity comes from the bearer token alone, and always before the body is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from ironclaw.errors import IdentityError, NotFound, Refused
+from ironclaw.task import Bearer, Decision, Principal, WorkflowView
+from ironclaw_bot.http.bodies import DecisionRequest, RunRequest, RunResponse, run_response
+from ironclaw_bot.http.middlewares import explain_errors, guard_response, log_access, name_request
+from ironclaw_bot.http.problems import MAX_BODY_BYTES, Problem
+from ironclaw_bot.http.reading import read
+
+if TYPE_CHECKING:
+    from ironclaw.app import Ironclaw
+
+ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
+KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+
+
+def make_gateway(app: Ironclaw, extra: Callable[[web.Application], None] | None = None) -> web.Application:
+    """The web application of the HTTP door.
+
+    :param extra: adds further routes, such as Slack's; they pass through the same middlewares
+    """
+    layers = [name_request, log_access, guard_response, explain_errors]
+    site = web.Application(middlewares=layers, client_max_size=MAX_BODY_BYTES)
+    site.add_routes(Gateway(app).routes())
+    if extra:
+        extra(site)
+    return site
+
+
+class Gateway:
+    """HTTP in, the engine's own words out."""
+
+    def __init__(self, app: Ironclaw) -> None:
+        self._app = app
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/health", self.health),
+            web.get("/ready", self.ready),
+            web.post("/run", self.run),
+            web.get("/workflows/{id}", self.workflow),
+            # POST only: a link preview that fetches the address must decide nothing.
+            web.post("/approve/{id}", self.approve),
+            web.post("/deny/{id}", self.deny),
+        ]
+
+    async def health(self, request: web.Request) -> web.Response:
+        """The process answers; it says nothing of its parts."""
+        return web.json_response({"status": "ok"})
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """Whether each part can work: 200, or 503 with the names of those that cannot."""
+        checks = await self._app.ready()
+        well = all(checks.values())
+        body = {"status": "ready" if well else "not ready", "checks": checks}
+        return web.json_response(body, status=200 if well else 503)
+
+    async def run(self, request: web.Request) -> web.Response:
+        """Take a task and wait a while: 200 when it ended, 202 when it goes on or waits for people."""
+        principal = await self._principal(request, single_use=True)
+        body = await read(request, RunRequest)
+        if body.tenant_id not in (None, principal.tenant):
+            raise Problem(403, "The token is not for this tenant.", pointer="/tenant_id")
+        view = await self._run(body, principal, _idempotency_key(request))
+        if view.state.is_final:
+            return _answer(200, run_response(view))
+        return _answer(202, run_response(view), {"Location": f"/workflows/{view.id}"})
+
+    async def _run(self, body: RunRequest, principal: Principal, key: str | None) -> WorkflowView:
+        try:
+            workflow_id = await self._app.submit(body.to_task(principal, key))
+        except Refused as error:
+            raise Problem(429, str(error), headers={"Retry-After": "5"}) from None
+        view = await self._app.wait(principal.tenant, workflow_id, body.wait)
+        if view.text != body.task:
+            raise Problem(422, "This Idempotency-Key came with another task before. Take a new one.")
+        return view
+
+    async def workflow(self, request: web.Request) -> web.Response:
+        """How a workflow of the token's tenant stands.  Reading does not use the token up."""
+        principal = await self._principal(request, single_use=False)
+        view = await self._app.workflow(principal.tenant, _id(request))
+        return _answer(200, run_response(view))
+
+    async def approve(self, request: web.Request) -> web.Response:
+        return await self._decide(request, Decision.APPROVE)
+
+    async def deny(self, request: web.Request) -> web.Response:
+        return await self._decide(request, Decision.DENY)
+
+    async def _decide(self, request: web.Request, decision: Decision) -> web.Response:
+        principal = await self._principal(request, single_use=True)
+        body = await read(request, DecisionRequest) if request.body_exists else DecisionRequest()
+        approval = await self._app.decide(
+            principal, _id(request), decision, version=body.version, reason=body.reason
+        )
+        view = await self._app.workflow(principal.tenant, approval.workflow_id)
+        return _answer(200, run_response(view, approval))
+
+    async def _principal(self, request: web.Request, *, single_use: bool) -> Principal:
+        """:raises IdentityError: no token, more than one, or not a valid one"""
+        principal = await self._app.authenticate(Bearer(_token(request), single_use))
+        request["tenant"] = principal.tenant
+        structlog.contextvars.bind_contextvars(tenant=principal.tenant)
+        return principal
+
+
+def _token(request: web.Request) -> str:
+    """From the one header, in its one spelling: no query, no cookie, no lower-case scheme."""
+    found = request.headers.getall("Authorization", [])
+    if len(found) != 1 or not found[0].startswith("Bearer "):
+        raise IdentityError("Send one header 'Authorization: Bearer <token>'.")
+    return found[0].removeprefix("Bearer ")
+
+
+def _id(request: web.Request) -> str:
+    name = request.match_info["id"]
+    if not ID.fullmatch(name):
+        raise NotFound()
+    return name
+
+
+def _idempotency_key(request: web.Request) -> str | None:
+    found = request.headers.getall("Idempotency-Key", [])
+    if not found:
+        return None
+    if len(found) > 1 or not KEY.fullmatch(found[0]):
+        raise Problem(400, "Idempotency-Key must come once and be 1 to 255 visible ASCII characters.")
+    return found[0]
+
+
+def _answer(status: int, body: RunResponse, headers: dict[str, str] | None = None) -> web.Response:
+    text = body.model_dump_json(exclude_none=True)
+    return web.Response(status=status, text=text, content_type="application/json", headers=headers)

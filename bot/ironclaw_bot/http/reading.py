@@ -1,0 +1,68 @@
+"""How strictly a body is read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from ironclaw.canonical import canonical, parse
+from ironclaw.errors import BadRequest
+from ironclaw.task import Json
+from ironclaw_bot.http.problems import MAX_BODY_BYTES, TOO_LARGE, Problem
+
+READ_SECONDS = 20
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+async def read(request: web.Request, form: type[Body]) -> Body:
+    """The body as the form says.
+
+    :raises Problem: 400 not JSON, 408 too slow, 413 too large, 415 another content type
+    :raises BadRequest: JSON of another form; points to the first wrong field
+    """
+    value = _json(await _bytes(request))
+    try:
+        return form.model_validate(value)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise BadRequest(_sentence(problem), pointer_of(problem["loc"])) from None
+
+
+def _json(raw: bytes) -> Json:
+    try:
+        value = parse(raw)
+        canonical(
+            value
+        )  # What has no canonical form (a lone surrogate, 2**53 + 1) could not be stored or hashed.
+    except BadRequest as error:
+        raise Problem(400, str(error)) from None
+    return value
+
+
+async def _bytes(request: web.Request) -> bytes:
+    if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
+        raise Problem(415, "Send application/json in UTF-8.")
+    if "Content-Encoding" in request.headers:
+        raise Problem(415, "Send the body without Content-Encoding.")
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise Problem(413, TOO_LARGE)
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise Problem(408, "The body took too long to come.") from None
+
+
+def pointer_of(place: tuple[int | str, ...]) -> str:
+    """The RFC 6901 pointer of pydantic's loc."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
+
+
+def _sentence(problem: Any) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "There is no such field."
+    return f"{problem['msg'].removeprefix('Value error, ')}."

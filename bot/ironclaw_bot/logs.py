@@ -1,0 +1,125 @@
+"""Logs: one event, one line, with nothing in it that must not be seen.
+
+JSON where a machine reads, columns on a terminal.  What the standard library's loggers say goes the same
+way, and every text of every event passes the redactor last.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from ironclaw.settings import Settings
+
+Redact = Callable[[str], str]
+
+WITHHELD = "[withheld: the redactor failed]"
+#: Least level of loggers that would tell bodies, headers or tokens.  Bolt copies the root's level into its
+#: own loggers, so levels set on them do not hold: a filter on the handler does.
+QUIET = {
+    "aiohttp": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "httpx": logging.WARNING,
+    "openai": logging.WARNING,
+    "slack_bolt": logging.ERROR,  # Its warning "Unhandled request" holds the whole body.
+    "slack_sdk": logging.WARNING,
+}
+
+
+def configure(settings: Settings, redact: Redact = str, stream: TextIO | None = None) -> None:
+    """Send every log of the process to one stream.  Calling it again replaces what it did before.
+
+    :param redact: gives a text back without what must not be seen; when it raises, the text is withheld
+    :param stream: stderr when None
+    """
+    stream = stream or sys.stderr
+    json = settings.log_format == "json" or (settings.log_format == "auto" and not stream.isatty())
+    structlog.configure(
+        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(tame)
+    handler.setFormatter(_formatter(redact, _json() if json else _console(stream)))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)
+
+
+def _shared() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.filter_by_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _formatter(redact: Redact, render: Processor) -> logging.Formatter:
+    foreign = [step for step in _shared() if step is not structlog.stdlib.filter_by_level]
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=foreign,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            # Plain tracebacks: the richer ones print local variables, and with them tokens and bodies.
+            structlog.processors.format_exc_info,
+            Redactor(redact),
+            render,
+        ],
+    )
+
+
+def _json() -> Processor:
+    return structlog.processors.JSONRenderer(ensure_ascii=False)
+
+
+def _console(stream: TextIO) -> Processor:
+    return structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+
+
+class Redactor:
+    """A processor: makes every value plain JSON and takes out of each text what must not be seen."""
+
+    def __init__(self, redact: Redact) -> None:
+        self._redact = redact
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        return {self._text(str(name)): self._clean(value) for name, value in event.items()}
+
+    def _clean(self, value: Any) -> Any:
+        match value:
+            case None | bool() | int() | float():
+                return value
+            case str():
+                return self._text(value)
+            case Mapping():
+                return {self._text(str(name)): self._clean(item) for name, item in value.items()}
+            case list() | tuple() | set() | frozenset():
+                return [self._clean(item) for item in value]
+        # An object's repr is text as well, and made before redaction, not by the renderer after it.
+        return self._text(repr(value))
+
+    def _text(self, text: str) -> str:
+        try:
+            return self._redact(text)
+        except Exception:  # noqa: BLE001 - a plugin's code: a log must neither fail nor leak because of it
+            return WITHHELD
+
+
+def tame(record: logging.LogRecord) -> bool:
+    """Whether a record may be shown; takes out of it what holds a request's bytes."""
+    library = record.name.partition(".")[0]
+    if record.name == "aiohttp.server":
+        # A request that is no HTTP is quoted in its exception, its token with it.
+        record.exc_info = record.exc_text = None
+    return record.levelno >= QUIET.get(library, logging.NOTSET)
