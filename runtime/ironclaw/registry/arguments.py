@@ -15,6 +15,7 @@ from ironclaw.task import Json
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 32
+MAX_NUMBER = 2**53 - 1
 MAX_FAULTS = 10
 MAX_FAULT_CHARS = 200
 
@@ -22,13 +23,13 @@ MAX_FAULT_CHARS = 200
 def parse_arguments(text: str) -> dict[str, Json]:
     """The JSON object in a text, with one meaning only.
 
-    :raises BadRequest: too long or too deep, no JSON, no object, a key twice, NaN, an infinity, an integer
+    :raises BadRequest: too long or too deep, no JSON, no object, a key twice, NaN, an infinity, a number
         beyond 2**53, or a lone surrogate
     """
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise BadRequest(f"The arguments are longer than {MAX_BYTES} bytes.")
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_float)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"The arguments are no JSON: {_reason(error)}.") from None
     if not isinstance(value, dict):
@@ -50,6 +51,13 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
+def _float(text: str) -> float:
+    """RFC 8785 writes 1e16 as an integer, which is then too large for it: nothing that large is taken."""
+    if abs(number := float(text)) > MAX_NUMBER:
+        raise ValueError("a number is beyond 2**53")
+    return number
+
+
 def _reason(error: ValueError | RecursionError) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deep"
@@ -62,16 +70,16 @@ def _reason(error: ValueError | RecursionError) -> str:
 
 def _is_deeper(value: Json, depth: int) -> bool:
     """Whether containers are nested more than depth deep; without recursion, so that nothing overflows."""
-    level: list[Json] = [value]
-    for _ in range(depth + 1):
-        level = [inner for each in level if isinstance(each, dict | list) for inner in _children(each)]
-        if not level:
-            return False
-    return True
+    level = _containers([value])
+    for _ in range(depth):
+        level = _containers(
+            inner for each in level for inner in (each.values() if isinstance(each, dict) else each)
+        )
+    return bool(level)
 
 
-def _children(container: dict[str, Json] | list[Json]) -> Iterable[Json]:
-    return container.values() if isinstance(container, dict) else container
+def _containers(values: Iterable[Json]) -> list[dict[str, Json] | list[Json]]:
+    return [value for value in values if isinstance(value, dict | list)]
 
 
 def faults(validator: Draft202012Validator, args: Mapping[str, Json]) -> list[str]:
