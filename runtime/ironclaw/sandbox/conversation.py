@@ -1,0 +1,117 @@
+"""One call from the supervisor's side: order, answer what the guest asks, take the result.
+
+Nothing that a worker says is believed: its guest may have taken it over.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import time
+
+from ironclaw.capabilities import Scratch
+from ironclaw.errors import EgressDenied, EgressUnavailable
+from ironclaw.sandbox import caps
+from ironclaw.sandbox.model import Call, Host, Profile
+from ironclaw.sandbox.process import WorkerGone, WorkerProcess
+from ironclaw.sandbox.wire import Message, WireError, request_from_wire, response_to_wire
+from ironclaw.task import FailureKind, ToolFailure, ToolResult, Usage
+
+_LEVELS = frozenset({"debug", "info", "warn", "error"})
+
+
+class Conversation:
+    """Between one worker and one call's host."""
+
+    def __init__(self, worker: WorkerProcess, call: Call, host: Host) -> None:
+        self._worker, self._call, self._host = worker, call, host
+        self._lines = 0
+        self._requests = 0
+
+    async def hold(self) -> ToolResult:
+        """The result, without the wall clock.
+
+        :raises WorkerGone: the worker died or broke the protocol
+        """
+        await self._worker.send(_order(self._call))
+        while (message := await self._worker.receive())["kind"] != "done":
+            await self._answer(message)
+        try:
+            return _result(message, self._call)
+        except (KeyError, TypeError, ValueError):
+            raise WorkerGone from None
+
+    async def _answer(self, message: Message) -> None:
+        if message["kind"] == "log":
+            self._log(message)
+        elif message["kind"] == "http":
+            await self._worker.send(await self._http(message))
+        else:
+            raise WorkerGone
+
+    def _log(self, message: Message) -> None:
+        self._lines += 1
+        level, text = message.get("level"), message.get("message")
+        if self._lines > caps.MAX_LOG_LINES or level not in _LEVELS or not isinstance(text, str):
+            raise WorkerGone
+        # A log that cannot be kept must not change what the tool does.
+        with contextlib.suppress(Exception):
+            self._host.log(level, caps.clip(text, caps.MAX_LOG_CHARS))
+
+    async def _http(self, message: Message) -> Message:
+        self._requests += 1
+        try:
+            request = request_from_wire(message)
+        except WireError:
+            raise WorkerGone from None
+        if caps.request_fault(request):
+            raise WorkerGone
+        if not self._call.capabilities.http:
+            return _refusal("denied", "This tool has no access to the network.")
+        if self._requests > caps.MAX_HTTP_CALLS:
+            return _refusal("denied", f"One call may send {caps.MAX_HTTP_CALLS} requests.")
+        try:
+            response = await self._host.http(request)
+        except EgressDenied as error:
+            return _refusal("denied", str(error))
+        except EgressUnavailable as error:
+            return _refusal("unavailable", str(error))
+        except Exception:  # noqa: BLE001 - the host's own mistake; its text is not for a guest.
+            return _refusal("unavailable", "The host could not send the request.")
+        if len(response.body) > caps.MAX_BODY:
+            return _refusal("unavailable", f"The answer is longer than {caps.MAX_BODY} bytes.")
+        return response_to_wire(response)
+
+
+def _refusal(kind: str, message: str) -> Message:
+    return {"kind": "http", "refusal": kind, "message": caps.clip(message)}
+
+
+def _order(call: Call) -> Message:
+    limits = call.capabilities.limits
+    has_folder = call.component.profile is Profile.SCRATCH
+    shown = has_folder and call.capabilities.scratch is not Scratch.NONE
+    return {
+        "kind": "call",
+        "tool": call.tool,
+        "input": call.input,
+        "fuel": limits.fuel,
+        "memory": caps.memory_cap(limits),
+        "output": caps.output_cap(limits),
+        "folder": str(call.scratch) if has_folder else None,
+        "scratch": call.capabilities.scratch.value if shown else None,
+        "now": time.time_ns() // 1_000_000,
+        "seed": base64.b64encode(os.urandom(32)).decode(),
+    }
+
+
+def _result(message: Message, call: Call) -> ToolResult:
+    output, failure = message["output"], message["failure"]
+    used = Usage(fuel=int(message["fuel"]), memory_bytes=int(message["memory"]))
+    if failure is not None:
+        kind, text = failure
+        return ToolResult(failure=ToolFailure(FailureKind(kind), caps.clip(str(text))), usage=used)
+    if not isinstance(output, str) or len(output.encode()) > caps.output_cap(call.capabilities.limits):
+        raise WorkerGone
+    return ToolResult(output=output, usage=used)

@@ -1,0 +1,166 @@
+"""One component in a worker: an instance is warmed, bound to a call, used once and thrown away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from wasmtime import Engine, Store, WasiConfig, WasmtimeError
+from wasmtime.component import Component, ExportIndex, Linker, _enter
+
+from ironclaw.errors import ToolboxError
+from ironclaw.sandbox.hardening import Memory
+from ironclaw.sandbox.traps import Failure, declared_failure, trap_failure
+from ironclaw.task import FailureKind
+
+WARM_TOOL = "ironclaw.warm"  #: No toolbox has it: a guest answers invalid-input, with its code paged in.
+WARM_FUEL = 2_000_000_000
+WARM_MEMORY = 256 << 20
+GUEST_FOLDER = "/mnt/scratch"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One call, as the worker sees it."""
+
+    tool: str
+    input: str
+    fuel: int
+    memory: int  #: Bytes, for each linear memory.
+    output: int  #: Bytes.
+    folder: str | None  #: The tenant's, if the tool may see it.
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it."""
+
+    output: str | None
+    failure: Failure | None
+    fuel: int  #: Used.
+    memory: int  #: Bytes of private memory that the instance cost the worker: an upper bound of its own.
+
+
+@dataclass(frozen=True, slots=True)
+class _Instance:
+    store: Store
+    run: Callable[..., Any]
+    memory_before: int
+
+
+class Guest:
+    """The component with its linker.  One thread, one call at a time."""
+
+    def __init__(self, engine: Engine, linker: Linker, component: Component, *, wasi: bool) -> None:
+        self._engine, self._linker, self._component = engine, linker, component
+        self._wasi = wasi
+        self._run = _run_of(component)
+        self._memory = Memory()
+        self._can_warm = True
+        self._next: _Instance | None = None
+
+    def warm(self) -> None:
+        """Have an instance ready.
+
+        :raises ToolboxError: the component cannot be instantiated
+        """
+        if self._next is None:
+            self._next = self._warmed() if self._can_warm else self._instantiate()
+
+    def serve(self, order: Order) -> Outcome:
+        """Run exactly one call in the instance that is ready.
+
+        :raises ToolboxError: there is none and none can be made
+        """
+        self.warm()
+        instance, self._next = self._next, None
+        assert instance is not None  # noqa: S101 - warm() has just set it.
+        try:
+            self._bind(instance.store, order)
+            return self._finish(instance, order, *_ask(instance, order))
+        finally:
+            instance.store.close()
+            # wasmtime-py keeps a callback's exception in a global, where the next call would find it.
+            _enter.LAST_EXCEPTION = None
+
+    def _warmed(self) -> _Instance:
+        instance = self._instantiate()
+        try:
+            instance.run(instance.store, WARM_TOOL, "{}")
+        except Exception:  # noqa: BLE001 - whatever a guest makes of the warm call, its instance is spent.
+            _enter.LAST_EXCEPTION = None
+            instance.store.close()
+            self._can_warm = False
+            return self._instantiate()
+        return instance
+
+    def _instantiate(self) -> _Instance:
+        before = self._memory.bytes()
+        store = Store(self._engine)
+        store.set_fuel(WARM_FUEL)
+        _limit_memory(store, WARM_MEMORY)
+        if self._wasi:
+            store.set_wasi(WasiConfig())  # Forgotten, the process aborts.
+        try:
+            run: Any = self._linker.instantiate(store, self._component).get_func(store, self._run)
+        except WasmtimeError as error:
+            store.close()
+            _kind, message = trap_failure(str(error), 0, WARM_MEMORY)
+            raise ToolboxError(f"The toolbox cannot be started: {message}") from None
+        return _Instance(store, run, before)
+
+    def _bind(self, store: Store, order: Order) -> None:
+        """From here on the instance is this call's: its fuel, its memory, its folder."""
+        store.set_fuel(order.fuel)
+        _limit_memory(store, order.memory)
+        if self._wasi and order.folder is not None:
+            wasi = WasiConfig()
+            wasi.preopen_dir(order.folder, GUEST_FOLDER, order.writable)
+            store.set_wasi(wasi)
+
+    def _finish(self, instance: _Instance, order: Order, answer: Any, trap: str | None) -> Outcome:
+        memory = max(0, self._memory.bytes() - instance.memory_before)
+        fuel = order.fuel - instance.store.get_fuel()
+        if trap is not None:
+            return Outcome(None, trap_failure(trap, memory, order.memory), fuel, memory)
+        if not isinstance(answer, str):
+            return Outcome(None, declared_failure(answer), fuel, memory)
+        fault = _output_fault(answer, order.output)
+        return Outcome(None if fault else answer, fault, fuel, memory)
+
+
+def _run_of(component: Component) -> ExportIndex:
+    index = component.get_export_index("run")
+    if index is None:
+        raise ToolboxError("The toolbox cannot be started: it exports no run.")
+    return index
+
+
+def _ask(instance: _Instance, order: Order) -> tuple[Any, str | None]:
+    """The guest's answer, or wasmtime's text of why there is none."""
+    try:
+        return instance.run(instance.store, order.tool, order.input), None
+    except WasmtimeError as error:
+        return None, str(error)
+    except MemoryError:
+        return None, "out of memory"
+    except Exception:  # noqa: BLE001 - a value that the bindings cannot carry; its text may name host objects.
+        return None, "host: values"
+
+
+def _limit_memory(store: Store, most: int) -> None:
+    # The numbers hold for every toolchain of the guests: JavaScript has two memories, Python 38 instances.
+    store.set_limits(memory_size=most, memories=2, instances=64, tables=8, table_elements=20_000)
+
+
+def _output_fault(output: str, most: int) -> Failure | None:
+    if len(output.encode()) > most:
+        return FailureKind.OUTPUT_TOO_LARGE, f"The result is longer than {most} bytes."
+    try:
+        json.loads(output)
+    except (ValueError, RecursionError):
+        return FailureKind.INTERNAL, "The result is not JSON."
+    return None

@@ -1,0 +1,106 @@
+"""From a component's file to compiled code that workers may map: digest, compiler process, cache."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable
+
+from ironclaw.errors import ToolboxError
+from ironclaw.sandbox.codecache import MOST, CodeCache, sealed_memory
+from ironclaw.sandbox.model import Component
+
+COMPILE_SECONDS = 300
+MOST_WASM = 128 << 20  #: Bytes of a component.
+
+Progress = Callable[[str], None]
+
+
+async def prepared_code(component: Component, cache: CodeCache, progress: Progress) -> int:
+    """A sealed descriptor of the component's compiled code; the caller closes it.
+
+    :raises ToolboxError: the file is not the component that was pinned, or cannot be a toolbox
+    """
+    wasm = await asyncio.to_thread(_pinned_bytes, component)
+    code = await asyncio.to_thread(cache.load, component)
+    if code is None:
+        name = component.path.parent.name or component.path.name
+        progress(f"compiling {name} (some 10 s, once)")
+        code = await _compile(wasm, component)
+        await asyncio.to_thread(cache.save, component, code)
+        progress(f"compiled {name}")
+    return await asyncio.to_thread(sealed_memory, code)
+
+
+def _pinned_bytes(component: Component) -> bytes:
+    try:
+        with component.path.open("rb") as file:
+            wasm = file.read(MOST_WASM + 1)
+    except OSError:
+        raise ToolboxError(f"The component {component.path.name} cannot be read.") from None
+    if len(wasm) > MOST_WASM:
+        raise ToolboxError(f"The component {component.path.name} is larger than {MOST_WASM >> 20} MiB.")
+    if hashlib.sha256(wasm).hexdigest() != component.sha256:
+        raise ToolboxError(f"{component.path.name} is not the file that its manifest pins: build it again.")
+    return wasm
+
+
+async def _compile(wasm: bytes, component: Component) -> bytes:
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-m", "ironclaw.sandbox.compiler", component.profile.value, str(os.getpid())),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={},
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(COMPILE_SECONDS):
+            answer = await _talk(child, wasm)
+            await child.wait()
+    except TimeoutError:
+        raise ToolboxError(f"The component takes longer than {COMPILE_SECONDS} s to compile.") from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+    return _code(answer)
+
+
+async def _talk(child: asyncio.subprocess.Process, wasm: bytes) -> bytes:
+    """Send the component while reading what comes back, up to the cap."""
+    assert child.stdin is not None  # noqa: S101 - both pipes were asked for.
+    assert child.stdout is not None  # noqa: S101
+    sending = asyncio.create_task(_send(child.stdin, wasm))
+    answer = bytearray()
+    while part := await child.stdout.read(1 << 20):
+        answer += part
+        if len(answer) > MOST:
+            break
+    await sending
+    return bytes(answer)
+
+
+async def _send(pipe: asyncio.StreamWriter, wasm: bytes) -> None:
+    # A compiler that died early says so by its answer, not by its pipe.
+    with contextlib.suppress(ConnectionError):
+        pipe.write(wasm)
+        await pipe.drain()
+    with contextlib.suppress(ConnectionError):
+        pipe.close()
+        await pipe.wait_closed()
+
+
+def _code(answer: bytes) -> bytes:
+    head, _, code = answer.partition(b"\n")
+    try:
+        fault = json.loads(head)["fault"]
+    except (ValueError, KeyError, TypeError):
+        raise ToolboxError("The component cannot be compiled within the compiler's limits.") from None
+    if fault is not None:
+        raise ToolboxError(f"The component cannot be a toolbox: {fault}.")
+    return code

@@ -1,0 +1,118 @@
+"""One worker process, seen from the supervisor: start, send, receive, kill."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from pathlib import Path
+
+from ironclaw.errors import SandboxError, ToolboxError
+from ironclaw.sandbox.model import Profile
+from ironclaw.sandbox.wire import HEAD, Message, WireError, body_size, pack, unpack
+
+START_SECONDS = 60  #: A busy machine is slow; a healthy start takes 0.2 s.
+
+
+class WorkerGone(Exception):
+    """The worker died, or said something that no worker of ours says."""
+
+
+class WorkerProcess:
+    """Made by :func:`start`; ready for its first call."""
+
+    def __init__(self, child: asyncio.subprocess.Process, sock: socket.socket) -> None:
+        self._child, self._sock = child, sock
+        self._loop = asyncio.get_running_loop()
+        self.tenant: str | None = None  #: Whose it is, for life, from its first call on.
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._child.returncode is None
+
+    async def send(self, message: Message) -> None:
+        """:raises WorkerGone: nobody reads
+        :raises WireError: the message cannot be sent; the worker is unharmed
+        """
+        frame = pack(message)
+        try:
+            await self._loop.sock_sendall(self._sock, frame)
+        except OSError:
+            raise WorkerGone from None
+
+    async def receive(self) -> Message:
+        """:raises WorkerGone: it died, or what came is no message"""
+        try:
+            size = body_size(await self._exactly(HEAD.size))
+            return unpack(await self._exactly(size))
+        except (OSError, WireError):
+            raise WorkerGone from None
+
+    async def _exactly(self, count: int) -> bytes:
+        data = await self._loop.sock_recv(self._sock, count)
+        while data and len(data) < count:
+            part = await self._loop.sock_recv(self._sock, count - len(data))
+            data = data + part if part else b""
+        if not data:
+            raise WorkerGone
+        return data
+
+    async def kill(self) -> None:
+        """End it now, whatever it does; returns when it is gone."""
+        with contextlib.suppress(ProcessLookupError):
+            self._child.kill()
+        await self._child.wait()
+        self._sock.close()
+
+
+async def start(profile: Profile, code: int, root: Path) -> WorkerProcess:
+    """A worker with one warm instance.
+
+    :param code: descriptor of the compiled code
+    :param root: the folder above the tenants' folders
+    :raises ToolboxError: the component cannot be started
+    :raises SandboxError: workers cannot run here
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        ours.setblocking(False)
+        worker = WorkerProcess(await _spawn(profile, theirs.fileno(), code, root), ours)
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            _require_ready(await worker.receive())
+    except (WorkerGone, TimeoutError):
+        await worker.kill()
+        raise SandboxError("A sandbox worker did not start: run `ironclaw doctor`.") from None
+    except BaseException:
+        await worker.kill()
+        raise
+    return worker
+
+
+async def _spawn(profile: Profile, sock: int, code: int, root: Path) -> asyncio.subprocess.Process:
+    arguments = [profile.value, str(sock), str(code), str(os.getpid())]
+    if profile is Profile.SCRATCH:
+        arguments.append(str(root))
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-m", "ironclaw.sandbox.worker", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        pass_fds=(sock, code),
+        env={},
+        start_new_session=True,
+        cwd="/",
+    )
+
+
+def _require_ready(message: Message) -> None:
+    if message["kind"] == "ready":
+        return
+    error = ToolboxError if message.get("of") == "toolbox" else SandboxError
+    raise error(str(message.get("message")))

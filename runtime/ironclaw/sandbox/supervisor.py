@@ -1,0 +1,129 @@
+"""The sandbox as the engine sees it: prepare components, call tools.  No wasm runs in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import time
+from pathlib import Path
+
+from ironclaw.errors import SandboxError, ToolboxError
+from ironclaw.sandbox import caps
+from ironclaw.sandbox.codecache import CodeCache
+from ironclaw.sandbox.conversation import Conversation
+from ironclaw.sandbox.model import Call, Component, Host, Profile
+from ironclaw.sandbox.pool import Kind, Lease, Pool
+from ironclaw.sandbox.preparing import Progress, prepared_code
+from ironclaw.sandbox.process import WorkerGone
+from ironclaw.task import FailureKind, ToolFailure, ToolResult
+
+
+def _silent(_text: str) -> None:
+    pass
+
+
+class Sandbox:
+    """Made by :meth:`open`.  One per process; belongs to the event loop that opened it."""
+
+    def __init__(self, cache: CodeCache, pool: Pool, scratch_root: Path | None) -> None:
+        self._cache, self._pool, self._root = cache, pool, scratch_root
+        self._preparing: dict[tuple[str, Profile], asyncio.Lock] = {}
+
+    @classmethod
+    async def open(
+        cls, *, cache_dir: Path, cache_key: bytes, workers: int = 2, scratch_root: Path | None = None
+    ) -> Sandbox:
+        """
+        :param cache_dir: folder for compiled code, made (0700) where missing
+        :param cache_key: at least 16 bytes, kept outside that folder
+        :param workers: how many calls run at once, and how many tenants' workers are kept
+        :param scratch_root: the folder above the tenants' folders; given, a worker is ready before a call
+        :raises SandboxError: the folder or the key will not do
+        """
+        if workers < 1:
+            raise SandboxError("The sandbox needs at least one worker.")
+        cache = await asyncio.to_thread(CodeCache, cache_dir, cache_key)
+        return cls(cache, Pool(workers), scratch_root)
+
+    async def prepare(self, component: Component, progress: Progress = _silent) -> None:
+        """Check and compile the component, once.
+
+        :param progress: gets a line when a slow step begins and ends
+        :raises ToolboxError: it is not what was pinned, or cannot be a toolbox
+        """
+        key = component.sha256, component.profile
+        async with self._preparing.setdefault(key, asyncio.Lock()):
+            if not self._pool.has_code(*key):
+                self._pool.add_code(*key, await prepared_code(component, self._cache, progress))
+        if self._root is not None:
+            self._pool.keep_spare(Kind(*key, self._root))
+
+    async def call(self, call: Call, host: Host) -> ToolResult:
+        """Run one tool call.  Whatever the guest does ends in the result; cancelling ends the guest.
+
+        :raises ToolboxError: the component, where nobody prepared it yet, is not what was pinned
+        :raises SandboxError: no worker can run
+        """
+        fault = _input_fault(call.input)
+        if fault:
+            return ToolResult(failure=fault)
+        await self.prepare(call.component)
+        await asyncio.to_thread(_make_folder, call.scratch)
+        kind = Kind(call.component.sha256, call.component.profile, call.scratch.parent)
+        try:
+            lease = await self._pool.lease(kind, call.tenant)
+        except ToolboxError as error:
+            return ToolResult(failure=ToolFailure(FailureKind.CRASHED, str(error)))
+        return await self._run(lease, call, host)
+
+    async def close(self) -> None:
+        """End every worker; calls that still run end as crashed."""
+        await self._pool.close()
+
+    async def _run(self, lease: Lease, call: Call, host: Host) -> ToolResult:
+        started = time.perf_counter()
+        usable = False
+        try:
+            async with asyncio.timeout(call.capabilities.limits.seconds):
+                result = await Conversation(lease.worker, call, host).hold()
+            usable = True
+        except TimeoutError:
+            seconds = call.capabilities.limits.seconds
+            result = _failed(FailureKind.TIMEOUT, f"The tool ran longer than {seconds:g} s and was ended.")
+        except WorkerGone:
+            result = _failed(FailureKind.CRASHED, "The tool's worker process died.")
+        finally:
+            elapsed = time.perf_counter() - started
+            await asyncio.shield(self._pool.give_back(lease, usable=usable))
+        return _measured(result, call, elapsed)
+
+
+def _failed(kind: FailureKind, message: str) -> ToolResult:
+    return ToolResult(failure=ToolFailure(kind, message))
+
+
+def _measured(result: ToolResult, call: Call, seconds: float) -> ToolResult:
+    sizes = len(call.input.encode()), len((result.output or "").encode())
+    usage = dataclasses.replace(result.usage, seconds=seconds, bytes_in=sizes[0], bytes_out=sizes[1])
+    return dataclasses.replace(result, usage=usage)
+
+
+def _input_fault(text: str) -> ToolFailure | None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return ToolFailure(FailureKind.INVALID_INPUT, "The input holds half a character (a lone surrogate).")
+    if size > caps.MAX_INPUT:
+        return ToolFailure(FailureKind.INVALID_INPUT, f"The input is longer than {caps.MAX_INPUT} bytes.")
+    return None
+
+
+def _make_folder(folder: Path) -> None:
+    """:raises SandboxError: something else is in its place"""
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW))
+    except OSError:
+        raise SandboxError("A tenant's scratch folder cannot be used: it must be a folder of ours.") from None

@@ -1,0 +1,45 @@
+"""Who may run next: a bounded number of calls, and no tenant before one that runs less."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+
+class Turns:
+    """Like a semaphore, but the free place goes to the waiting tenant with the fewest running calls."""
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._running: Counter[str] = Counter()
+        self._waiting: list[tuple[str, asyncio.Future[None]]] = []
+
+    async def take(self, tenant: str) -> None:
+        """Wait for a place.  Who is cancelled meanwhile has none."""
+        if self._free and not self._waiting:
+            self._grant(tenant)
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((tenant, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave(tenant)  # The place came together with the cancelling.
+            else:
+                self._waiting.remove((tenant, turn))
+            raise
+
+    def leave(self, tenant: str) -> None:
+        """Give the place to whoever is next."""
+        self._free += 1
+        self._running -= Counter({tenant: 1})
+        if self._waiting:
+            next_one = min(self._waiting, key=lambda waiter: self._running[waiter[0]])
+            self._waiting.remove(next_one)
+            self._grant(next_one[0])
+            next_one[1].set_result(None)
+
+    def _grant(self, tenant: str) -> None:
+        self._free -= 1
+        self._running[tenant] += 1

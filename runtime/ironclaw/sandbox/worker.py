@@ -1,0 +1,123 @@
+"""A worker process: ``python -m ironclaw.sandbox.worker <profile> <socket> <code> <parent> [<root>]``.
+
+It runs one component, and from its first call on for one tenant only.  Everything is imported and the
+compiled code mapped before the process restricts itself; then it opens nothing outside the scratch root,
+speaks to nobody but the supervisor, and starts no program.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from wasmtime.component import Component
+
+from ironclaw.errors import IronclawError, ToolboxError
+from ironclaw.sandbox import fastbytes, hardening, landlock, seccomp
+from ironclaw.sandbox.engine import make_engine, make_linker, self_test
+from ironclaw.sandbox.guest import Guest, Order, Outcome
+from ironclaw.sandbox.hostcalls import HostCalls
+from ironclaw.sandbox.model import Profile
+from ironclaw.sandbox.wire import Message, Pipe, WireError
+
+
+class Worker:
+    """The loop: receive a call, run it, answer, make the next instance ready."""
+
+    def __init__(self, pipe: Pipe, host: HostCalls, guest: Guest, threads: hardening.Threads) -> None:
+        self._pipe, self._host, self._guest = pipe, host, guest
+        self._threads = threads
+        self._bound = False
+
+    def serve_for_ever(self) -> NoReturn:
+        while True:
+            message = self._pipe.receive()
+            if not self._bound:
+                self._bind(message["folder"])
+            self._host.begin(message["now"], base64.b64decode(message["seed"]))
+            self._pipe.send(_done(self._guest.serve(_order(message))))
+            self._host.idle()
+            self._guest.warm()
+
+    def _bind(self, folder: str | None) -> None:
+        """Narrow the view from all tenants' folders to one, for life."""
+        if folder is not None:
+            self._threads.require_one()
+            landlock.restrict(Path(folder))
+        self._bound = True
+
+
+def _order(message: Message) -> Order:
+    shown = message["folder"] if message["scratch"] else None
+    return Order(
+        tool=message["tool"],
+        input=message["input"],
+        fuel=message["fuel"],
+        memory=message["memory"],
+        output=message["output"],
+        folder=shown,
+        writable=message["scratch"] == "write",
+    )
+
+
+def _done(outcome: Outcome) -> Message:
+    failure = (outcome.failure[0].value, outcome.failure[1]) if outcome.failure else None
+    return {
+        "kind": "done",
+        "output": outcome.output,
+        "failure": failure,
+        "fuel": outcome.fuel,
+        "memory": outcome.memory,
+    }
+
+
+def start(profile: Profile, pipe: Pipe, code: int, root: Path | None) -> Worker:
+    """Load, restrict, warm.
+
+    :raises SandboxError: this process cannot be made safe
+    :raises ToolboxError: the component cannot be instantiated
+    """
+    fastbytes.install()
+    engine = make_engine()
+    host = HostCalls(pipe)
+    self_test(engine, lambda: make_linker(engine, Profile.SCRATCH, host.functions()))
+    component = Component.deserialize_file(engine, f"/dev/fd/{code}")
+    os.close(code)
+    linker = make_linker(engine, profile, host.functions())
+    guest = Guest(engine, linker, component, wasi=profile is Profile.SCRATCH)
+    threads = hardening.Threads()
+    threads.require_one()
+    hardening.limit(hardening.WORKER_LIMITS)
+    landlock.restrict(root)
+    seccomp.restrict()
+    guest.warm()
+    return Worker(pipe, host, guest, threads)
+
+
+def main(arguments: list[str]) -> None:
+    profile, sock, code, parent, *root = arguments
+    hardening.belong_to(int(parent))
+    pipe = Pipe(int(sock))
+    try:
+        worker = start(Profile(profile), pipe, int(code), Path(root[0]) if root else None)
+        pipe.send({"kind": "ready"})
+        worker.serve_for_ever()
+    except ToolboxError as error:
+        pipe.send({"kind": "fatal", "of": "toolbox", "message": str(error)})
+    except IronclawError as error:
+        pipe.send({"kind": "fatal", "of": "sandbox", "message": str(error)})
+
+
+if __name__ == "__main__":
+    # Leave without the interpreter's and the engine's farewell: one in 64 such exits panicked (measured).
+    status = 1
+    try:
+        main(sys.argv[1:])
+        status = 0
+    except (EOFError, OSError, WireError):
+        pass  # The supervisor is gone, or ended this worker.
+    finally:
+        os._exit(status)
