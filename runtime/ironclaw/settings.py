@@ -41,14 +41,14 @@ Words = tuple[str, ...]
 class TenantSettings(BaseModel):
     """One tenant: a table ``[tenants.NAME]`` in ironclaw.toml."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     slack: Words = Field((), description="Slack team ids (T...) or enterprise ids (E...) that are this tenant.")
     jwt: bool = Field(False, description="Whether tokens of the JWT issuer may name this tenant.")
     approvers: Words = Field(
         (), description="Who may approve: slack:TEAM:USER or jwt:ISSUER|SUBJECT. Nobody when empty."
     )
-    approvals_channel: str = Field("", description="Slack channel that gets a copy of every approval card.")
+    approvals_channel: str = Field("", description="Slack channel (C...) that gets a copy of every approval card.")
     self_approval: bool = Field(False, description="Whether a requester may approve their own call.")
     approval_minutes: float = Field(
         60, gt=0, le=60 * 24 * 30, description="How long an approval waits before it expires."

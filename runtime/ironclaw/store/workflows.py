@@ -13,6 +13,7 @@ from ironclaw.store.rows import note, sql, tell
 from ironclaw.store.writer import Writer
 from ironclaw.task import (
     Address,
+    ApprovalState,
     CallState,
     Effect,
     Message,
@@ -438,10 +439,21 @@ def _finish(
 ) -> None:
     _move(c, flow, state, outcome, spent, now)
     note(c, flow.tenant, now, "workflow_" + state.value, "host", workflow=flow.id)
+    _cancel_open(c, flow, now)
     done = state is WorkflowState.DONE
     _status(c, flow, "Done." if done else "Stopped.", now)
     kind = NoticeKind.ANSWER if done else NoticeKind.FAILURE
     tell(c, now, flow.tenant, flow.id, f"answer:{flow.id}", kind, flow.address, {"text": outcome})
+
+
+def _cancel_open(c: sqlite3.Connection, flow: Flow, now: float) -> None:
+    """What the workflow leaves behind can never run."""
+    for approval in list(sql.pending_approvals_of(c, workflow_id=flow.id)):
+        sql.close_approval(c, id=approval["id"], state=ApprovalState.CANCELLED.value)
+        show_card(c, flow.tenant, flow.id, approval["id"], now)
+    for call in list(sql.calls(c, workflow_id=flow.id)):
+        if CallState(call["state"]) in (CallState.PENDING, CallState.APPROVED):
+            _one(_move_call(c, flow.id, call["seq"], CallState(call["state"]), CallState.CANCELLED))
 
 
 def _status(c: sqlite3.Connection, flow: Flow, sentence: str, now: float) -> None:

@@ -1,0 +1,95 @@
+"""Carries out one call whose ticket is spent: the sandbox for the guest, egress for its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from ironclaw.capabilities import Capabilities, HttpRequest, HttpResponse
+from ironclaw.egress import Egress, effective_rules
+from ironclaw.plugin_manager import Hooks
+from ironclaw.registry import Tool
+from ironclaw.sandbox import Call, Component, Profile, Sandbox
+from ironclaw.task import ToolCall, ToolFailure, ToolResult
+
+log = structlog.get_logger(__name__)
+
+BeforeEffect = Callable[[], Awaitable[None]]
+
+
+class _Door:
+    """What one running tool reaches: its log, and the network by its own rules."""
+
+    def __init__(
+        self, call: ToolCall, capabilities: Capabilities, egress: Egress, idem_key: str, before_effect: BeforeEffect
+    ) -> None:
+        self._call = call
+        self._rules = capabilities.http
+        self._egress = egress
+        self._idem_key = idem_key
+        self._before_effect = before_effect
+
+    async def http(self, request: HttpRequest) -> HttpResponse:
+        return await self._egress.fetch(
+            request, self._rules, idempotency_key=self._idem_key, before_effect=self._before_effect
+        )
+
+    def log(self, level: str, message: str) -> None:
+        # Tool-made text: a value of its own, never the event's name or level.
+        log.debug("tool_log", tool=self._call.tool, workflow=self._call.workflow_id, level_said=level, said=message)
+
+
+class Body:
+    """Runs calls.  It holds no opinion: whoever calls it has spent a ticket."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        egress: Egress,
+        hooks: Hooks,
+        scratch_root: Path,
+        allowlist: Callable[[str], tuple[str, ...]],
+    ) -> None:
+        self._sandbox = sandbox
+        self._egress = egress
+        self._hooks = hooks
+        self._scratch_root = scratch_root
+        self._allowlist = allowlist
+
+    async def run(self, call: ToolCall, tool: Tool, idem_key: str, before_effect: BeforeEffect) -> ToolResult:
+        """Run one call and clean what comes back.
+
+        :param idem_key: put into each changing request; the guest neither sees nor chooses it
+        :param before_effect: awaited just before the first byte that changes something outside
+        :raises SandboxError: the sandbox itself cannot run; the guest had no part in it
+        """
+        rules = effective_rules(call.capabilities.http, self._allowlist(call.tenant))
+        capabilities = replace(call.capabilities, http=rules)
+        door = _Door(call, capabilities, self._egress, idem_key, before_effect)
+        result = await self._sandbox.call(self._as_sandbox_call(call, tool, capabilities), door)
+        return self._cleaned(call.tenant, result)
+
+    def _as_sandbox_call(self, call: ToolCall, tool: Tool, capabilities: Capabilities) -> Call:
+        return Call(
+            component=component(tool),
+            tool=call.tool,
+            input=call.args,
+            tenant=call.tenant,
+            scratch=self._scratch_root / call.tenant,
+            capabilities=capabilities,
+        )
+
+    def _cleaned(self, tenant: str, result: ToolResult) -> ToolResult:
+        if result.failure:
+            message = self._hooks.redact(tenant, result.failure.message)
+            return replace(result, output=None, failure=ToolFailure(result.failure.kind, message))
+        return replace(result, output=self._hooks.redact(tenant, result.output or "null"))
+
+
+def component(tool: Tool) -> Component:
+    """The component behind a tool, pinned by its digest."""
+    box = tool.toolbox
+    return Component(box.component, box.component_sha256, Profile(box.profile))

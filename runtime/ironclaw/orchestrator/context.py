@@ -1,0 +1,51 @@
+"""What the brain gets to see, and what is kept of what it says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ironclaw.store import Flow
+from ironclaw.task import Conversation, Message, Move, ProposedCall, Role, ToolOffer
+
+CHARACTERS_PER_TOKEN = 4  #: A rule of thumb for budgets; the provider's own count is what is billed.
+MAX_TEXT = 100_000  #: Characters kept of an answer or of one call's arguments.
+
+
+def conversation(flow: Flow, offers: tuple[ToolOffer, ...], history_tokens: int) -> Conversation:
+    """The thread's past within its budget, then this workflow's messages."""
+    return Conversation(
+        tenant=flow.tenant,
+        workflow_id=flow.id,
+        requester=flow.requester,
+        messages=_past(flow, history_tokens) + flow.messages,
+        tools=offers,
+    )
+
+
+def _past(flow: Flow, history_tokens: int) -> tuple[Message, ...]:
+    left = history_tokens * CHARACTERS_PER_TOKEN
+    kept: list[tuple[str, str]] = []
+    for asked, answered in reversed(flow.past):
+        left -= len(asked) + len(answered)
+        if left < 0:
+            break
+        kept.insert(0, (asked, answered))
+    return tuple(
+        message
+        for asked, answered in kept
+        for message in (Message(Role.USER, asked), Message(Role.ASSISTANT, answered))
+    )
+
+
+def safe_move(move: Move) -> Move:
+    """The move as it can be stored: no lone surrogates, no endless text, each call with an id of its own."""
+    calls = tuple(_safe_call(call, index) for index, call in enumerate(move.calls))
+    return replace(move, calls=calls, answer=None if move.answer is None else _safe(move.answer))
+
+
+def _safe_call(call: ProposedCall, index: int) -> ProposedCall:
+    return ProposedCall(_safe(call.id)[:200] or f"call-{index}", _safe(call.tool), _safe(call.arguments))
+
+
+def _safe(text: str) -> str:
+    return text[:MAX_TEXT].encode("utf-8", "replace").decode()

@@ -1,0 +1,111 @@
+"""From the brain's untrusted words to calls with verdicts."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from ironclaw.canonical import digest
+from ironclaw.errors import BadRequest
+from ironclaw.registry import Registry, Tool, parse_arguments
+from ironclaw.store import Flow, Judged
+from ironclaw.task import CallState, Json, ProposedCall, ToolCall, Verdict, observation
+from ironclaw.veto import Verdicted, Veto, canonical_text, new_id, tool_call
+
+STATES = {
+    Verdict.ALLOW: CallState.APPROVED,
+    Verdict.REVIEW: CallState.PENDING,
+    Verdict.DENY: CallState.DENIED,
+}
+MAX_CALLS = 16  #: Calls in one turn; the rest are refused.
+MAX_NAME = 128  #: Characters kept of a tool name that nobody knows.
+
+
+@dataclass(frozen=True, slots=True)
+class _Flawed(Exception):  # noqa: N818 - a way out of the checks, not an error that travels
+    rule: str
+    kind: str
+    message: str
+
+
+class Judge:
+    """Schema first, then policy; anything odd is a denial that the brain can read."""
+
+    def __init__(self, registry: Registry, veto: Veto) -> None:
+        self._registry = registry
+        self._veto = veto
+
+    async def judge(self, flow: Flow, calls: tuple[ProposedCall, ...]) -> tuple[Judged, ...]:
+        """Each call with its verdict, in order."""
+        first = len(flow.calls) + 1
+        return tuple([await self._judge_one(flow, first + index, call) for index, call in enumerate(calls)])
+
+    async def _judge_one(self, flow: Flow, seq: int, proposed: ProposedCall) -> Judged:
+        try:
+            tool = self._known(flow, seq, proposed)
+            call = tool_call(flow, seq, tool, self._arguments(tool, proposed.arguments))
+        except _Flawed as flaw:
+            return _refused(flow, seq, proposed, flaw)
+        return _judged(flow, seq, proposed, call, await self._veto.judge(call))
+
+    def _known(self, flow: Flow, seq: int, proposed: ProposedCall) -> Tool:
+        if seq - len(flow.calls) > MAX_CALLS:
+            raise _Flawed("too-many-calls", "denied", f"At most {MAX_CALLS} calls in one turn; this one was not run.")
+        tool = self._registry.get(proposed.tool)
+        offered = {offer.name for offer in self._registry.offers(flow.tools)}
+        if tool is None or tool.name not in offered:
+            near = difflib.get_close_matches(proposed.tool, sorted(offered), n=3)
+            hint = f" Near names: {', '.join(near)}." if near else ""
+            raise _Flawed("unknown-tool", "unknown_tool", f"There is no such tool.{hint}")
+        return tool
+
+    def _arguments(self, tool: Tool, text: str) -> str:
+        try:
+            args: dict[str, Json] = parse_arguments(text)
+            problems = self._registry.validate(tool, args)
+            if problems:
+                raise _Flawed("schema", "bad_arguments", "; ".join(problems[:5]))
+            return canonical_text(self._registry.with_defaults(tool, args))
+        except BadRequest as error:
+            raise _Flawed("schema", "bad_arguments", str(error)) from None
+
+
+def _refused(flow: Flow, seq: int, proposed: ProposedCall, flaw: _Flawed) -> Judged:
+    return Judged(
+        seq=seq,
+        call_id=proposed.id,
+        tool=proposed.tool[:MAX_NAME],
+        state=CallState.DENIED,
+        rule=flaw.rule,
+        refusal=observation(flaw.kind, flaw.message),
+        idem_key=idem_key(flow, seq),
+    )
+
+
+def _judged(flow: Flow, seq: int, proposed: ProposedCall, call: ToolCall, verdict: Verdicted) -> Judged:
+    opinion = verdict.opinion
+    reason = opinion.reason or "Policy does not allow this."
+    waits = opinion.verdict is Verdict.REVIEW
+    return Judged(
+        seq=seq,
+        call_id=proposed.id,
+        tool=call.tool,
+        state=STATES[opinion.verdict],
+        rule=opinion.rule,
+        refusal=observation("denied", reason) if opinion.verdict is Verdict.DENY else "",
+        args=call.args,
+        risk=call.risk,
+        effect=call.effect,
+        component_sha256=call.component_sha256,
+        manifest_sha256=call.manifest_sha256,
+        policy_version=verdict.policy_version,
+        action_sha256=verdict.action_sha256,
+        idem_key=idem_key(flow, seq),
+        approval_id=new_id() if waits else "",
+        expires_at=verdict.expires_at,
+    )
+
+
+def idem_key(flow: Flow, seq: int) -> str:
+    """Constant over attempts: a receiver that honours it sees one call, however often we try."""
+    return digest([flow.id, seq])

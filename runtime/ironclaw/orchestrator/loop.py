@@ -1,0 +1,192 @@
+"""Runs workflows.  Resume is run: it reads the rows and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from ironclaw.capabilities import Scratch
+from ironclaw.errors import BrainError, Conflict, IronclawError, SandboxError, StoreError
+from ironclaw.orchestrator.body import Body
+from ironclaw.orchestrator.context import conversation, safe_move
+from ironclaw.orchestrator.judging import Judge
+from ironclaw.plugin_manager import Hooks
+from ironclaw.registry import Registry
+from ironclaw.store import CallRow, Flow, Spent, Store
+from ironclaw.task import (
+    Address,
+    Brain,
+    CallState,
+    Effect,
+    FailureKind,
+    Move,
+    ToolFailure,
+    ToolResult,
+    WorkflowState,
+    observation,
+)
+from ironclaw.veto import CHANGED, Veto, tool_call
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 3  #: Of one call over crashes: a call that takes the host down with it ends.
+UNKNOWN = "The host stopped while this ran. It is not known whether it happened. Do not repeat it."
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """What one workflow may use before it ends with a sentence."""
+
+    steps: int
+    tokens: int
+    seconds: float  #: Working time; waiting for people is free.
+    history_tokens: int
+
+
+class Orchestrator:
+    """Advances one workflow at a time per id, as far as it goes without people."""
+
+    def __init__(
+        self,
+        store: Store,
+        veto: Veto,
+        registry: Registry,
+        body: Body,
+        brain: Brain,
+        hooks: Hooks,
+        budgets: Budgets,
+        card_places: Callable[[Flow], tuple[Address, ...]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._veto = veto
+        self._registry = registry
+        self._judge = Judge(registry, veto)
+        self._body = body
+        self._brain = brain
+        self._hooks = hooks
+        self._budgets = budgets
+        self._card_places = card_places
+        self._clock = clock
+
+    async def run(self, workflow_id: str) -> None:
+        """Go on until the workflow is final or waits for people.
+
+        :raises StoreError: nothing more can be recorded; the workflow is taken up again later
+        """
+        while True:
+            flow = await self._store.workflows.load(workflow_id)
+            if flow.state.is_final or flow.state is WorkflowState.PAUSED:
+                return
+            try:
+                await self.step(flow)
+            except Conflict:
+                log.info("moved_meanwhile", workflow=workflow_id)
+            except StoreError:
+                raise
+            except IronclawError as error:
+                await self._fail(flow, str(error))
+            except Exception:
+                log.exception("step_failed", workflow=workflow_id, tenant=flow.tenant)
+                await self._fail(flow, f"Something went wrong here, not with your request. Workflow {flow.id[:8]}.")
+
+    async def step(self, flow: Flow) -> None:
+        """Carry out what is open; where nothing is, ask for the next move."""
+        for state, go_on in (
+            (CallState.EXECUTING, self._settle_crashed),
+            (CallState.APPROVED, self._carry_out),
+            (CallState.PENDING, self._wait),
+        ):
+            call = next((call for call in flow.calls if call.state is state), None)
+            if call:
+                return await go_on(flow, call)
+        return await self._plan(flow)
+
+    async def _plan(self, flow: Flow) -> None:
+        self._check_budgets(flow)
+        began = time.monotonic()
+        move = safe_move(await self._next_move(flow))
+        spent = Spent(1, move.tokens, time.monotonic() - began)
+        if not move.calls:
+            answer = self._hooks.redact(flow.tenant, move.answer or "(no answer)")
+            return await self._store.workflows.finish(flow, WorkflowState.DONE, answer, self._clock(), spent)
+        judged = await self._judge.judge(flow, move.calls)
+        await self._store.workflows.record_move(flow, move, judged, self._card_places(flow), spent, self._clock())
+        return None
+
+    async def _next_move(self, flow: Flow) -> Move:
+        offers = self._registry.offers(flow.tools)
+        left = self._budgets.seconds - flow.worked
+        try:
+            async with asyncio.timeout(left):
+                return await self._brain.plan(conversation(flow, offers, self._budgets.history_tokens))
+        except TimeoutError:
+            raise BrainError(f"The model did not answer within {left:.0f} s. Try again.") from None
+
+    def _check_budgets(self, flow: Flow) -> None:
+        if flow.steps >= self._budgets.steps:
+            raise BrainError(f"Stopped after {flow.steps} steps, which is the limit. Ask for less at once.")
+        if flow.tokens >= self._budgets.tokens:
+            raise BrainError(f"Stopped after {flow.tokens} tokens, which is over the limit. Ask for less at once.")
+        if flow.worked >= self._budgets.seconds:
+            raise BrainError(f"Stopped after {flow.worked:.0f} s of work, which is the limit. Ask for less at once.")
+
+    async def _carry_out(self, flow: Flow, call: CallRow) -> None:
+        """Last gate, ticket, sandbox, result: the ticket is durable before the sandbox is called."""
+        tool = self._registry.get(call.tool)
+        if tool is None or not await self._veto.may_run(flow, call):
+            seen = observation("superseded", CHANGED)
+            return await self._store.workflows.supersede(flow, call, seen, self._clock())
+        await self._store.workflows.begin_call(flow, call, self._clock())
+        began = time.monotonic()
+        planned = tool_call(flow, call.seq, tool, call.args)
+        try:
+            result = await self._body.run(planned, tool, call.idem_key, lambda: self._before_effect(flow, call))
+        except SandboxError as error:
+            result = ToolResult(failure=ToolFailure(FailureKind.CRASHED, str(error)))
+        state = CallState.FAILED if result.failure else CallState.SUCCEEDED
+        spent = Spent(seconds=time.monotonic() - began)
+        return await self._store.workflows.end_call(flow, call, state, result, _seen(result), spent, self._clock())
+
+    async def _before_effect(self, flow: Flow, call: CallRow) -> None:
+        await self._store.workflows.begin_effect(flow, call, self._clock())
+
+    async def _wait(self, flow: Flow, call: CallRow) -> None:
+        await self._store.workflows.pause(flow, self._clock())
+
+    async def _settle_crashed(self, flow: Flow, call: CallRow) -> None:
+        """A call that a crash interrupted: nobody else in this process can be executing it."""
+        if call.attempts < MAX_ATTEMPTS and self._may_repeat(call):
+            return await self._store.workflows.retry_call(flow, call, self._clock())
+        seen = observation("in_doubt", UNKNOWN)
+        await self._store.workflows.end_call(
+            flow, call, CallState.IN_DOUBT, ToolResult(), seen, Spent(), self._clock()
+        )
+        again = await self._store.workflows.load(flow.id)
+        sentence = f"The host stopped while {call.tool} ran, and it is not known whether it happened. Look, then ask again."
+        return await self._store.workflows.finish(again, WorkflowState.FAILED, sentence, self._clock())
+
+    def _may_repeat(self, call: CallRow) -> bool:
+        if call.effect in (Effect.PURE, Effect.KEYED):
+            return True
+        tool = self._registry.get(call.tool)
+        # All other effects leave through the host, which writes "effect begun" before their first byte.
+        only_http = tool is not None and tool.capabilities.scratch is not Scratch.WRITE
+        return only_http and call.effect_begun_at is None
+
+    async def _fail(self, flow: Flow, sentence: str) -> None:
+        fresh = await self._store.workflows.load(flow.id)
+        if not fresh.state.is_final:
+            text = self._hooks.redact(flow.tenant, sentence)
+            await self._store.workflows.finish(fresh, WorkflowState.FAILED, text, self._clock(), Spent(steps=1))
+
+
+def _seen(result: ToolResult) -> str:
+    """What the brain sees of a result."""
+    if result.failure:
+        return observation(result.failure.kind.value, result.failure.message)
+    return '{"output":' + (result.output or "null") + "}"

@@ -1,0 +1,53 @@
+"""Who is a tenant, by the operator's settings and by nothing else."""
+
+from __future__ import annotations
+
+from ironclaw.settings import Settings, TenantSettings
+
+
+class Tenancy:
+    """The tenants of this host, and which Slack workspace is whose."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._tenants = dict(settings.tenants)
+        self._workspaces = {team: name for name, tenant in settings.tenants.items() for team in tenant.slack}
+
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset(self._tenants)
+
+    @property
+    def workspaces(self) -> dict[str, str]:
+        """Tenant by Slack team or enterprise id."""
+        return dict(self._workspaces)
+
+    def tenant(self, tenant_id: str) -> TenantSettings | None:
+        return self._tenants.get(tenant_id)
+
+    def of_workspace(self, team_id: str, enterprise_id: str = "") -> str | None:
+        """The team's tenant; an enterprise's where the team itself is not named."""
+        return self._workspaces.get(team_id) or (self._workspaces.get(enterprise_id) if enterprise_id else None)
+
+    def adopt(self, team_id: str) -> str:
+        """Make the bot's own workspace a tenant of its id, unless the settings say whose it is.
+
+        :return: the tenant's id
+        """
+        known = self.of_workspace(team_id)
+        if known:
+            return known
+        approvers = tuple(f"slack:{team_id}:{each}" if ":" not in each else each for each in self._settings.approvers)
+        self._tenants[team_id] = TenantSettings(slack=(team_id,), approvers=approvers)
+        self._workspaces[team_id] = team_id
+        return team_id
+
+    def http_allow(self, tenant_id: str) -> tuple[str, ...]:
+        """The hosts that this tenant's tools may ask."""
+        tenant = self.tenant(tenant_id)
+        return self._settings.http_allow + (tenant.http_allow if tenant else ())
+
+    def card_copies(self, tenant_id: str) -> str:
+        """The channel that gets a copy of every card; "" for none."""
+        tenant = self.tenant(tenant_id)
+        return tenant.approvals_channel if tenant else ""
