@@ -16,6 +16,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 #: Any token is a method to HTTP; a log takes only those that mean something.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
+REQUEST_ID = web.RequestKey("request_id", str)
+TENANT = web.RequestKey("tenant", str)
+
 log = structlog.get_logger(__name__)
 
 
@@ -26,7 +29,7 @@ async def name_request(request: web.Request, handler: Handler) -> web.StreamResp
     # A connection's requests share one context: nothing of the last one may stay.
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=name)
-    request["request_id"] = name
+    request[REQUEST_ID] = name
     response = await handler(request)
     response.headers["X-Request-Id"] = name
     return response
@@ -43,7 +46,7 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
         route=_route(request),
         status=response.status,
         latency_ms=round((time.perf_counter() - began) * 1000, 2),
-        tenant=request.get("tenant", ""),
+        tenant=request.get(TENANT, ""),
     )
     return response
 
@@ -79,6 +82,6 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
 
 
 def _unexpected(request: web.Request) -> Problem:
-    name = request["request_id"]
+    name = request[REQUEST_ID]
     log.exception("request_failed", route=_route(request))
     return Problem(500, "Something went wrong here. Tell the operator the request_id.", request_id=name)
