@@ -48,6 +48,7 @@ _MESSAGE: Table = {
     "metadata": _metadata,
     "attachments": list_of(anything, 100, least=0),
     "channel": string(64),
+    "team_id": string(64),
     "thread_ts": _TS,
     "ts": _TS,
     "user": string(64),

@@ -1,0 +1,19 @@
+"""The Web API's methods: each takes the desk, the token's team and the arguments, and returns the answer.
+
+A method that is in none of these tables is `unknown_method`, as in Slack.
+"""
+
+from __future__ import annotations
+
+from ironclaw_bot.playground.methods import agents, chat, conversations, people, views
+from ironclaw_bot.playground.methods.desk import Desk, Method
+
+METHODS: dict[str, Method] = {
+    **agents.METHODS,
+    **chat.METHODS,
+    **conversations.METHODS,
+    **people.METHODS,
+    **views.METHODS,
+}
+
+__all__ = ["METHODS", "Desk", "Method"]
