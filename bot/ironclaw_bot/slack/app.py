@@ -1,0 +1,180 @@
+"""The Bolt app: which listener hears what.
+
+``process_before_response`` makes Bolt answer after a listener, not before it: what was asked is durable
+when Slack gets its 200, and a listener that raises gives a 500, upon which Slack delivers again.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import structlog
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from ironclaw.errors import BadRequest, IdentityError, Refused
+from ironclaw.settings import Settings
+from ironclaw.task import Json
+from ironclaw_bot.slack import drawings, tasks
+from ironclaw_bot.slack.background import Background
+from ironclaw_bot.slack.clicks import Clicks
+from ironclaw_bot.slack.client import ClientForTeam
+from ironclaw_bot.slack.commands import COMMAND, Commands
+from ironclaw_bot.slack.engine import Engine
+from ironclaw_bot.slack.people import People
+from ironclaw_bot.slack.rules import Listeners
+
+#: What is heard, for the test that holds the manifest against the code.
+LISTENERS = Listeners(
+    events=frozenset(
+        {
+            "agent_session_stopped",
+            "app_home_opened",
+            "app_mention",
+            "app_uninstalled",
+            "message.im",
+            "tokens_revoked",
+        }
+    ),
+    commands=frozenset({COMMAND}),
+    actions=frozenset(tasks.DECISIONS),
+)
+_ANYTHING = re.compile("")
+log = structlog.get_logger(__name__)
+
+
+class Talk:
+    """The listeners of events: what people say, and what happens to the installation."""
+
+    def __init__(
+        self, app: Engine, clients: ClientForTeam, background: Background, *, plain_quotes: bool
+    ) -> None:
+        self._app = app
+        self._clients = clients
+        self._background = background
+        self._plain_quotes = plain_quotes
+
+    async def on_message(self, body: Json) -> None:
+        """A mention or a direct message becomes a task, durable before this returns."""
+        heard = tasks.heard_event(body)
+        if heard is None:
+            return
+        try:
+            principal = await self._app.authenticate(heard.identity)
+        except IdentityError:
+            log.warning("slack_unknown_workspace", team=heard.identity.team_id)
+            self._background.start(self._decline(heard), "decline a workspace")
+            return
+        task = tasks.to_task(heard, principal, plain_quotes=self._plain_quotes)
+        if task.text.strip().lower() in ("", "help"):
+            text = drawings.help_text(self._app.tools, command=COMMAND)
+            await self._app.refuse(task.tenant, task.reply_to, text, task.delivery)
+            return
+        try:
+            await self._app.submit(task)
+        except (BadRequest, Refused) as refused:
+            await self._app.refuse(task.tenant, task.reply_to, str(refused), task.delivery)
+
+    async def _decline(self, heard: tasks.Heard) -> None:
+        drawing = drawings.said(drawings.UNKNOWN_WORKSPACE)
+        place = heard.place
+        client = self._clients(heard.identity.team_id)
+        await client.chat_postMessage(channel=place["channel"], thread_ts=place.get("thread_ts"), **drawing)
+
+    async def on_home(self, body: Json) -> None:
+        """Somebody opened the bot's Home: show what waits."""
+        if body["event"].get("tab", "home") == "home":
+            self._background.start(self._show_home(body), "show Home")
+
+    async def _show_home(self, body: Json) -> None:
+        identity = tasks.event_identity(body)
+        try:
+            principal = await self._app.authenticate(identity)
+        except IdentityError:
+            log.warning("slack_unknown_workspace", team=identity.team_id)
+            return
+        view = drawings.home(await self._app.approvals(principal.tenant))
+        await self._clients(identity.team_id).views_publish(user_id=identity.user_id, view=view)
+
+    async def on_lifecycle(self, body: Json) -> None:
+        """Uninstalled, a token revoked, a session stopped: for the log, since no tokens are kept here."""
+        log.warning("slack_lifecycle", kind=str(body["event"].get("type")), team=str(body.get("team_id")))
+
+
+def make_slack(
+    app: Engine,
+    settings: Settings,
+    client: AsyncWebClient | ClientForTeam,
+    background: Background | None = None,
+) -> AsyncApp:
+    """The Bolt app of this door; requests reach it through the edge or Socket Mode, verified there.
+
+    :param client: the bot's Web API client, or a function that gives one for a workspace
+    :param background: where replies that nothing depends on run; await its ``drain`` when stopping
+    """
+    clients = client if not isinstance(client, AsyncWebClient) else lambda team: client
+    background = background or Background()
+    plain_quotes = settings.brain_name == "commands"
+    bolt = _bolt(settings)
+    talk = Talk(app, clients, background, plain_quotes=plain_quotes)
+    commands = Commands(app, plain_quotes=plain_quotes)
+    clicks = Clicks(app, clients, People(clients), background)
+    bolt.event("app_mention")(talk.on_message)
+    bolt.event("message")(talk.on_message)
+    bolt.event("app_home_opened")(talk.on_home)
+    for name in ("app_uninstalled", "tokens_revoked", "agent_session_stopped"):
+        bolt.event(name)(talk.on_lifecycle)
+    bolt.command(COMMAND)(commands.on_command)
+    for action_id in tasks.DECISIONS:
+        bolt.action(action_id)(clicks.on_click)
+    _hear_the_rest(bolt)
+    return bolt
+
+
+def _bolt(settings: Settings) -> AsyncApp:
+    """Bolt with what the edge does turned off, and a logger that repeats no payload."""
+    quiet = logging.getLogger("ironclaw_bot.slack.bolt")
+    quiet.setLevel(logging.CRITICAL)
+    bolt = AsyncApp(
+        name="ironclaw",
+        logger=quiet,
+        process_before_response=True,
+        # A bare client: the tokens stay with ``clients``, and Bolt asks Slack nothing by itself.
+        client=AsyncWebClient(base_url=settings.slack_api_url),
+        authorize=_authorize,
+        request_verification_enabled=False,
+        ssl_check_enabled=False,
+        ignoring_self_events_enabled=False,
+        attaching_function_token_enabled=False,
+        attaching_conversation_kwargs_enabled=False,
+    )
+    bolt.error(_on_error)
+    return bolt
+
+
+async def _authorize(
+    context: AsyncBoltContext, team_id: str | None, enterprise_id: str | None
+) -> AuthorizeResult:
+    """Bolt wants an installation; who may do what is the engine's to say, per listener."""
+    return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id)
+
+
+async def _on_error(error: Exception) -> BoltResponse:
+    """Not durable, so not accepted: Slack delivers events again, and tells a person who clicked."""
+    log.error("slack_listener_failed", error=type(error).__name__, exc_info=error)
+    return BoltResponse(status=500)
+
+
+def _hear_the_rest(bolt: AsyncApp) -> None:
+    """Acknowledge whatever nobody listens to: a 404 makes Slack repeat it, or give the app up."""
+
+    async def taken(ack: AsyncAck) -> None:
+        await ack()
+
+    for hear in (bolt.event, bolt.action, bolt.command, bolt.shortcut, bolt.view, bolt.options):
+        hear(_ANYTHING)(taken)

@@ -1,0 +1,145 @@
+"""A call's arguments as lines of plain ASCII: nothing hides, nothing is ambiguous, nothing is lost.  Pure.
+
+One line per leaf, ``path: value``, drawn from the stored canonical bytes.  A value is JSON, in which
+every character that is not printable ASCII stands as ``\\u{202E}``.  A long string is cut by itself and
+says so outside its quotes, where no value can write.  What cannot be shown raises :class:`Unshowable`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ironclaw.canonical import canonical
+from ironclaw.errors import BadRequest
+from ironclaw.task import Json
+
+MAX_BYTES = 2_000_000  #: Of the canonical text.
+MAX_DEPTH = 16
+MAX_LINES = 120
+MAX_TOTAL = 16_000  #: Characters of all lines together.
+MAX_PATH = 300
+WHOLE = 1_200  #: A string that takes no more than this is shown whole.
+HEAD, TAIL = 700, 300  #: What is shown of a longer one.
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+#: What Slack itself might read: a mention's beginning, or an entity.  Spelled out like an odd character.
+_POWER = re.compile(r"<(?=[!@#])|&(?=(?:amp|lt|gt);)")
+
+
+class Unshowable(Exception):
+    """These arguments cannot be shown as they are, so nobody can be asked to approve them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The lines, and what a reader must be told of them."""
+
+    lines: tuple[str, ...]
+    is_odd: bool = False  #: Some characters are spelled out.
+    is_cut: bool = False  #: Some values are shown in part.
+
+
+def show(args: str) -> Shown:
+    """The lines of a call's stored canonical arguments.
+
+    :raises Unshowable: not canonical, too large, too deep, or more lines than anyone reads
+    """
+    leaves = [(path, _value(value)) for path, value in _leaves(_parse(args), "", 0)]
+    lines = tuple(f"{path}: {value.text}" if path else value.text for path, value in leaves)
+    if len(lines) > MAX_LINES:
+        raise Unshowable(f"more than {MAX_LINES} values")
+    if sum(map(len, lines)) > MAX_TOTAL:
+        raise Unshowable(f"more than {MAX_TOTAL:,} characters")
+    if any(len(path) > MAX_PATH for path, _ in leaves):
+        raise Unshowable(f"a name of more than {MAX_PATH} characters")
+    odd_path = any("\\u{" in path for path, _ in leaves)
+    return Shown(lines, odd_path or any(v.is_odd for _, v in leaves), any(v.is_cut for _, v in leaves))
+
+
+def _parse(args: str) -> Json:
+    """What the text says, if it is exactly what would run."""
+    if len(args) > MAX_BYTES:
+        raise Unshowable(f"more than {MAX_BYTES:,} bytes")
+    try:
+        value = json.loads(args)
+        same = canonical(value).decode() == args
+    except (ValueError, RecursionError, BadRequest):
+        raise Unshowable("not a JSON text that is the same to every reader") from None
+    if not same:
+        raise Unshowable("not in the canonical form that would run")
+    return value
+
+
+def _leaves(value: Json, path: str, depth: int) -> Iterator[tuple[str, Json]]:
+    """Each scalar and each empty container, with where it stands."""
+    if depth > MAX_DEPTH:
+        raise Unshowable(f"deeper than {MAX_DEPTH} levels")
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            name = _key(key)
+            yield from _leaves(inner, f"{path}.{name}" if path else name, depth + 1)
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{index}]", depth + 1)
+    else:
+        yield path, value
+
+
+def _key(key: str) -> str:
+    return key if _PLAIN_KEY.fullmatch(key) else _quote(_spell(key))
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    text: str
+    is_odd: bool = False
+    is_cut: bool = False
+
+
+def _value(value: Json) -> _Value:
+    if not isinstance(value, str):
+        return _Value(canonical(value).decode())
+    letters = _spell(value)
+    is_odd = any(letter.startswith("\\u{") for letter in letters)
+    if sum(map(len, letters)) <= WHOLE:
+        return _Value(_quote(letters), is_odd)
+    head, tail = _fill(letters, HEAD), _fill(letters[::-1], TAIL)[::-1]
+    hidden = len(letters) - len(head) - len(tail)
+    gap = f" ... {hidden:,} of {len(letters):,} characters not shown ... "
+    return _Value(_quote(head) + gap + _quote(tail), is_odd, is_cut=True)
+
+
+def _fill(letters: list[str], limit: int) -> list[str]:
+    """As many whole letters as fit: a spelled-out one is never torn."""
+    taken: list[str] = []
+    room = limit
+    for letter in letters:
+        room -= len(letter)
+        if room < 0:
+            break
+        taken.append(letter)
+    return taken
+
+
+def _quote(letters: list[str]) -> str:
+    return f'"{"".join(letters)}"'
+
+
+def _spell(text: str) -> list[str]:
+    """One printable ASCII token for each character."""
+    letters = [_letter(char) for char in text]
+    for found in _POWER.finditer(text):
+        letters[found.start()] = _odd(found[0])
+    return letters
+
+
+def _letter(char: str) -> str:
+    return _SHORT.get(char) or (char if " " <= char <= "~" else _odd(char))
+
+
+def _odd(char: str) -> str:
+    return f"\\u{{{ord(char):04X}}}"

@@ -1,0 +1,61 @@
+"""The pieces that every drawing is made of.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ironclaw_bot.slack.text import cut
+
+Block = dict[str, Any]
+Drawing = dict[str, Any]  #: The arguments of chat.postMessage, but for where it goes.
+
+
+def drawing(text: str, blocks: Iterable[Block]) -> Drawing:
+    """A message: ``text`` is what notifications and screen readers get; nothing in it unfolds.
+
+    :param text: escaped
+    """
+    return {"text": cut(text, 3_000), "blocks": list(blocks), "unfurl_links": False, "unfurl_media": False}
+
+
+def header(text: str) -> Block:
+    """:param text: plain: a header has no markup, so nothing is escaped"""
+    return {"type": "header", "text": {"type": "plain_text", "text": cut(text, 150), "emoji": False}}
+
+
+def section(text: str) -> Block:
+    """:param text: escaped mrkdwn; ``verbatim`` keeps Slack from finding links and names in it"""
+    return {"type": "section", "text": mrkdwn(text)}
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> Block:
+    """Short facts in two columns; values are escaped mrkdwn."""
+    return {"type": "section", "fields": [mrkdwn(f"*{name}*\n{value}") for name, value in pairs]}
+
+
+def context(*texts: str) -> Block:
+    """Small print; texts are escaped mrkdwn."""
+    return {"type": "context", "elements": [mrkdwn(text) for text in texts]}
+
+
+def mrkdwn(text: str) -> Block:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def preformatted(text: str) -> Block:
+    """Text that Slack shows as it is: no markup, mention, link or emoji can be in it."""
+    words = {"type": "text", "text": text}
+    return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [words]}]}
+
+
+def button(text: str, action_id: str, value: str, style: str, confirm: Block | None = None) -> Block:
+    """:param value: an opaque id of ours"""
+    label = {"type": "plain_text", "text": text, "emoji": False}
+    made = {"type": "button", "text": label, "action_id": action_id, "value": value, "style": style}
+    return {**made, "confirm": confirm} if confirm else made
+
+
+def words(text: str) -> Block:
+    """A plain_text object."""
+    return {"type": "plain_text", "text": text, "emoji": False}

@@ -1,0 +1,135 @@
+"""How the Slack door tells: rows of the outbox become messages, newer ones over older.
+
+What Slack refuses for good is logged and given up; what it puts off raises :class:`TryLater`, and the
+row stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from ironclaw.errors import NotFound
+from ironclaw.task import Notice, NoticeKind
+from ironclaw_bot.slack import drawings
+from ironclaw_bot.slack.blocks import Drawing
+from ironclaw_bot.slack.card import card
+from ironclaw_bot.slack.client import ClientForTeam, later, reason
+from ironclaw_bot.slack.engine import Engine
+
+Ref = Mapping[str, str]
+#: What Slack says where the bot may not speak: then the person is written to directly.
+_SHUT_OUT = ("channel_not_found", "not_in_channel", "is_archived", "restricted_action")
+log = structlog.get_logger(__name__)
+
+
+class SlackSender:
+    """Sends notices whose address is of the door "slack".
+
+    :param clients: the Web API client for a workspace; "" is the bot's own
+    """
+
+    def __init__(self, clients: ClientForTeam, app: Engine) -> None:
+        self._clients = clients
+        self._app = app
+        self._ways: dict[NoticeKind, Callable[[Notice], Awaitable[Ref | None]]] = {
+            NoticeKind.STATUS: self._status,
+            NoticeKind.CARD: self._card,
+            NoticeKind.ANSWER: self._end,
+            NoticeKind.FAILURE: self._end,
+            NoticeKind.REFUSAL: self._end,
+        }
+
+    async def send(self, notice: Notice) -> Ref | None:
+        """Show one notice.
+
+        :return: where it stands, for updates; None when Slack will not have it
+        :raises TryLater: Slack asked for a pause, or did not answer
+        """
+        try:
+            return await self._ways[notice.kind](notice)
+        except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            pause = later(error)
+            if pause is not None:
+                raise pause from None
+            log.error("slack_notice_given_up", **_about(notice), error=_word(error))
+            return notice.ref
+
+    async def _status(self, notice: Notice) -> Ref | None:
+        return await self._show(notice, drawings.status(_text(notice)))
+
+    async def _card(self, notice: Notice) -> Ref | None:
+        try:
+            approval = await self._app.approval(notice.tenant, str(notice.body.get("approval_id", "")))
+        except NotFound:
+            log.error("slack_notice_given_up", **_about(notice), error="no such approval")
+            return notice.ref
+        return await self._show(notice, card(approval, self._app.button(approval)))
+
+    async def _end(self, notice: Notice) -> Ref | None:
+        """A message of its own, which notifies; the progress line above it has served its time."""
+        draw = drawings.answer if notice.kind is NoticeKind.ANSWER else drawings.failure
+        ref = await self._post(notice, draw(_text(notice)))
+        if notice.ref:
+            await self._remove(notice, notice.ref)
+        return ref
+
+    async def _show(self, notice: Notice, drawing: Drawing) -> Ref | None:
+        """Update what the subject's last notice left, or post anew."""
+        if not notice.ref:
+            return await self._post(notice, drawing)
+        await self._client(notice).chat_update(
+            channel=notice.ref["channel"],
+            ts=notice.ref["ts"],
+            text=drawing["text"],
+            blocks=drawing["blocks"],
+        )
+        return notice.ref
+
+    async def _post(self, notice: Notice, drawing: Drawing) -> Ref:
+        place = notice.address.place
+        client = self._client(notice)
+        try:
+            return await _posted(client, place["channel"], place.get("thread_ts"), drawing)
+        except SlackApiError as error:
+            if reason(error) not in _SHUT_OUT or "user" not in place:
+                raise
+            log.info("slack_direct_instead", **_about(notice), error=reason(error))
+        return await _posted(client, place["user"], None, drawing)
+
+    async def _remove(self, notice: Notice, ref: Ref) -> None:
+        """Whether it goes or not, the answer stands: nothing here is tried again."""
+        try:
+            await self._client(notice).chat_delete(channel=ref["channel"], ts=ref["ts"])
+        except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.info("slack_status_left", **_about(notice), error=_word(error))
+
+    def _client(self, notice: Notice) -> AsyncWebClient:
+        return self._clients(notice.address.place.get("team", ""))
+
+
+async def _posted(client: AsyncWebClient, channel: str, thread_ts: str | None, drawing: Drawing) -> Ref:
+    response = await client.chat_postMessage(channel=channel, thread_ts=thread_ts, **drawing)
+    return {"channel": str(response["channel"]), "ts": str(response["ts"])}
+
+
+def _text(notice: Notice) -> str:
+    return str(notice.body.get("text", ""))
+
+
+def _word(error: Exception) -> str:
+    return (reason(error) if isinstance(error, SlackApiError) else "") or type(error).__name__
+
+
+def _about(notice: Notice) -> dict[str, Any]:
+    return {
+        "tenant": notice.tenant,
+        "workflow": notice.workflow_id,
+        "kind": notice.kind.value,
+        "notice": notice.id,
+    }

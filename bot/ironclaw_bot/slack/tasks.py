@@ -1,0 +1,183 @@
+"""What Slack delivered, as what was asked: pure functions from payloads to tasks.
+
+Payloads come verified (by the edge, or over Socket Mode's own connection); who acted is read from the
+envelope and never from anything that a person can type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ironclaw.task import Address, Decision, Json, Principal, SlackIdentity, Task
+
+APPROVE = "ironclaw_approve"
+DENY = "ironclaw_deny"
+DECISIONS = {APPROVE: Decision.APPROVE, DENY: Decision.DENY}
+
+_LINK = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
+#: The quotes and the space that Slack's clients put in place of the typed ones.
+_QUOTES = str.maketrans(
+    {"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'", "\u00a0": " "}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Something that a person said to the bot."""
+
+    identity: SlackIdentity
+    text: str
+    place: Mapping[str, str]  #: team, channel, user; thread_ts where there is one.
+    delivery: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A press of one of our buttons."""
+
+    identity: SlackIdentity
+    value: str
+    decision: Decision
+    place: Mapping[str, str]
+
+
+def heard_event(body: Json) -> Heard | None:
+    """The mention or direct message in an event, or None for what is not a person's new message."""
+    event = body.get("event")
+    if not isinstance(event, dict) or not _is_new_message(event) or event.get("user") in _bot_users(body):
+        return None
+    identity = event_identity(body)
+    place = {
+        "team": identity.team_id,
+        "channel": str(event["channel"]),
+        "user": identity.user_id,
+        "thread_ts": str(event.get("thread_ts") or event["ts"]),
+    }
+    event_id = str(body.get("event_id") or f"{place['channel']}:{event['ts']}")
+    text = plain(str(event.get("text") or ""), _bot_users(body))
+    return Heard(identity, text, place, ("slack", f"{identity.team_id}:{event_id}"))
+
+
+def heard_command(body: Json, text: str) -> Heard:
+    """``/ironclaw run TEXT``."""
+    identity = command_identity(body)
+    place = {
+        "team": identity.team_id,
+        "channel": str(body.get("channel_id") or identity.user_id),
+        "user": identity.user_id,
+    }
+    return Heard(identity, plain(text), place, ("slack", f"{identity.team_id}:{body.get('trigger_id')}"))
+
+
+def click(body: Json) -> Click | None:
+    """The press in a block_actions payload, or None when it is none of ours."""
+    actions = body.get("actions")
+    action = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
+    decision = DECISIONS.get(str(action.get("action_id")))
+    if decision is None:
+        return None
+    container = _object(body, "container")
+    place = {
+        "team": click_identity(body).team_id,
+        "user": click_identity(body).user_id,
+        "channel": str(_object(body, "channel").get("id") or container.get("channel_id") or ""),
+        "thread_ts": str(container.get("thread_ts") or _object(body, "message").get("thread_ts") or ""),
+    }
+    kept = {name: value for name, value in place.items() if value}
+    return Click(click_identity(body), str(action.get("value") or ""), decision, kept)
+
+
+def to_task(heard: Heard, principal: Principal, *, plain_quotes: bool) -> Task:
+    """What was asked, by whom the engine knows it was.
+
+    :param plain_quotes: turn the typographic quotes of Slack's clients back (for brains that read commands)
+    """
+    place = dict(heard.place)
+    return Task(
+        tenant=principal.tenant,
+        requester=principal.id,
+        text=heard.text.translate(_QUOTES) if plain_quotes else heard.text,
+        reply_to=Address("slack", place),
+        thread=f"{place['channel']}:{place['thread_ts']}" if "thread_ts" in place else "",
+        delivery=heard.delivery,
+    )
+
+
+def event_identity(body: Json) -> SlackIdentity:
+    """Who an event says acted: the installation's workspace, and the person's own where it is another."""
+    event = _object(body, "event")
+    grant = _authorization(body)
+    team = str(grant.get("team_id") or body.get("team_id") or "")
+    enterprise = str(grant.get("enterprise_id") or body.get("enterprise_id") or "")
+    home = str(event.get("user_team") or event.get("source_team") or event.get("team") or "")
+    user = event.get("user")
+    user_id = str(user.get("id") if isinstance(user, dict) else user or "")
+    return SlackIdentity(team, user_id, "" if home == enterprise else home, enterprise)
+
+
+def command_identity(body: Json) -> SlackIdentity:
+    """Who typed a slash command."""
+    team, user, enterprise = (str(body.get(name) or "") for name in ("team_id", "user_id", "enterprise_id"))
+    return SlackIdentity(team, user, "", enterprise)
+
+
+def click_identity(body: Json) -> SlackIdentity:
+    """Who pressed a button; an org-wide installation names no team, so the person's own stands for it."""
+    user, team = _object(body, "user"), _object(body, "team")
+    home = str(user.get("team_id") or "")
+    enterprise = _object(body, "enterprise").get("id") or team.get("enterprise_id") or ""
+    return SlackIdentity(str(team.get("id") or home), str(user.get("id") or ""), home, str(enterprise))
+
+
+def plain(text: str, bot_users: frozenset[str] = frozenset()) -> str:
+    """What the person typed: Slack's own markup taken back, mentions of the bot taken out."""
+
+    def typed(found: re.Match[str]) -> str:
+        return _typed(found[1], found[2] or "", bot_users)
+
+    text = _LINK.sub(typed, text)
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
+
+
+def _typed(target: str, label: str, bot_users: frozenset[str]) -> str:
+    if target.startswith("@"):
+        return "" if target[1:] in bot_users else f"@{label or target[1:]}"
+    if target.startswith("#"):
+        return f"#{label or target[1:]}"
+    if target.startswith("!"):
+        return label or f"@{target[1:].partition('^')[0]}"
+    bare = target.removeprefix("mailto:")
+    if not label or label in (target, bare) or bare.partition("://")[2].rstrip("/") == label.rstrip("/"):
+        return label or bare
+    return f"{label} ({bare})"
+
+
+def _is_new_message(event: Mapping[str, Json]) -> bool:
+    """A person's own words, said now: no bot, no edit, no join, no upload."""
+    if event.get("bot_id") or event.get("subtype") or event.get("edited") or event.get("hidden"):
+        return False
+    if not all(isinstance(event.get(name), str) for name in ("user", "channel", "ts")):
+        return False
+    return event.get("type") == "app_mention" or (
+        event.get("type") == "message" and event.get("channel_type") == "im"
+    )
+
+
+def _bot_users(body: Json) -> frozenset[str]:
+    """The bot's own user ids, as the envelope names them."""
+    grants = body.get("authorizations")
+    found = [grant for grant in grants if isinstance(grant, dict)] if isinstance(grants, list) else []
+    return frozenset(str(grant["user_id"]) for grant in found if grant.get("is_bot") and grant.get("user_id"))
+
+
+def _authorization(body: Json) -> Mapping[str, Json]:
+    grants = body.get("authorizations")
+    first = grants[0] if isinstance(grants, list) and grants else {}
+    return first if isinstance(first, dict) else {}
+
+
+def _object(body: Json, name: str) -> Mapping[str, Json]:
+    value = body.get(name)
+    return value if isinstance(value, dict) else {}
