@@ -1,0 +1,235 @@
+"""Sends one request for a tool: each hop is read, checked, resolved once, pinned, and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
+from multidict import CIMultiDict
+
+from ironclaw.capabilities import SAFE_METHODS, HttpRequest, HttpResponse, HttpRule
+from ironclaw.egress import addresses, headers, rules
+from ironclaw.egress.bodies import read_body
+from ironclaw.egress.connecting import Gate, Hook, OneConnection, Pinned, SocketFactory, plain_socket
+from ironclaw.egress.urls import Target, parse_url, redirect_target
+from ironclaw.errors import EgressDenied, EgressUnavailable
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_REDIRECTS = 3
+MAX_BODY = 2 << 20  #: Bytes of a request's body.
+MAX_AT_ONCE = 64  #: Requests of the whole process.
+RESOLVE_SECONDS = 5.0
+NOT_PUBLIC = "an address that is not one of the public internet"
+
+#: Gives a host's numeric addresses.
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+async def system_resolve(host: str, port: int) -> Sequence[str]:
+    """The addresses that the operating system knows of a host."""
+    loop = asyncio.get_running_loop()
+    infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    return [str(info[4][0]) for info in infos]
+
+
+def strict_tls() -> ssl.SSLContext:
+    """Certificates checked, TLS 1.2 or later.
+
+    Made by hand: create_default_context would obey SSLKEYLOGFILE and write every key to that file.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_default_certs()
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    """One request on its way."""
+
+    method: str
+    target: Target
+    headers: CIMultiDict[str]
+    body: bytes
+    before: Hook | None  #: Awaited before the first byte that can change something.
+
+
+class Egress:
+    """The door to the network.
+
+    :param resolve: gives a host's addresses; tests have their own
+    :param open_socket: makes the socket for an address that passed the gate
+    :param tls: how servers prove who they are
+    :param allow_localhost: whether a rule for ``localhost`` works: it then means loopback, without DNS.
+        For tests and development; no other host may ever resolve to loopback.
+    :param seconds: for one fetch, redirects included
+    :param max_bytes: of an answer's body, packed and unpacked
+    """
+
+    def __init__(
+        self,
+        *,
+        resolve: Resolve = system_resolve,
+        open_socket: SocketFactory = plain_socket,
+        tls: ssl.SSLContext | None = None,
+        allow_localhost: bool = False,
+        seconds: float = 20.0,
+        max_bytes: int = 1 << 20,
+    ) -> None:
+        self._resolve = resolve
+        self._open_socket = open_socket
+        self._tls = tls or strict_tls()
+        self._allow_localhost = allow_localhost
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+        self._at_once = asyncio.Semaphore(MAX_AT_ONCE)
+        self._is_closed = False
+
+    async def close(self) -> None:
+        """Let nothing more out.  A fetch on its way ends with its own task."""
+        self._is_closed = True
+
+    async def fetch(
+        self,
+        request: HttpRequest,
+        rules: tuple[HttpRule, ...],
+        *,
+        idempotency_key: str | None = None,
+        before_effect: Hook | None = None,
+    ) -> HttpResponse:
+        """Send a request and give the answer, whatever its status.
+
+        :param rules: what the tool may ask; ``@allowlist`` already replaced by effective_rules
+        :param idempotency_key: sent with methods that can change something
+        :param before_effect: awaited once, connected, before the first byte of such a method; what it raises
+            ends the fetch, and nothing was sent
+        :raises EgressDenied: no rule covers the request or where it leads
+        :raises EgressUnavailable: no usable answer came
+        """
+        hop = _first_hop(request, idempotency_key, before_effect)
+        try:
+            async with self._at_once, asyncio.timeout(self._seconds):
+                return await self._follow(hop, rules)
+        except TimeoutError:
+            raise EgressUnavailable(f"{hop.target.host} did not answer within {self._seconds:g} s.") from None
+
+    async def _follow(self, hop: _Hop, allowed: tuple[HttpRule, ...]) -> HttpResponse:
+        """Send, and go where GET and HEAD are led.  Repeating anything else is the tool's to decide."""
+        for _ in range(MAX_REDIRECTS + 1):
+            response, location = await self._send(hop, allowed)
+            if location is None:
+                return response
+            target = redirect_target(hop.target, location)
+            if hop.method not in SAFE_METHODS:
+                _check_host(allowed, target)
+                return response
+            hop = _Hop(hop.method, target, hop.headers, b"", None)
+        raise EgressDenied(f"{hop.target.host} redirects more than {MAX_REDIRECTS} times.")
+
+    async def _send(self, hop: _Hop, allowed: tuple[HttpRule, ...]) -> tuple[HttpResponse, str | None]:
+        """One request and its answer, with the Location of a redirect."""
+        if self._is_closed:
+            raise EgressUnavailable("The host is shutting down.")
+        rules.check(allowed, hop.method, hop.target)
+        pinned = Pinned(hop.target.host, await self._addresses(hop.target))
+        gate = Gate(self._gate(hop.target), self._open_socket)
+        connector = OneConnection(pinned, gate, self._tls, hop.before)
+        try:
+            async with _session(connector) as session, _request(session, hop) as answer:
+                body = await read_body(answer, self._max_bytes)
+                return _response(answer, body), _location(answer)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if gate.has_refused:
+                raise EgressDenied(f"{hop.target.host} has {NOT_PUBLIC}.") from None
+            raise EgressUnavailable(f"{hop.target.host} gave no answer: {_reason(error)}.") from None
+
+    async def _addresses(self, target: Target) -> Sequence[str]:
+        """The host's addresses, resolved once and all of them checked."""
+        if target.host == rules.LOCALHOST:
+            return ["127.0.0.1"]
+        try:
+            async with asyncio.timeout(RESOLVE_SECONDS):
+                found = list(dict.fromkeys(await self._resolve(target.host, target.port)))
+        except (OSError, UnicodeError):
+            found = []
+        if not found:
+            raise EgressUnavailable(f"{target.host} has no address.")
+        # All, not some: a mixed answer is how a rebinding server gets its second chance.
+        if not all(addresses.is_public(address) for address in found):
+            raise EgressDenied(f"{target.host} has {NOT_PUBLIC}.")
+        return found
+
+    def _gate(self, target: Target) -> Callable[[str], bool]:
+        """Which addresses a socket for this target may have."""
+        if target.host != rules.LOCALHOST:
+            return addresses.is_public
+        return addresses.is_loopback if self._allow_localhost else lambda _address: False
+
+
+def _first_hop(request: HttpRequest, idempotency_key: str | None, before_effect: Hook | None) -> _Hop:
+    """The request, if its own words are right."""
+    if request.method not in METHODS:
+        raise EgressDenied(f"The method must be one of {', '.join(sorted(METHODS))}.")
+    if request.secret is not None:
+        raise EgressDenied("There is no secret of this name for this tool.")
+    is_safe = request.method in SAFE_METHODS
+    if len(request.body) > MAX_BODY or (is_safe and request.body):
+        raise EgressDenied(f"The body is longer than {MAX_BODY} bytes, or {request.method} has none.")
+    outgoing = headers.outgoing(request.headers)
+    if idempotency_key and not is_safe:
+        outgoing["Idempotency-Key"] = idempotency_key
+    return _Hop(
+        request.method, parse_url(request.url), outgoing, request.body, None if is_safe else before_effect
+    )
+
+
+def _check_host(allowed: Sequence[HttpRule], target: Target) -> None:
+    if not any(rules.covers_host(rule, target) for rule in allowed):
+        raise EgressDenied(
+            "The request was sent, and its answer leads to a host that is not on the allowlist."
+        )
+
+
+def _session(connector: OneConnection) -> ClientSession:
+    return ClientSession(
+        connector=connector,
+        cookie_jar=DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=False,
+        timeout=ClientTimeout(total=None),  # fetch has one for all hops
+        headers={"User-Agent": "ironclaw", "Accept-Encoding": "gzip, deflate"},
+    )
+
+
+def _request(session: ClientSession, hop: _Hop) -> AbstractAsyncContextManager[ClientResponse]:
+    return session.request(
+        hop.method, hop.target.url(), headers=hop.headers, data=hop.body or None, allow_redirects=False
+    )
+
+
+def _response(answer: ClientResponse, body: bytes) -> HttpResponse:
+    return HttpResponse(answer.status, headers.incoming(answer.headers.items()), body)
+
+
+def _location(answer: ClientResponse) -> str | None:
+    return answer.headers.get("Location") if answer.status in REDIRECTS else None
+
+
+def _reason(error: Exception) -> str:
+    """Why, without the library's words: they hold the address with its query."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
+        return "its certificate does not prove who it is"
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        return "it does not speak TLS as it should"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "it cannot be connected to"
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | OSError):
+        return "the connection was lost"
+    return "it does not speak HTTP as it should"
