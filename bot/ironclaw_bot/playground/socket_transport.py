@@ -53,15 +53,19 @@ class SocketTransport:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.connections.append(socket)
-        self._hub.note("socket", event="connected", connections=len(self.connections))
+        self._note("connected")
         try:
             await socket.send_json(self._hello())
             await self._listen(socket)
         finally:
             if socket in self.connections:
                 self.connections.remove(socket)
-            self._hub.note("socket", event="disconnected", connections=len(self.connections))
+            self._note("disconnected")
         return socket
+
+    def _note(self, event: str) -> None:
+        self._hub.note("socket", event=event, connections=len(self.connections))
+        self._hub.feed.publish("socket", event=event)
 
     def _hello(self) -> Json:
         return {
