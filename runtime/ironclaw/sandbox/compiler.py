@@ -1,8 +1,8 @@
 """The one-shot compiler process: ``python -m ironclaw.sandbox.compiler <profile> <parent>``.
 
 A component on standard input; on standard output one line of JSON, ``{"fault": ...}``, then the compiled code
-where the fault is null.  Compiling is where a hostile component costs most (1 KB of it took 639 MB, measured),
-so this process has limits of its own, sees no file, has no socket, and may be killed at any time.
+where the fault is null.  Compiling is where a hostile component costs most (1 KB of it took 639 MB,
+measured), so this process has limits of its own, sees no file, has no socket, and may be killed any time.
 """
 
 from __future__ import annotations

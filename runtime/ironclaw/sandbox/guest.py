@@ -44,11 +44,12 @@ class Outcome:
     memory: int  #: Bytes of private memory that the instance cost the worker: an upper bound of its own.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Instance:
     store: Store
     run: Callable[..., Any]
     memory_before: int
+    is_spent: bool = False
 
 
 class Guest:
@@ -60,31 +61,27 @@ class Guest:
         self._run = _run_of(component)
         self._memory = Memory()
         self._can_warm = True
-        self._next: _Instance | None = None
+        self._instance: _Instance | None = None
 
-    def warm(self) -> None:
-        """Have an instance ready.
+    def renew(self) -> None:
+        """Throw the used instance away and have a new one ready.
 
         :raises ToolboxError: the component cannot be instantiated
         """
-        if self._next is None:
-            self._next = self._warmed() if self._can_warm else self._instantiate()
+        if self._instance is not None:
+            self._instance.store.close()
+        # wasmtime-py keeps a callback's exception in a global, where the next call would find it.
+        _enter.LAST_EXCEPTION = None
+        self._instance = self._warmed() if self._can_warm else self._instantiate()
 
     def serve(self, order: Order) -> Outcome:
-        """Run exactly one call in the instance that is ready.
-
-        :raises ToolboxError: there is none and none can be made
-        """
-        self.warm()
-        instance, self._next = self._next, None
-        assert instance is not None  # noqa: S101 - warm() has just set it.
-        try:
-            self._bind(instance.store, order)
-            return self._finish(instance, order, *_ask(instance, order))
-        finally:
-            instance.store.close()
-            # wasmtime-py keeps a callback's exception in a global, where the next call would find it.
-            _enter.LAST_EXCEPTION = None
+        """Run one call in the instance that is ready.  The next one needs :meth:`renew` first."""
+        instance = self._instance
+        if instance is None or instance.is_spent:
+            raise RuntimeError("one instance serves one call")
+        instance.is_spent = True
+        self._bind(instance.store, order)
+        return self._finish(instance, order, *_ask(instance, order))
 
     def _warmed(self) -> _Instance:
         instance = self._instantiate()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 from wasmtime import WasmtimeError
-from wasmtime.component import Variant
+from wasmtime.component import Record, Variant
 
 from ironclaw.capabilities import HttpRequest
 from ironclaw.sandbox import caps
@@ -80,5 +79,11 @@ def _lower(answer: Message) -> Any:
     if "refusal" in answer:
         return Variant(answer["refusal"], answer["message"])
     response = response_from_wire(answer)
-    headers = [SimpleNamespace(name=name, value=value) for name, value in response.headers]
-    return SimpleNamespace(status=response.status, headers=headers, body=response.body)
+    headers = [_record(name=name, value=value) for name, value in response.headers]
+    return _record(status=response.status, headers=headers, body=response.body)
+
+
+def _record(**fields: Any) -> Record:
+    record = Record()
+    vars(record).update(fields)
+    return record

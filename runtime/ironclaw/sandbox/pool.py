@@ -27,12 +27,20 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a worker is, for life."""
+
+    tenant: str
+    folder: tuple[int, int]  #: Device and inode: a folder that was made anew needs a new worker.
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A worker for one call, and what it is bound to."""
 
     worker: WorkerProcess
     kind: Kind
-    tenant: str
+    owner: Owner
 
 
 class Pool:
@@ -47,6 +55,8 @@ class Pool:
         self._spares: OrderedDict[Kind, asyncio.Task[WorkerProcess]] = OrderedDict()
         self._errands: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        self._is_quiet = asyncio.Event()
+        self._is_quiet.set()
 
     def add_code(self, sha256: str, profile: Profile, code: int) -> None:
         """Take over a descriptor of compiled code."""
@@ -66,39 +76,59 @@ class Pool:
             _kind, spare = self._spares.popitem(last=False)
             self._errand(_discard(spare))
 
-    async def lease(self, kind: Kind, tenant: str) -> Lease:
+    async def lease(self, kind: Kind, owner: Owner) -> Lease:
         """Wait for a turn, then for a worker of the tenant.
 
         :raises ToolboxError: the component cannot be started
         :raises SandboxError: no worker can be started, or the pool is closed
         """
-        await self._turns.take(tenant)
+        await self._turns.take(owner.tenant)
         try:
             if self._is_closed:
                 raise SandboxError("The sandbox is closed.")
-            lease = self._idle_worker(kind, tenant) or Lease(await self._fresh(kind), kind, tenant)
+            lease = self._idle_worker(kind, owner) or Lease(await self._fresh(kind), kind, owner)
         except BaseException:
-            self._turns.leave(tenant)
+            self._turns.leave(owner.tenant)
             raise
         self._busy.add(lease.worker)
+        self._is_quiet.clear()
+        if self._is_closed:  # While the worker was starting.
+            await self.end(lease)
+            raise SandboxError("The sandbox is closed.")
         return lease
 
-    async def give_back(self, lease: Lease, *, usable: bool) -> None:
-        """Keep the worker for its tenant, or end it."""
-        self._busy.discard(lease.worker)
+    def give_back(self, lease: Lease) -> None:
+        """Keep the worker for its tenant's next call."""
+        if self._is_closed:
+            self._errand(self._end(lease))
+            return
+        self._idle.append(lease)
+        self._leave(lease)
+
+    async def end(self, lease: Lease) -> None:
+        """Kill the worker; returns when it is gone, and cancelling changes nothing."""
+        await asyncio.shield(self._errand(self._end(lease)))
+
+    async def _end(self, lease: Lease) -> None:
         try:
-            if usable and lease.worker.is_alive and not self._is_closed:
-                self._idle.append(lease)
-            else:
-                await lease.worker.kill()
+            await lease.worker.kill()
         finally:
-            self._turns.leave(lease.tenant)
+            self._leave(lease)
+
+    def _leave(self, lease: Lease) -> None:
+        self._busy.discard(lease.worker)
+        if not self._busy:
+            self._is_quiet.set()
+        self._turns.leave(lease.owner.tenant)
 
     async def close(self) -> None:
-        """End every worker."""
+        """End every worker.  Calls that still run end as crashed, calls that wait as refused."""
         self._is_closed = True
+        for worker in self._busy:
+            worker.strike()
+        await self._is_quiet.wait()
         spares = [_discard(spare) for spare in self._spares.values()]
-        workers = [worker.kill() for worker in (*self._busy, *(lease.worker for lease in self._idle))]
+        workers = [lease.worker.kill() for lease in self._idle]
         self._spares.clear()
         self._idle.clear()
         await asyncio.gather(*spares, *workers, *self._errands)
@@ -106,11 +136,11 @@ class Pool:
             os.close(code)
         self._code.clear()
 
-    def _idle_worker(self, kind: Kind, tenant: str) -> Lease | None:
+    def _idle_worker(self, kind: Kind, owner: Owner) -> Lease | None:
         for lease in reversed(self._idle):
-            if (lease.kind, lease.tenant) == (kind, tenant):
+            if (lease.kind, lease.owner) == (kind, owner):
                 self._idle.remove(lease)
-                if lease.worker.is_alive:
+                if lease.worker.is_waiting:
                     return lease
                 self._errand(lease.worker.kill())
         return None
@@ -132,7 +162,7 @@ class Pool:
         except asyncio.CancelledError:
             self._errand(_discard(spare))
             raise
-        if worker.is_alive:
+        if worker.is_waiting:
             return worker
         await worker.kill()
         return None
@@ -140,10 +170,11 @@ class Pool:
     async def _start(self, kind: Kind) -> WorkerProcess:
         return await start(kind.profile, self._code[kind.sha256, kind.profile], kind.root)
 
-    def _errand(self, work: Coroutine[Any, Any, None]) -> None:
+    def _errand(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+        return task
 
 
 async def _discard(spare: asyncio.Task[WorkerProcess]) -> None:

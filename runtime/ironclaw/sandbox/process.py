@@ -26,15 +26,21 @@ class WorkerProcess:
     def __init__(self, child: asyncio.subprocess.Process, sock: socket.socket) -> None:
         self._child, self._sock = child, sock
         self._loop = asyncio.get_running_loop()
-        self.tenant: str | None = None  #: Whose it is, for life, from its first call on.
 
     @property
     def pid(self) -> int:
         return self._child.pid
 
     @property
-    def is_alive(self) -> bool:
-        return self._child.returncode is None
+    def is_waiting(self) -> bool:
+        """Whether it lives and has said nothing unasked: fit for a call."""
+        try:
+            self._sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return self._child.returncode is None
+        except OSError:
+            pass
+        return False
 
     async def send(self, message: Message) -> None:
         """:raises WorkerGone: nobody reads
@@ -63,10 +69,14 @@ class WorkerProcess:
             raise WorkerGone
         return data
 
-    async def kill(self) -> None:
-        """End it now, whatever it does; returns when it is gone."""
+    def strike(self) -> None:
+        """Send SIGKILL; whoever waits for the worker learns that it is gone."""
         with contextlib.suppress(ProcessLookupError):
             self._child.kill()
+
+    async def kill(self) -> None:
+        """End it, whatever it does; returns when it is gone.  Nobody may be waiting for its words."""
+        self.strike()
         await self._child.wait()
         self._sock.close()
 
@@ -79,10 +89,7 @@ async def start(profile: Profile, code: int, root: Path) -> WorkerProcess:
     :raises ToolboxError: the component cannot be started
     :raises SandboxError: workers cannot run here
     """
-    ours, theirs = socket.socketpair()
-    with theirs:
-        ours.setblocking(False)
-        worker = WorkerProcess(await _spawn(profile, theirs.fileno(), code, root), ours)
+    worker = await _spawn(profile, code, root)
     try:
         async with asyncio.timeout(START_SECONDS):
             _require_ready(await worker.receive())
@@ -95,20 +102,29 @@ async def start(profile: Profile, code: int, root: Path) -> WorkerProcess:
     return worker
 
 
-async def _spawn(profile: Profile, sock: int, code: int, root: Path) -> asyncio.subprocess.Process:
-    arguments = [profile.value, str(sock), str(code), str(os.getpid())]
+async def _spawn(profile: Profile, code: int, root: Path) -> WorkerProcess:
+    ours, theirs = socket.socketpair()
+    arguments = [profile.value, str(theirs.fileno()), str(code), str(os.getpid())]
     if profile is Profile.SCRATCH:
         arguments.append(str(root))
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-m", "ironclaw.sandbox.worker", *arguments),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        pass_fds=(sock, code),
-        env={},
-        start_new_session=True,
-        cwd="/",
-    )
+    try:
+        ours.setblocking(False)
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-m", "ironclaw.sandbox.worker", *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(), code),
+            env={},
+            start_new_session=True,
+            cwd="/",
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return WorkerProcess(child, ours)
 
 
 def _require_ready(message: Message) -> None:

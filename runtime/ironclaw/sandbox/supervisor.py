@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import stat
 import time
 from pathlib import Path
 
 from ironclaw.errors import SandboxError, ToolboxError
-from ironclaw.sandbox import caps
+from ironclaw.sandbox import caps, check
 from ironclaw.sandbox.codecache import CodeCache
 from ironclaw.sandbox.conversation import Conversation
 from ironclaw.sandbox.model import Call, Component, Host, Profile
-from ironclaw.sandbox.pool import Kind, Lease, Pool
+from ironclaw.sandbox.pool import Kind, Lease, Owner, Pool
 from ironclaw.sandbox.preparing import Progress, prepared_code
 from ironclaw.sandbox.process import WorkerGone
 from ironclaw.task import FailureKind, ToolFailure, ToolResult
@@ -39,11 +40,14 @@ class Sandbox:
         :param cache_key: at least 16 bytes, kept outside that folder
         :param workers: how many calls run at once, and how many tenants' workers are kept
         :param scratch_root: the folder above the tenants' folders; given, a worker is ready before a call
-        :raises SandboxError: the folder or the key will not do
+        :raises SandboxError: the folder or the key will not do, or a guest could sleep
         """
         if workers < 1:
             raise SandboxError("The sandbox needs at least one worker.")
         cache = await asyncio.to_thread(CodeCache, cache_dir, cache_key)
+        await asyncio.to_thread(check.require_shadows)
+        if scratch_root is not None:
+            await asyncio.to_thread(scratch_root.mkdir, mode=0o700, parents=True, exist_ok=True)
         return cls(cache, Pool(workers), scratch_root)
 
     async def prepare(self, component: Component, progress: Progress = _silent) -> None:
@@ -53,6 +57,8 @@ class Sandbox:
         :raises ToolboxError: it is not what was pinned, or cannot be a toolbox
         """
         key = component.sha256, component.profile
+        if self._pool.has_code(*key):
+            return
         async with self._preparing.setdefault(key, asyncio.Lock()):
             if not self._pool.has_code(*key):
                 self._pool.add_code(*key, await prepared_code(component, self._cache, progress))
@@ -69,10 +75,9 @@ class Sandbox:
         if fault:
             return ToolResult(failure=fault)
         await self.prepare(call.component)
-        await asyncio.to_thread(_make_folder, call.scratch)
         kind = Kind(call.component.sha256, call.component.profile, call.scratch.parent)
         try:
-            lease = await self._pool.lease(kind, call.tenant)
+            lease = await self._pool.lease(kind, Owner(call.tenant, _folder_of(call)))
         except ToolboxError as error:
             return ToolResult(failure=ToolFailure(FailureKind.CRASHED, str(error)))
         return await self._run(lease, call, host)
@@ -83,20 +88,22 @@ class Sandbox:
 
     async def _run(self, lease: Lease, call: Call, host: Host) -> ToolResult:
         started = time.perf_counter()
-        usable = False
+        seconds = call.capabilities.limits.seconds
         try:
-            async with asyncio.timeout(call.capabilities.limits.seconds):
+            async with asyncio.timeout(seconds):
                 result = await Conversation(lease.worker, call, host).hold()
-            usable = True
         except TimeoutError:
-            seconds = call.capabilities.limits.seconds
+            await self._pool.end(lease)
             result = _failed(FailureKind.TIMEOUT, f"The tool ran longer than {seconds:g} s and was ended.")
         except WorkerGone:
+            await self._pool.end(lease)
             result = _failed(FailureKind.CRASHED, "The tool's worker process died.")
-        finally:
-            elapsed = time.perf_counter() - started
-            await asyncio.shield(self._pool.give_back(lease, usable=usable))
-        return _measured(result, call, elapsed)
+        except BaseException:
+            await self._pool.end(lease)
+            raise
+        else:
+            self._pool.give_back(lease)
+        return _measured(result, call, time.perf_counter() - started)
 
 
 def _failed(kind: FailureKind, message: str) -> ToolResult:
@@ -119,11 +126,21 @@ def _input_fault(text: str) -> ToolFailure | None:
     return None
 
 
-def _make_folder(folder: Path) -> None:
-    """:raises SandboxError: something else is in its place"""
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _folder_of(call: Call) -> tuple[int, int]:
+    """Device and inode of the tenant's folder, which is made where missing.
+
+    :raises SandboxError: something else is in its place
+    """
+    folder = call.scratch
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW))
-    except OSError:
-        raise SandboxError("A tenant's scratch folder cannot be used: it must be a folder of ours.") from None
+        if ".." in folder.parts:
+            raise ValueError
+        if not os.path.lexists(folder):
+            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise ValueError
+    except (OSError, ValueError):
+        raise SandboxError("A tenant's scratch folder cannot be used: it must be a real folder.") from None
+    return found.st_dev, found.st_ino

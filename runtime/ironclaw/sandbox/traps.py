@@ -17,6 +17,7 @@ _SIGNS: tuple[tuple[str, FailureKind, str], ...] = (
     ("exceeds memory limits", FailureKind.OUT_OF_MEMORY, "The tool used up its memory."),
     ("failed to allocate", FailureKind.OUT_OF_MEMORY, "The tool used up its memory."),
     ("out of memory", FailureKind.OUT_OF_MEMORY, "The tool used up its memory."),
+    ("too much data", FailureKind.TRAPPED, "The tool handed its host too much at once."),
     ("host: ", FailureKind.TRAPPED, "The tool asked its host for something impossible."),
     ("unreachable", FailureKind.TRAPPED, "The tool stopped itself after an error that it did not handle."),
     ("with i32 exit status", FailureKind.TRAPPED, "The tool ended itself."),

@@ -40,7 +40,7 @@ class Worker:
             self._host.begin(message["now"], base64.b64decode(message["seed"]))
             self._pipe.send(_done(self._guest.serve(_order(message))))
             self._host.idle()
-            self._guest.warm()
+            self._guest.renew()
 
     def _bind(self, folder: str | None) -> None:
         """Narrow the view from all tenants' folders to one, for life."""
@@ -93,7 +93,7 @@ def start(profile: Profile, pipe: Pipe, code: int, root: Path | None) -> Worker:
     hardening.limit(hardening.WORKER_LIMITS)
     landlock.restrict(root)
     seccomp.restrict()
-    guest.warm()
+    guest.renew()
     return Worker(pipe, host, guest, threads)
 
 

@@ -4,6 +4,7 @@ A tool that gets somewhere returns a result; a tool that is refused raises Denie
 echo, clock, write and read are well behaved: they show that the sandbox still works beside the others.
 """
 
+import encodings.idna  # noqa: F401 - imported late by socket, when there is nothing to import from.
 import os
 import re
 import socket
@@ -89,7 +90,7 @@ def bigint():
 def recurse():
     # json and repr recurse in C, where Python's own recursion limit does not count every frame.
     nested = []
-    for _ in range(1_000_000):
+    for _ in range(100_000):
         nested = [nested]
     return repr(nested)
 
@@ -164,7 +165,7 @@ def big_file():
     block = b"x" * (1 << 20)
 
     def fill():
-        with open(f"{SCRATCH}/big.bin", "wb", buffering=0) as file:
+        with open(f"{SCRATCH}/big.bin", "wb") as file:
             return sum(file.write(block) for _ in range(300))
 
     return {"written": attempt(fill)}
@@ -249,13 +250,19 @@ def hostile_http():
         host.Request("GET", address, [host.Header(line, "v")], b"", None),
         host.Request("GET", address, [host.Header("n", line)], b"", None),
         host.Request("GET", address, [host.Header("n", "v")] * 1000, b"", None),
-        host.Request("POST", address, [], bytes(3_000_000), None),
+        host.Request("POST", address, [], bytes(2_100_000), None),
         host.Request("GET", address, [], b"", "s" * 100_000),
     ]
     sent = sum(map(is_sent, requests))
     if not sent:
         raise Denied(f"none of {len(requests)} requests was sent")
     return {"sent": sent}
+
+
+@tool("probe.huge_http")
+def huge_http():
+    """A body that must not be copied out of the guest at all."""
+    return is_sent(host.Request("POST", "https://example.com/", [], bytes(50_000_000), None))
 
 
 def is_sent(request):
@@ -283,7 +290,7 @@ def random_flood():
 
 @tool("probe.output")
 def output():
-    return "x" * 10_000_000
+    return "x" * 1_000_000
 
 
 @tool("probe.message")
