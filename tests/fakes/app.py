@@ -40,6 +40,7 @@ class FakeApp:
         self.settings = settings
         self.clock = clock
         self.tasks: list[Task] = []
+        self.accepted = asyncio.Event()
         self.checks = {"database": True, "sandbox": True}
         self._ids = itertools.count(1)
         self._workflows: dict[str, WorkflowView] = {}
@@ -80,6 +81,7 @@ class FakeApp:
         if task.delivery in self._deliveries:
             return self._deliveries[task.delivery]
         self.tasks.append(task)
+        self.accepted.set()
         view = self._begin(task, STATES.get(verb, WorkflowState.DONE))
         if task.delivery:
             self._deliveries[task.delivery] = view.id
