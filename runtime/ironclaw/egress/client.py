@@ -85,7 +85,7 @@ class Egress:
     ) -> None:
         self._resolve = resolve
         self._open_socket = open_socket
-        self._tls = tls or strict_tls()
+        self.tls = tls or strict_tls()
         self._allow_localhost = allow_localhost
         self._seconds = seconds
         self._max_bytes = max_bytes
@@ -140,7 +140,7 @@ class Egress:
         rules.check(allowed, hop.method, hop.target)
         pinned = Pinned(hop.target.host, await self._addresses(hop.target))
         gate = Gate(self._gate(hop.target), self._open_socket)
-        connector = OneConnection(pinned, gate, self._tls, hop.before)
+        connector = OneConnection(pinned, gate, self.tls, hop.before)
         try:
             async with _session(connector) as session, _request(session, hop) as answer:
                 body = await read_body(answer, self._max_bytes)

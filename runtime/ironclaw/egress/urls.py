@@ -28,7 +28,7 @@ _URL = re.compile(
 _HOST_ONLY = re.compile(_HOST, _FLAGS)
 _ESCAPE = re.compile(r"%[0-9a-f]{2}", _FLAGS)
 #: Escaped, these mean something else to whoever unescapes twice; plain letters need no escape.
-_NEVER_ESCAPED = re.compile(rb"[\x00-\x20\x7fA-Za-z0-9._~/\\%;-]")
+_NEVER_ESCAPED = re.compile(rb"[\x00-\x1f\x7fA-Za-z0-9._~/\\%;-]")
 
 
 @dataclass(frozen=True, slots=True)
