@@ -1,0 +1,30 @@
+"""What the engine lends to a plugin, without the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ironclaw.settings import Settings, TenantSettings
+
+
+@dataclass
+class PlainServices:
+    """Services that know the settings' tenants and remember in memory."""
+
+    settings: Settings
+    seen: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def tenant(self, tenant_id: str) -> TenantSettings | None:
+        return self.settings.tenants.get(tenant_id)
+
+    def tenant_of_workspace(self, team_id: str, enterprise_id: str = "") -> str | None:
+        for name, tenant in self.settings.tenants.items():
+            if {team_id, enterprise_id} & set(tenant.slack):
+                return name
+        return None
+
+    async def remember(self, source: str, event_id: str, until: float) -> bool:
+        if (source, event_id) in self.seen:
+            return False
+        self.seen[source, event_id] = until
+        return True
