@@ -18,7 +18,11 @@ class VetoRules:
         if tenant is None or principal.tenant != approval.tenant:
             return Opinion(Verdict.DENY, "other-tenant", "This is not yours to decide.")
         if principal.id not in tenant.approvers or not principal.is_approver:
-            return Opinion(Verdict.DENY, "not-an-approver", "You are not an approver here. Ask one to decide.")
+            return Opinion(
+                Verdict.DENY, "not-an-approver", "You are not an approver here. Ask one to decide."
+            )
         if principal.id == approval.requester and not tenant.self_approval:
-            return Opinion(Verdict.DENY, "own-call", "This is your own request: another approver must decide.")
+            return Opinion(
+                Verdict.DENY, "own-call", "This is your own request: another approver must decide."
+            )
         return Opinion(Verdict.ALLOW, "approver")

@@ -78,6 +78,7 @@ class Ironclaw:
         sandbox: Sandbox,
         veto: Veto,
         orchestrator: Orchestrator,
+        brains: frozenset[str],
         clock: Clock,
     ) -> None:
         self.settings = settings
@@ -88,6 +89,7 @@ class Ironclaw:
         self._sandbox = sandbox
         self._veto = veto
         self._orchestrator = orchestrator
+        self._brains = brains
         self._clock = clock
         self._delivery = Delivery(store, clock)
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -102,6 +104,10 @@ class Ironclaw:
         :raises IdentityError: nobody we know
         """
         return await self._hooks.authenticate(credential)
+
+    @property
+    def tenant_ids(self) -> frozenset[str]:
+        return self._tenancy.ids
 
     def tenant(self, tenant_id: str) -> TenantSettings | None:
         return self._tenancy.tenant(tenant_id)
@@ -180,13 +186,17 @@ class Ironclaw:
 
         :raises NotFound, Refused, Conflict, Expired: see :meth:`ironclaw.veto.Veto.decide`
         """
-        return await self._decided(self._veto.decide(principal, approval_id, decision, version=version, reason=reason))
+        return await self._decided(
+            self._veto.decide(principal, approval_id, decision, version=version, reason=reason)
+        )
 
     def button(self, approval: ApprovalView) -> str:
         """The opaque value of a card's buttons."""
         return self._veto.button(approval)
 
-    async def press(self, principal: Principal, value: str, decision: Decision, reason: str = "") -> ApprovalView:
+    async def press(
+        self, principal: Principal, value: str, decision: Decision, reason: str = ""
+    ) -> ApprovalView:
         """A decision by a card's button.
 
         :raises NotFound, Refused, Conflict, Expired: see :meth:`ironclaw.veto.Veto.press`
@@ -238,7 +248,11 @@ class Ironclaw:
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
         for workflow_id in await self._store.workflows.open_ids():
             self._wake(workflow_id)
-        chores = (self._delivery.run(), self._every(SWEEP, self._expire), self._every(RECONCILE, self._reconcile))
+        chores = (
+            self._delivery.run(),
+            self._every(SWEEP, self._expire),
+            self._every(RECONCILE, self._reconcile),
+        )
         self._chores = [asyncio.create_task(chore) for chore in chores]
 
     async def close(self) -> None:
@@ -259,6 +273,8 @@ class Ironclaw:
             raise BadRequest("The task is empty: say what you want.", "/task")
         if len(task.text) > MAX_TASK:
             raise BadRequest(f"The task is longer than {MAX_TASK} characters.", "/task")
+        if task.brain and task.brain not in self._brains:
+            raise BadRequest(f"There is no brain called {task.brain!r}.", "/brain")
         unknown = [name for name in task.tools or () if self._registry.get(name) is None]
         if unknown:
             raise BadRequest(f"There is no tool called {unknown[0]!r}.", "/tools")
@@ -339,7 +355,9 @@ async def open_app(
         tenancy = Tenancy(settings)
         hooks = load(settings.plugins, _Services(settings, tenancy, store))
         sandbox = await Sandbox.open(
-            cache_dir=settings.data_dir / "cache", cache_key=subkey(key, "code cache"), workers=settings.workers
+            cache_dir=settings.data_dir / "cache",
+            cache_key=subkey(key, "code cache"),
+            workers=settings.workers,
         )
         stack.push_async_callback(sandbox.close)
         for each in {tool.toolbox: tool for tool in registry.tools}.values():
@@ -348,33 +366,40 @@ async def open_app(
         stack.push_async_callback(door.close)
         veto = Veto(store, hooks, registry, tenancy.tenant, key, clock)
         body = Body(sandbox, door, hooks, settings.data_dir / "mnt" / "scratch", tenancy.http_allow)
+        brains = _brains(settings, hooks)
         orchestrator = Orchestrator(
             store,
             veto,
             registry,
             body,
-            _brain(settings, hooks),
+            brains,
             hooks,
             Budgets(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.history_tokens),
             lambda flow: _card_places(tenancy, flow),
             clock,
         )
-        app = Ironclaw(settings, tenancy, store, hooks, registry, sandbox, veto, orchestrator, clock)
+        app = Ironclaw(
+            settings, tenancy, store, hooks, registry, sandbox, veto, orchestrator, frozenset(brains), clock
+        )
         stack.push_async_callback(app.close)
         await app.start()
         yield app
 
 
-def _brain(settings: Settings, hooks: Hooks) -> Brain:
+def _brains(settings: Settings, hooks: Hooks) -> dict[str, Brain]:
+    """Every brain by its name, and the one of the settings under ""."""
     brains = hooks.brains()
     if settings.brain_name not in brains:
         known = ", ".join(sorted(brains)) or "none"
         raise SettingsError(f"brain: no plugin offers {settings.brain_name!r}. Offered: {known}.")
-    return brains[settings.brain_name]
+    return {**brains, "": brains[settings.brain_name]}
 
 
 def _card_places(tenancy: Tenancy, flow: Flow) -> tuple[Address, ...]:
     """The requester's thread, and the tenant's approvals channel."""
     channel = tenancy.card_copies(flow.tenant)
     copies = (Address("slack", {"channel": channel}),) if channel else ()
-    return (flow.address, *(copy for copy in copies if copy.place["channel"] != flow.address.place.get("channel")))
+    return (
+        flow.address,
+        *(copy for copy in copies if copy.place["channel"] != flow.address.place.get("channel")),
+    )

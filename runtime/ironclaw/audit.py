@@ -31,7 +31,9 @@ def verify(path: Path) -> tuple[Chain, ...]:
     """
     with reading(path) as c:
         tenants = [row["tenant"] for row in c.execute("SELECT DISTINCT tenant FROM audit ORDER BY tenant")]
-        orphans = c.execute("SELECT count(*) FROM workflows WHERE tenant NOT IN (SELECT tenant FROM audit)").fetchone()[0]
+        orphans = c.execute(
+            "SELECT count(*) FROM workflows WHERE tenant NOT IN (SELECT tenant FROM audit)"
+        ).fetchone()[0]
         chains = tuple(_walk(c, tenant) for tenant in tenants)
     if orphans:
         return (*chains, Chain("", 0, FIRST_LINK, f"{orphans} workflows without any audit event"))

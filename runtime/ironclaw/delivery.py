@@ -59,7 +59,9 @@ class Delivery:
 
     async def _send_due(self) -> bool:
         """Send what is due: the subjects side by side, each subject in order."""
-        due = [each for each in await self._store.outbox.due(self._clock()) if each.address.door in self._senders]
+        due = [
+            each for each in await self._store.outbox.due(self._clock()) if each.address.door in self._senders
+        ]
         await asyncio.gather(*(self._send(notice) for notice in due))
         return bool(due)
 
@@ -74,7 +76,13 @@ class Delivery:
             await self._store.outbox.sent(notice, ref)
 
     async def _try_again(self, notice: Notice, error: Exception) -> None:
-        log.warning("notice_failed", notice=notice.id, kind=notice.kind.value, attempts=notice.attempts, error=str(error))
+        log.warning(
+            "notice_failed",
+            notice=notice.id,
+            kind=notice.kind.value,
+            attempts=notice.attempts,
+            error=str(error),
+        )
         if notice.attempts + 1 >= GIVE_UP_AFTER:
             return await self._store.outbox.give_up(notice, type(error).__name__, self._clock())
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**notice.attempts)

@@ -54,10 +54,11 @@ class Hooks:
         except Exception:
             log.exception("authenticate_failed")
             raise IdentityError("Nobody could check who this is; try again later.") from None
-        known = {principal for principal in found if principal is not None}
+        known: set[Principal] = {principal for principal in found if principal is not None}
         if len(known) != 1:
             raise IdentityError
-        return known.pop()
+        principal: Principal = known.pop()
+        return principal
 
     async def verdict(self, call: ToolCall) -> Opinion:
         """What policy says of a call."""
@@ -73,7 +74,7 @@ class Hooks:
         for impl in self._manager.hook.ironclaw_redact.get_hookimpls():
             try:
                 text = _checked_text(impl.function(tenant=tenant, text=text), text)
-            except Exception:  # noqa: BLE001 - whatever it was, the text may hold a secret
+            except Exception:
                 log.exception("redact_failed", plugin=impl.plugin_name)
                 return WITHHELD
         return text
@@ -81,12 +82,15 @@ class Hooks:
     async def _fold(self, what: str, ask: Callable[[], list[Awaitable[Opinion | None]]]) -> Opinion:
         try:
             opinions = [opinion for opinion in await _all(ask()) if opinion is not None]
-            return max(opinions, key=lambda opinion: opinion.verdict.severity)
+            severest: Opinion = max(opinions, key=lambda opinion: opinion.verdict.severity)
+            return severest
         except ValueError:
             return Opinion(Verdict.DENY, "nobody-answered", "No policy speaks for this, so it is denied.")
-        except Exception:  # noqa: BLE001 - fail closed, whatever a plugin does
+        except Exception:
             log.exception("hook_failed", hook=what)
-            return Opinion(Verdict.DENY, "plugin-error", "A policy plugin failed, so it is denied. The log says more.")
+            return Opinion(
+                Verdict.DENY, "plugin-error", "A policy plugin failed, so it is denied. The log says more."
+            )
 
 
 async def _all(pending: list[Awaitable[Any]]) -> list[Any]:

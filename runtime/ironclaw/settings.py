@@ -43,17 +43,23 @@ class TenantSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    slack: Words = Field((), description="Slack team ids (T...) or enterprise ids (E...) that are this tenant.")
+    slack: Words = Field(
+        (), description="Slack team ids (T...) or enterprise ids (E...) that are this tenant."
+    )
     jwt: bool = Field(False, description="Whether tokens of the JWT issuer may name this tenant.")
     approvers: Words = Field(
         (), description="Who may approve: slack:TEAM:USER or jwt:ISSUER|SUBJECT. Nobody when empty."
     )
-    approvals_channel: str = Field("", description="Slack channel (C...) that gets a copy of every approval card.")
+    approvals_channel: str = Field(
+        "", description="Slack channel (C...) that gets a copy of every approval card."
+    )
     self_approval: bool = Field(False, description="Whether a requester may approve their own call.")
     approval_minutes: float = Field(
         60, gt=0, le=60 * 24 * 30, description="How long an approval waits before it expires."
     )
-    http_allow: Words = Field((), description="Hosts that this tenant's tools may ask, beside the common http_allow.")
+    http_allow: Words = Field(
+        (), description="Hosts that this tenant's tools may ask, beside the common http_allow."
+    )
 
 
 class Settings(BaseModel):
@@ -66,14 +72,20 @@ class Settings(BaseModel):
     key_file: Path = Field(
         Path(".ironclaw/key"), description="The host's secret key, outside data_dir; made at the first start."
     )
-    toolboxes: tuple[Path, ...] = Field((), description="Folders of built toolboxes, beside the standard one.")
-    plugins: Words = Field(BUNDLED, description="Entry points of the group 'ironclaw' to load, and no others.")
+    toolboxes: tuple[Path, ...] = Field(
+        (), description="Folders of built toolboxes, beside the standard one."
+    )
+    plugins: Words = Field(
+        BUNDLED, description="Entry points of the group 'ironclaw' to load, and no others."
+    )
     policy_file: Path | None = Field(None, description="Cedar policies in place of the shipped ones.")
 
     # The doors
     host: str = Field("127.0.0.1", description="Address that the gateway listens on.")
     port: int = Field(3000, ge=0, le=65535, description="Port of the gateway; 0 takes a free one.")
-    slack_bot_token: SecretStr | None = Field(None, description="Bot token (xoxb-...). Well-known: SLACK_BOT_TOKEN.")
+    slack_bot_token: SecretStr | None = Field(
+        None, description="Bot token (xoxb-...). Well-known: SLACK_BOT_TOKEN."
+    )
     slack_signing_secret: SecretStr | None = Field(
         None, description="Signing secret, for events over HTTP. Well-known: SLACK_SIGNING_SECRET."
     )
@@ -90,18 +102,23 @@ class Settings(BaseModel):
         {}, description="Tenants by id. Empty: the bot's own workspace is the one tenant."
     )
     approvers: Words = Field(
-        (), description="Approvers of the bot's own workspace, when no [tenants] table names it: Slack user ids."
+        (),
+        description="Approvers of the bot's own workspace, when no [tenants] table names it: Slack user ids.",
     )
 
     # The brain
-    brain: str = Field("auto", description="commands, openai or another plugin's; auto takes openai when configured.")
+    brain: str = Field(
+        "auto", description="commands, openai or another plugin's; auto takes openai when configured."
+    )
     brain_script: Path | None = Field(None, description="JSON file of moves for the brain 'script'.")
     openai_api_key: SecretStr | None = Field(None, description="Well-known: OPENAI_API_KEY.")
     openai_base_url: str = Field("", description="Any OpenAI-compatible server. Well-known: OPENAI_BASE_URL.")
     openai_model: str = Field("gpt-5-mini", description="Model name sent to the server.")
     max_steps: int = Field(20, ge=1, le=1000, description="Turns of the brain in one workflow.")
     max_tokens: int = Field(200_000, ge=1, description="Tokens in one workflow, as the provider counts them.")
-    max_seconds: float = Field(600, gt=0, description="Working time of one workflow; waiting for people is free.")
+    max_seconds: float = Field(
+        600, gt=0, description="Working time of one workflow; waiting for people is free."
+    )
     history_tokens: int = Field(4_000, ge=0, description="How much of a thread's past the brain sees, about.")
 
     # The body
@@ -120,7 +137,9 @@ class Settings(BaseModel):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
 
-    @field_validator("slack_bot_token", "slack_signing_secret", "slack_app_token", "openai_api_key", mode="before")
+    @field_validator(
+        "slack_bot_token", "slack_signing_secret", "slack_app_token", "openai_api_key", mode="before"
+    )
     @classmethod
     def _no_blank(cls, value: Any) -> Any:
         """``NAME=`` in .env means not set."""
@@ -155,12 +174,16 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError(f"{path.name}: cannot be read: {error}. Mend that line or remove the file.") from None
+        raise SettingsError(
+            f"{path.name}: cannot be read: {error}. Mend that line or remove the file."
+        ) from None
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:
     found = {field: environ[name] for name, field in WELL_KNOWN.items() if name in environ}
-    found |= {name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
+    found |= {
+        name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX)
+    }
     return found
 
 

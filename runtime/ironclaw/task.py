@@ -173,6 +173,7 @@ class Task:
     reply_to: Address
     thread: str = ""  #: Conversation key within the tenant; earlier messages of it are context.
     tools: tuple[str, ...] | None = None  #: Only these tools may be planned with; None = all.
+    brain: str = ""  #: Which brain plans; "" = the one of the settings.
     context: Mapping[str, Json] = field(default_factory=dict)  #: Untrusted extra data of the caller.
     #: (source, event id) of the delivery that caused it: the same pair is one workflow.
     delivery: tuple[str, str] | None = None
@@ -342,7 +343,9 @@ class Notice:
     kind: NoticeKind
     address: Address
     body: Mapping[str, Json]
-    ref: Mapping[str, str] | None  #: What the door returned for this subject before: update it, do not post again.
+    ref: (
+        Mapping[str, str] | None
+    )  #: What the door returned for this subject before: update it, do not post again.
     attempts: int = 0
 
 

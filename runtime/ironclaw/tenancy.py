@@ -27,7 +27,9 @@ class Tenancy:
 
     def of_workspace(self, team_id: str, enterprise_id: str = "") -> str | None:
         """The team's tenant; an enterprise's where the team itself is not named."""
-        return self._workspaces.get(team_id) or (self._workspaces.get(enterprise_id) if enterprise_id else None)
+        return self._workspaces.get(team_id) or (
+            self._workspaces.get(enterprise_id) if enterprise_id else None
+        )
 
     def adopt(self, team_id: str) -> str:
         """Make the bot's own workspace a tenant of its id, unless the settings say whose it is.
@@ -37,7 +39,9 @@ class Tenancy:
         known = self.of_workspace(team_id)
         if known:
             return known
-        approvers = tuple(f"slack:{team_id}:{each}" if ":" not in each else each for each in self._settings.approvers)
+        approvers = tuple(
+            f"slack:{team_id}:{each}" if ":" not in each else each for each in self._settings.approvers
+        )
         self._tenants[team_id] = TenantSettings(slack=(team_id,), approvers=approvers)
         self._workspaces[team_id] = team_id
         return team_id

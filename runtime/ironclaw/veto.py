@@ -96,7 +96,9 @@ class Veto:
         now = self._clock()
         _check_open(approval, version, now)
         if decision is Decision.APPROVE and not await self._still_the_same(approval):
-            await self._store.approvals.close(approval, ApprovalState.SUPERSEDED, observation("superseded", CHANGED), now)
+            await self._store.approvals.close(
+                approval, ApprovalState.SUPERSEDED, observation("superseded", CHANGED), now
+            )
             raise Conflict("The tool or the policy changed since this was asked; nothing was run.")
         seen = observation("denied", f"{DENIED} Reason given: {reason}" if reason else DENIED)
         signed = self._sign(approval, principal, decision, reason, now)
@@ -151,7 +153,11 @@ class Veto:
         text = observation("expired", "Nobody decided in time. Nothing was run.")
         due = await self._store.approvals.due(now)
         return tuple(
-            [each for each in due if await self._store.approvals.close(each, ApprovalState.EXPIRED, text, now)]
+            [
+                each
+                for each in due
+                if await self._store.approvals.close(each, ApprovalState.EXPIRED, text, now)
+            ]
         )
 
     async def _check_person(self, approval: ApprovalView, principal: Principal) -> None:
@@ -166,7 +172,10 @@ class Veto:
             if call.action_sha256 == approval.action_sha256:
                 current = self._as_it_would_run(flow, call)
                 version = self._hooks.policy_version()
-                return current is not None and action(current, version, approval.expires_at) == approval.action_sha256
+                return (
+                    current is not None
+                    and action(current, version, approval.expires_at) == approval.action_sha256
+                )
         return False
 
     def _as_it_would_run(self, flow: Flow, call: CallRow) -> ToolCall | None:
@@ -176,7 +185,10 @@ class Veto:
     async def _signed_by_approver(self, approval: ApprovalView, macs: tuple[str, ...]) -> bool:
         for vote, seal in zip(approval.votes, macs, strict=True):
             expected = self._decision_mac(approval, vote.principal, vote.decision, vote.at)
-            if not hmac.compare_digest(seal.encode(), expected.encode()) or vote.decision is not Decision.APPROVE:
+            if (
+                not hmac.compare_digest(seal.encode(), expected.encode())
+                or vote.decision is not Decision.APPROVE
+            ):
                 return False
             person = Principal(approval.tenant, vote.principal, self._roles(approval.tenant, vote.principal))
             if (await self._hooks.may_decide(approval, person)).verdict is not Verdict.ALLOW:
@@ -195,7 +207,9 @@ class Veto:
         return Signed(principal.id, decision, reason, at, seal)
 
     def _decision_mac(self, approval: ApprovalView, principal_id: str, decision: Decision, at: float) -> str:
-        return mac(self._decision_key, [approval.id, approval.action_sha256, principal_id, decision.value, at])
+        return mac(
+            self._decision_key, [approval.id, approval.action_sha256, principal_id, decision.value, at]
+        )
 
     def _button_mac(self, approval: ApprovalView, version: str | None = None) -> str:
         shown = str(approval.version) if version is None else version

@@ -24,7 +24,12 @@ class _Door:
     """What one running tool reaches: its log, and the network by its own rules."""
 
     def __init__(
-        self, call: ToolCall, capabilities: Capabilities, egress: Egress, idem_key: str, before_effect: BeforeEffect
+        self,
+        call: ToolCall,
+        capabilities: Capabilities,
+        egress: Egress,
+        idem_key: str,
+        before_effect: BeforeEffect,
     ) -> None:
         self._call = call
         self._rules = capabilities.http
@@ -39,7 +44,9 @@ class _Door:
 
     def log(self, level: str, message: str) -> None:
         # Tool-made text: a value of its own, never the event's name or level.
-        log.debug("tool_log", tool=self._call.tool, workflow=self._call.workflow_id, level_said=level, said=message)
+        log.debug(
+            "tool_log", tool=self._call.tool, workflow=self._call.workflow_id, level_said=level, said=message
+        )
 
 
 class Body:

@@ -22,7 +22,7 @@ MAX_NAME = 128  #: Characters kept of a tool name that nobody knows.
 
 
 @dataclass(frozen=True, slots=True)
-class _Flawed(Exception):  # noqa: N818 - a way out of the checks, not an error that travels
+class _Flawed(Exception):
     rule: str
     kind: str
     message: str
@@ -50,7 +50,9 @@ class Judge:
 
     def _known(self, flow: Flow, seq: int, proposed: ProposedCall) -> Tool:
         if seq - len(flow.calls) > MAX_CALLS:
-            raise _Flawed("too-many-calls", "denied", f"At most {MAX_CALLS} calls in one turn; this one was not run.")
+            raise _Flawed(
+                "too-many-calls", "denied", f"At most {MAX_CALLS} calls in one turn; this one was not run."
+            )
         tool = self._registry.get(proposed.tool)
         offered = {offer.name for offer in self._registry.offers(flow.tools)}
         if tool is None or tool.name not in offered:

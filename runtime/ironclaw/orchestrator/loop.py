@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -56,7 +56,7 @@ class Orchestrator:
         veto: Veto,
         registry: Registry,
         body: Body,
-        brain: Brain,
+        brains: Mapping[str, Brain],
         hooks: Hooks,
         budgets: Budgets,
         card_places: Callable[[Flow], tuple[Address, ...]],
@@ -67,7 +67,7 @@ class Orchestrator:
         self._registry = registry
         self._judge = Judge(registry, veto)
         self._body = body
-        self._brain = brain
+        self._brains = brains
         self._hooks = hooks
         self._budgets = budgets
         self._card_places = card_places
@@ -92,7 +92,9 @@ class Orchestrator:
                 await self._fail(flow, str(error))
             except Exception:
                 log.exception("step_failed", workflow=workflow_id, tenant=flow.tenant)
-                await self._fail(flow, f"Something went wrong here, not with your request. Workflow {flow.id[:8]}.")
+                await self._fail(
+                    flow, f"Something went wrong here, not with your request. Workflow {flow.id[:8]}."
+                )
 
     async def step(self, flow: Flow) -> None:
         """Carry out what is open; where nothing is, ask for the next move."""
@@ -115,15 +117,20 @@ class Orchestrator:
             answer = self._hooks.redact(flow.tenant, move.answer or "(no answer)")
             return await self._store.workflows.finish(flow, WorkflowState.DONE, answer, self._clock(), spent)
         judged = await self._judge.judge(flow, move.calls)
-        await self._store.workflows.record_move(flow, move, judged, self._card_places(flow), spent, self._clock())
+        await self._store.workflows.record_move(
+            flow, move, judged, self._card_places(flow), spent, self._clock()
+        )
         return None
 
     async def _next_move(self, flow: Flow) -> Move:
         offers = self._registry.offers(flow.tools)
         left = self._budgets.seconds - flow.worked
+        brain = self._brains.get(flow.brain)
+        if brain is None:
+            raise BrainError(f"There is no brain called {flow.brain!r} here any more.")
         try:
             async with asyncio.timeout(left):
-                return await self._brain.plan(conversation(flow, offers, self._budgets.history_tokens))
+                return await brain.plan(conversation(flow, offers, self._budgets.history_tokens))
         except TimeoutError:
             raise BrainError(f"The model did not answer within {left:.0f} s. Try again.") from None
 
@@ -131,9 +138,13 @@ class Orchestrator:
         if flow.steps >= self._budgets.steps:
             raise BrainError(f"Stopped after {flow.steps} steps, which is the limit. Ask for less at once.")
         if flow.tokens >= self._budgets.tokens:
-            raise BrainError(f"Stopped after {flow.tokens} tokens, which is over the limit. Ask for less at once.")
+            raise BrainError(
+                f"Stopped after {flow.tokens} tokens, which is over the limit. Ask for less at once."
+            )
         if flow.worked >= self._budgets.seconds:
-            raise BrainError(f"Stopped after {flow.worked:.0f} s of work, which is the limit. Ask for less at once.")
+            raise BrainError(
+                f"Stopped after {flow.worked:.0f} s of work, which is the limit. Ask for less at once."
+            )
 
     async def _carry_out(self, flow: Flow, call: CallRow) -> None:
         """Last gate, ticket, sandbox, result: the ticket is durable before the sandbox is called."""
@@ -145,12 +156,16 @@ class Orchestrator:
         began = time.monotonic()
         planned = tool_call(flow, call.seq, tool, call.args)
         try:
-            result = await self._body.run(planned, tool, call.idem_key, lambda: self._before_effect(flow, call))
+            result = await self._body.run(
+                planned, tool, call.idem_key, lambda: self._before_effect(flow, call)
+            )
         except SandboxError as error:
             result = ToolResult(failure=ToolFailure(FailureKind.CRASHED, str(error)))
         state = CallState.FAILED if result.failure else CallState.SUCCEEDED
         spent = Spent(seconds=time.monotonic() - began)
-        return await self._store.workflows.end_call(flow, call, state, result, _seen(result), spent, self._clock())
+        return await self._store.workflows.end_call(
+            flow, call, state, result, _seen(result), spent, self._clock()
+        )
 
     async def _before_effect(self, flow: Flow, call: CallRow) -> None:
         await self._store.workflows.begin_effect(flow, call, self._clock())
@@ -182,7 +197,9 @@ class Orchestrator:
         fresh = await self._store.workflows.load(flow.id)
         if not fresh.state.is_final:
             text = self._hooks.redact(flow.tenant, sentence)
-            await self._store.workflows.finish(fresh, WorkflowState.FAILED, text, self._clock(), Spent(steps=1))
+            await self._store.workflows.finish(
+                fresh, WorkflowState.FAILED, text, self._clock(), Spent(steps=1)
+            )
 
 
 def _seen(result: ToolResult) -> str:

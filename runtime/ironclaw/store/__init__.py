@@ -83,7 +83,11 @@ class Store:
 
 def _migrate(c: sqlite3.Connection) -> None:
     scripts = sorted(
-        (each for each in resources.files(__package__).joinpath("migrations").iterdir() if each.name.endswith(".sql")),
+        (
+            each
+            for each in resources.files(__package__).joinpath("migrations").iterdir()
+            if each.name.endswith(".sql")
+        ),
         key=lambda each: each.name,
     )
     version = _version(c)

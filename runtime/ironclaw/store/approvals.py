@@ -56,7 +56,9 @@ class Approvals:
         """What waits, oldest first."""
 
         def unit(c: sqlite3.Connection) -> tuple[ApprovalView, ...]:
-            found = (rows.load_approval(c, row["id"]) for row in list(sql.pending_approvals(c, tenant=tenant)))
+            found = (
+                rows.load_approval(c, row["id"]) for row in list(sql.pending_approvals(c, tenant=tenant))
+            )
             return tuple(approval for approval in found if approval)
 
         return await self._writer.read(unit)
@@ -86,7 +88,9 @@ class Approvals:
     async def refused(self, approval: ApprovalView, principal: str, rule: str, now: float) -> None:
         """Note a click that decided nothing."""
         detail = {"workflow": approval.workflow_id, "approval": approval.id, "rule": rule}
-        await self._writer.write(lambda c: note(c, approval.tenant, now, "decision_refused", principal, **detail))
+        await self._writer.write(
+            lambda c: note(c, approval.tenant, now, "decision_refused", principal, **detail)
+        )
 
     async def close(self, approval: ApprovalView, state: ApprovalState, observation: str, now: float) -> bool:
         """End a review without a person: expired, cancelled or superseded.  Nothing runs.
@@ -105,7 +109,9 @@ class Approvals:
         return await self._writer.read(unit)
 
 
-def _settle(c: sqlite3.Connection, approval: ApprovalView, signed: Signed, observation: str, now: float) -> None:
+def _settle(
+    c: sqlite3.Connection, approval: ApprovalView, signed: Signed, observation: str, now: float
+) -> None:
     state = ApprovalState.APPROVED if signed.decision is Decision.APPROVE else ApprovalState.DENIED
     if not sql.settle_approval(c, id=approval.id, version=approval.version, state=state.value, now=now):
         raise why_not(rows.load_approval(c, approval.id))
@@ -128,7 +134,9 @@ def why_not(approval: ApprovalView | None) -> Exception:
     if approval.state in (ApprovalState.EXPIRED, ApprovalState.PENDING):
         return Expired("This approval has expired; nothing was run. Ask again to get a new one.")
     last = approval.votes[-1] if approval.votes else None
-    return Conflict(f"This is already {approval.state.value}.", last.principal if last else "", last.at if last else 0.0)
+    return Conflict(
+        f"This is already {approval.state.value}.", last.principal if last else "", last.at if last else 0.0
+    )
 
 
 def _close(
@@ -141,7 +149,12 @@ def _close(
 
 
 def _after(
-    c: sqlite3.Connection, approval: ApprovalView, state: ApprovalState, observation: str, actor: str, now: float
+    c: sqlite3.Connection,
+    approval: ApprovalView,
+    state: ApprovalState,
+    observation: str,
+    actor: str,
+    now: float,
 ) -> None:
     row = sql.approval(c, id=approval.id)
     call_state = CALL_AFTER[state]

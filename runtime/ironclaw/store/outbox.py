@@ -18,7 +18,13 @@ class Outbox:
         self._writer = writer
 
     async def refuse(
-        self, tenant: str, address: Address, sentence: str, subject: str, delivery: tuple[str, str] | None, now: float
+        self,
+        tenant: str,
+        address: Address,
+        sentence: str,
+        subject: str,
+        delivery: tuple[str, str] | None,
+        now: float,
     ) -> None:
         """Tell somebody that their task was not accepted; once for each delivery."""
 

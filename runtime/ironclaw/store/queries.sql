@@ -24,10 +24,10 @@ SELECT workflow_id FROM inbox WHERE source = :source AND event_id = :event_id
 DELETE FROM inbox WHERE kept_until < :now
 
 -- name: add_workflow!
-INSERT INTO workflows (id, tenant, requester, text, door, place, thread, tools, state, version, outcome,
-    steps, tokens, worked, created_at, updated_at)
-VALUES (:id, :tenant, :requester, :text, :door, :place, :thread, :tools, 'queued', 1, '',
-    0, 0, 0, :now, :now)
+INSERT INTO workflows (id, tenant, requester, text, door, place, thread, tools, brain, state, version,
+    outcome, steps, tokens, worked, created_at, updated_at)
+VALUES (:id, :tenant, :requester, :text, :door, :place, :thread, :tools, :brain, 'queued', 1,
+    '', 0, 0, 0, :now, :now)
 
 -- name: workflow^
 SELECT * FROM workflows WHERE id = :id

@@ -85,7 +85,9 @@ def address_of(row: sqlite3.Row) -> Address:
 
 
 def message(row: sqlite3.Row) -> Message:
-    calls = tuple(ProposedCall(call["id"], call["tool"], call["arguments"]) for call in json.loads(row["calls"]))
+    calls = tuple(
+        ProposedCall(call["id"], call["tool"], call["arguments"]) for call in json.loads(row["calls"])
+    )
     return Message(Role(row["role"]), row["text"], calls, row["call_id"])
 
 

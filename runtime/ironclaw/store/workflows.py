@@ -61,6 +61,7 @@ class Flow:
     address: Address
     thread: str
     tools: tuple[str, ...] | None
+    brain: str
     state: WorkflowState
     version: int
     steps: int
@@ -126,7 +127,13 @@ class Workflows:
         return await self._writer.read(lambda c: _load(c, workflow_id))
 
     async def record_move(
-        self, flow: Flow, move: Move, judged: Sequence[Judged], copies: Sequence[Address], spent: Spent, now: float
+        self,
+        flow: Flow,
+        move: Move,
+        judged: Sequence[Judged],
+        copies: Sequence[Address],
+        spent: Spent,
+        now: float,
     ) -> None:
         """Write what the brain wants, the verdicts, and the approvals with their cards: one transaction.
 
@@ -161,7 +168,14 @@ class Workflows:
         await self._writer.write(unit)
 
     async def end_call(
-        self, flow: Flow, call: CallRow, state: CallState, result: ToolResult, observation: str, spent: Spent, now: float
+        self,
+        flow: Flow,
+        call: CallRow,
+        state: CallState,
+        result: ToolResult,
+        observation: str,
+        spent: Spent,
+        now: float,
     ) -> None:
         """Write what came of a call, and what the brain sees of it.
 
@@ -184,12 +198,16 @@ class Workflows:
         def unit(c: sqlite3.Connection) -> None:
             _one(_move_call(c, flow.id, call.seq, CallState.APPROVED, CallState.SUPERSEDED))
             _observe(c, flow.id, call.call_id, observation)
-            note(c, flow.tenant, now, "call_superseded", "host", workflow=flow.id, seq=call.seq, tool=call.tool)
+            note(
+                c, flow.tenant, now, "call_superseded", "host", workflow=flow.id, seq=call.seq, tool=call.tool
+            )
             _show_card(c, flow, call.seq, now)
 
         await self._writer.write(unit)
 
-    async def finish(self, flow: Flow, state: WorkflowState, outcome: str, now: float, spent: Spent = Spent()) -> None:
+    async def finish(
+        self, flow: Flow, state: WorkflowState, outcome: str, now: float, spent: Spent = Spent()
+    ) -> None:
         """End a workflow with a sentence that somebody reads.
 
         :raises Conflict: somebody else moved this workflow
@@ -205,7 +223,9 @@ class Workflows:
     async def latest(self, tenant: str, limit: int) -> tuple[WorkflowView, ...]:
         """The tenant's workflows, newest first."""
         return await self._writer.read(
-            lambda c: tuple(rows.workflow_view(row) for row in sql.workflows_of(c, tenant=tenant, limit=limit))
+            lambda c: tuple(
+                rows.workflow_view(row) for row in sql.workflows_of(c, tenant=tenant, limit=limit)
+            )
         )
 
     async def open_ids(self) -> tuple[str, ...]:
@@ -227,9 +247,29 @@ def _add(c: sqlite3.Connection, task: Task, workflow_id: str, now: float) -> tup
         if not first:
             return sql.delivered_workflow(c, source=source, event_id=event_id) or "", False
     _insert(c, task, workflow_id, now)
-    sql.add_message(c, workflow_id=workflow_id, role=Role.USER.value, text=_asked(task), calls="[]", call_id="")
-    note(c, task.tenant, now, "received", task.requester, workflow=workflow_id, door=task.reply_to.door, text=task.text)
-    tell(c, now, task.tenant, workflow_id, f"status:{workflow_id}", NoticeKind.STATUS, task.reply_to, {"text": "Working on it."})
+    sql.add_message(
+        c, workflow_id=workflow_id, role=Role.USER.value, text=_asked(task), calls="[]", call_id=""
+    )
+    note(
+        c,
+        task.tenant,
+        now,
+        "received",
+        task.requester,
+        workflow=workflow_id,
+        door=task.reply_to.door,
+        text=task.text,
+    )
+    tell(
+        c,
+        now,
+        task.tenant,
+        workflow_id,
+        f"status:{workflow_id}",
+        NoticeKind.STATUS,
+        task.reply_to,
+        {"text": "Working on it."},
+    )
     return workflow_id, True
 
 
@@ -244,6 +284,7 @@ def _insert(c: sqlite3.Connection, task: Task, workflow_id: str, now: float) -> 
         place=rows.text(dict(task.reply_to.place)),
         thread=task.thread,
         tools=None if task.tools is None else json.dumps(task.tools),
+        brain=task.brain,
         now=now,
     )
 
@@ -258,7 +299,9 @@ def _load(c: sqlite3.Connection, workflow_id: str) -> Flow:
     row = sql.workflow(c, id=workflow_id)
     if row is None:
         raise NotFound("There is no such workflow.")
-    past = sql.thread_past(c, tenant=row["tenant"], thread=row["thread"], before=row["created_at"], id=workflow_id)
+    past = sql.thread_past(
+        c, tenant=row["tenant"], thread=row["thread"], before=row["created_at"], id=workflow_id
+    )
     return Flow(
         id=row["id"],
         tenant=row["tenant"],
@@ -266,6 +309,7 @@ def _load(c: sqlite3.Connection, workflow_id: str) -> Flow:
         address=rows.address_of(row),
         thread=row["thread"],
         tools=None if row["tools"] is None else tuple(json.loads(row["tools"])),
+        brain=row["brain"],
         state=WorkflowState(row["state"]),
         version=row["version"],
         steps=row["steps"],
@@ -363,7 +407,13 @@ def _write_judged(
         state=call.state.value,
         idem_key=call.idem_key,
     )
-    detail = {"workflow": flow.id, "seq": call.seq, "tool": call.tool, "rule": call.rule, "action": call.action_sha256}
+    detail = {
+        "workflow": flow.id,
+        "seq": call.seq,
+        "tool": call.tool,
+        "rule": call.rule,
+        "action": call.action_sha256,
+    }
     note(c, flow.tenant, now, "call_" + call.state.value, "policy", policy=call.policy_version, **detail)
     if call.state is CallState.DENIED:
         _observe(c, flow.id, call.call_id, call.refusal)
@@ -457,7 +507,9 @@ def _cancel_open(c: sqlite3.Connection, flow: Flow, now: float) -> None:
 
 
 def _status(c: sqlite3.Connection, flow: Flow, sentence: str, now: float) -> None:
-    tell(c, now, flow.tenant, flow.id, f"status:{flow.id}", NoticeKind.STATUS, flow.address, {"text": sentence})
+    tell(
+        c, now, flow.tenant, flow.id, f"status:{flow.id}", NoticeKind.STATUS, flow.address, {"text": sentence}
+    )
 
 
 def _observe(c: sqlite3.Connection, workflow_id: str, call_id: str, text: str) -> None:
@@ -488,4 +540,3 @@ def _view(c: sqlite3.Connection, tenant: str, workflow_id: str) -> WorkflowView:
         raise NotFound("There is no such workflow.")
     pending = next((a for a in sql.pending_approvals_of(c, workflow_id=workflow_id)), None)
     return rows.workflow_view(row, rows.load_approval(c, pending["id"]) if pending else None)
-

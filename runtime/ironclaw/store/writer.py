@@ -56,7 +56,7 @@ def _apply_one(connection: sqlite3.Connection, unit: Unit[Any]) -> Any:
     connection.execute("SAVEPOINT unit")
     try:
         result = unit(connection)
-    except Exception as error:  # noqa: BLE001 - handed to the caller of this unit, whatever it is
+    except Exception as error:
         if not connection.in_transaction:
             raise  # A full disk: SQLite has undone the whole batch already.
         connection.execute("ROLLBACK TO unit")
@@ -89,7 +89,9 @@ class Writer:
                 await connection.execute(pragma)
         except (sqlite3.Error, OSError) as error:
             os.close(lock)
-            raise StoreError(f"The database {path.name} cannot be opened: {error}. Look at data_dir.") from None
+            raise StoreError(
+                f"The database {path.name} cannot be opened: {error}. Look at data_dir."
+            ) from None
         return cls(connection, lock)
 
     async def write(self, unit: Unit[T]) -> T:
@@ -133,7 +135,9 @@ class Writer:
         try:
             results = await self._hop(lambda connection: apply(connection, [unit for unit, _ in jobs]))
         except Exception as error:  # noqa: BLE001 - every caller of the batch hears of it, the writer lives on
-            results = [StoreError(f"The database refused to write: {error}. Nothing was changed.")] * len(jobs)
+            results = [StoreError(f"The database refused to write: {error}. Nothing was changed.")] * len(
+                jobs
+            )
         for (_, done), result in zip(jobs, results, strict=True):
             if done.cancelled():
                 continue
@@ -154,7 +158,9 @@ def _take_lock(path: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(handle)
-        raise StoreError("Another ironclaw process uses this data_dir. Stop it, or set another data_dir.") from None
+        raise StoreError(
+            "Another ironclaw process uses this data_dir. Stop it, or set another data_dir."
+        ) from None
     return handle
 
 

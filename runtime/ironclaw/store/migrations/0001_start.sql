@@ -31,6 +31,7 @@ CREATE TABLE workflows (
     place TEXT NOT NULL,
     thread TEXT NOT NULL,
     tools TEXT,
+    brain TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')),
     version INTEGER NOT NULL,
     outcome TEXT NOT NULL,

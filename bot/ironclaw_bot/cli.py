@@ -1,0 +1,227 @@
+"""The command line.  Exit codes: 0 done, 1 failed, 2 wrong settings or words, 3 waiting for approval."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from datetime import datetime
+from importlib.metadata import version
+
+from ironclaw.errors import IronclawError, SettingsError
+from ironclaw.settings import Settings, TenantSettings, load
+from ironclaw.task import Json
+from ironclaw_bot import logs
+from ironclaw_bot.build import Progress, build, built_folder
+from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
+
+DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3
+STATES = {"done": DONE, "failed": FAILED, "cancelled": FAILED, "paused": WAITING}
+
+Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The console script ``ironclaw``."""
+    chosen = _parser().parse_args(words)
+    try:
+        settings = load(os.environ)
+        logs.configure(settings)
+        command: Command = chosen.command
+        return asyncio.run(command(settings, chosen))
+    except SettingsError as error:
+        print(f"ironclaw: {error}", file=sys.stderr)
+        return WRONG
+    except IronclawError as error:
+        print(f"ironclaw: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ironclaw", description="An agent runtime that distrusts its model."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add(commands, "serve", _serve, "run the bot")
+    demo = _add(commands, "demo", _demo, "run the bot with a local Slack workspace to try it in")
+    demo.add_argument("--port", type=int, default=8765, help="port of the workspace's page (default 8765)")
+    _add_work(commands)
+    _add_tools(commands)
+    audit = commands.add_parser("audit", help="the audit log").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    _add(audit, "verify", _audit_verify, "check every tenant's chain")
+    _add(commands, "doctor", _doctor, "say what works here and what does not")
+    _add(commands, "version", _version, "print the version")
+    return parser
+
+
+def _add_work(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = _add(commands, "run", _run, "give the bot a task and wait for it")
+    run.add_argument("task", nargs="+")
+    run.add_argument("--wait", type=float, default=600, help="seconds to wait (default 600)")
+    listing = _add(commands, "approvals", _approvals, "list what waits for approval")
+    approve = _add(commands, "approve", _approve, "approve a waiting call")
+    deny = _add(commands, "deny", _deny, "deny a waiting call")
+    for decision in (approve, deny):
+        decision.add_argument("id")
+        decision.add_argument("--reason", default="")
+        decision.add_argument("--wait", type=float, default=600, help=argparse.SUPPRESS)
+    for parser in (run, listing, approve, deny):
+        parser.add_argument("--tenant", default="", help="whose (default: the only one there is)")
+
+
+def _add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    tools = commands.add_parser("tool", help="the tools").add_subparsers(required=True, metavar="COMMAND")
+    _add(tools, "list", _tool_list, "list the tools, their risk and what they may touch")
+    run = _add(tools, "run", _tool_run, "run one tool, through the same policy and approvals")
+    run.add_argument("name")
+    run.add_argument("arguments", nargs="*", metavar="KEY=VALUE")
+    run.add_argument("--tenant", default="", help="whose (default: the only one there is)")
+    run.add_argument("--wait", type=float, default=600, help=argparse.SUPPRESS)
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, command: Command, about: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=about, description=about)
+    parser.set_defaults(command=command)
+    return parser
+
+
+async def _serve(settings: Settings, chosen: argparse.Namespace) -> int:
+    from ironclaw_bot.serve import serve  # noqa: PLC0415 - Slack's and wasmtime's modules cost a second of every command
+
+    _need_toolbox()
+    await serve(settings, _say)
+    return DONE
+
+
+async def _demo(settings: Settings, chosen: argparse.Namespace) -> int:
+    from ironclaw_bot.demo import run_demo  # noqa: PLC0415 - as _serve
+
+    _need_toolbox()
+    await run_demo(settings, chosen.port, _say)
+    return DONE
+
+
+async def _run(settings: Settings, chosen: argparse.Namespace) -> int:
+    async with _door(settings) as door:
+        task = " ".join(chosen.task)
+        return _told(await door.ask("run", tenant=chosen.tenant, task=task, brain="", wait=chosen.wait))
+
+
+async def _approvals(settings: Settings, chosen: argparse.Namespace) -> int:
+    async with _door(settings) as door:
+        waiting = await door.ask("approvals", tenant=chosen.tenant)
+    for each in waiting:
+        until = datetime.fromtimestamp(each["expires_at"]).astimezone().strftime("%Y-%m-%d %H:%M")
+        print(
+            f"{each['id']}  {each['tool']}  {each['args']}\n    asked by {each['requester']}, until {until}"
+        )
+    if not waiting:
+        print("Nothing waits for approval.")
+    return DONE
+
+
+async def _approve(settings: Settings, chosen: argparse.Namespace) -> int:
+    return await _decide(settings, chosen, "approve")
+
+
+async def _deny(settings: Settings, chosen: argparse.Namespace) -> int:
+    return await _decide(settings, chosen, "deny")
+
+
+async def _decide(settings: Settings, chosen: argparse.Namespace, decision: str) -> int:
+    words = {"approval_id": chosen.id, "decision": decision, "reason": chosen.reason, "wait": chosen.wait}
+    async with _door(settings) as door:
+        return _told(await door.ask("decide", tenant=chosen.tenant, **words))
+
+
+async def _tool_list(settings: Settings, chosen: argparse.Namespace) -> int:
+    from ironclaw.registry import Registry  # noqa: PLC0415 - as _serve
+
+    _need_toolbox()
+    for tool in Registry.load([built_folder() / "standard", *settings.toolboxes]).tools:
+        hosts = ", ".join(sorted({rule.host for rule in tool.capabilities.http})) or "no network"
+        print(f"{tool.name:<14} {tool.risk.value:<5} scratch {tool.capabilities.scratch.value:<6} {hosts}")
+        print(f"{'':14} {tool.description}")
+    return DONE
+
+
+async def _tool_run(settings: Settings, chosen: argparse.Namespace) -> int:
+    # Through the brain that does as it is told: one way to run a call, and one veto before it.
+    pairs = [each.partition("=") for each in chosen.arguments]
+    task = " ".join([chosen.name, *(f"{key}={shlex.quote(value)}" for key, _, value in pairs)])
+    async with _door(settings) as door:
+        return _told(
+            await door.ask("run", tenant=chosen.tenant, task=task, brain="commands", wait=chosen.wait)
+        )
+
+
+async def _audit_verify(settings: Settings, chosen: argparse.Namespace) -> int:
+    from ironclaw.audit import verify  # noqa: PLC0415 - as _serve
+
+    chains = verify(settings.data_dir / "ironclaw.db")
+    for chain in chains:
+        verdict = f"BROKEN: {chain.fault}" if chain.fault else "intact"
+        print(f"{chain.tenant or '(all)':<16} {chain.events:>8} events  {verdict}  head {chain.head[:16]}")
+    if not chains:
+        print("The audit log is empty.")
+    return FAILED if any(chain.fault for chain in chains) else DONE
+
+
+async def _doctor(settings: Settings, chosen: argparse.Namespace) -> int:
+    from ironclaw_bot.doctor import examine  # noqa: PLC0415 - as _serve
+
+    findings = await examine(settings)
+    for finding in findings:
+        print(f"{finding.mark} {finding.what}" + (f"\n    {finding.remedy}" if finding.remedy else ""))
+    return FAILED if any(finding.is_fatal for finding in findings) else DONE
+
+
+async def _version(settings: Settings, chosen: argparse.Namespace) -> int:
+    print(f"ironclaw {version('ironclaw')}")
+    return DONE
+
+
+@contextlib.asynccontextmanager
+async def _door(settings: Settings) -> AsyncIterator[Remote | Here]:
+    """The running bot's local door, or an engine of our own where no bot runs."""
+    remote = Remote(settings.data_dir / SOCKET)
+    if await remote.is_there():
+        yield remote
+        return
+    from ironclaw.app import open_app  # noqa: PLC0415 - as _serve
+
+    _need_toolbox()
+    if not settings.tenants:
+        settings = settings.model_copy(update={"tenants": {LOCAL_TENANT: TenantSettings.model_validate({})}})
+    async with open_app(settings, toolboxes=[built_folder() / "standard"], progress=_say) as app:
+        yield Here(app)
+
+
+def _need_toolbox() -> None:
+    """Build the standard toolbox where there is none: a wheel brings it, a fresh clone does not."""
+    build(("standard",), Progress(sys.stderr))
+
+
+def _told(result: Json) -> int:
+    """Print how a workflow stands, and what to do next."""
+    approval = result["approval"]
+    if result["state"] == "paused" and approval:
+        print(f"Waiting for approval of {approval['tool']} {approval['args']}")
+        print(f"An approver runs: ironclaw approve {approval['id']}")
+    else:
+        print(result["outcome"] or f"Still {result['state']}: workflow {result['workflow_id']}")
+    return STATES.get(result["state"], DONE)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

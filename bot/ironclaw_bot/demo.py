@@ -1,0 +1,95 @@
+"""The demo: the bot and a local Slack workspace in one process, on embedded defaults."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from ironclaw.errors import SettingsError
+from ironclaw.settings import Settings, TenantSettings
+from ironclaw_bot.playground import Playground
+from ironclaw_bot.serve import running, stopped
+
+FOLDER = Path(".ironclaw/demo")
+TEAM = "T0001"
+APPROVER = "slack:T0001:U1BO"
+WELCOME = """
+IronClaw is running, and so is a local Slack workspace to try it in:
+
+    {url}
+
+As Ada, type:            @ironclaw files.write path=notes/today.md text="hello"
+Switch to Bo, approve it, then ask:   @ironclaw files.read path=notes/today.md
+
+Nothing leaves this machine. Ctrl-C stops it; what waits is kept.
+"""
+
+
+@contextlib.asynccontextmanager
+async def demo(
+    settings: Settings, port: int, progress: Callable[[str], None], folder: Path = FOLDER
+) -> AsyncIterator[Playground]:
+    """Bot and playground, open until the block ends.
+
+    :param port: of the playground's page; 0 takes a free one
+    :raises IronclawError: something is not right; nothing was opened
+    """
+    tokens = _tokens(folder)
+    playground = Playground(
+        signing_secret=tokens["signing_secret"],
+        bot_token=tokens["bot_token"],
+        snapshot=folder / "playground.json",
+    )
+    try:
+        url = await playground.start(port=port)
+    except OSError as error:
+        raise SettingsError(
+            f"playground: port {port} cannot be opened: {error.strerror}. Use --port."
+        ) from None
+    try:
+        async with running(_for_demo(settings, tokens, url, folder), progress) as bot:
+            playground.send_to(f"{bot.url}/slack/events")
+            yield playground
+    finally:
+        await playground.stop()
+
+
+async def run_demo(settings: Settings, port: int, progress: Callable[[str], None]) -> None:
+    """Until SIGTERM or SIGINT."""
+    async with demo(settings, port, progress) as playground:
+        print(WELCOME.format(url=playground.url), flush=True)
+        await stopped()
+
+
+def _for_demo(settings: Settings, tokens: dict[str, str], url: str, folder: Path) -> Settings:
+    """The user's settings, with the demo's workspace, data and approver in them."""
+    changes = {
+        "data_dir": folder / "data",
+        "key_file": folder / "key",
+        "slack_bot_token": SecretStr(tokens["bot_token"]),
+        "slack_signing_secret": SecretStr(tokens["signing_secret"]),
+        "slack_app_token": None,
+        "slack_api_url": f"{url}/api/",
+        "tenants": {TEAM: TenantSettings(slack=(TEAM,), approvers=(APPROVER,))},
+    }
+    return settings.model_copy(update=changes)
+
+
+def _tokens(folder: Path) -> dict[str, str]:
+    """Made up once and kept, so that a restart still is the same workspace."""
+    file = folder / "workspace.json"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = {"bot_token": f"xoxb-demo-{secrets.token_hex(12)}", "signing_secret": secrets.token_hex(16)}
+        aside = file.with_suffix(".new")
+        with open(os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as out:
+            json.dump(made, out)
+        aside.replace(file)
+    kept: dict[str, str] = json.loads(file.read_text())
+    return kept

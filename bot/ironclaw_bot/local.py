@@ -1,0 +1,171 @@
+"""The local door: the command line beside a running bot, over a Unix socket that only its owner can reach.
+
+Who calls is what the kernel says of the other end (SO_PEERCRED), never what the call says.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from ironclaw import errors
+from ironclaw.app import Ironclaw
+from ironclaw.errors import IdentityError, IronclawError
+from ironclaw.task import Address, ApprovalView, Decision, Json, Principal, Task, WorkflowView
+
+log = structlog.get_logger(__name__)
+
+SOCKET = "control.sock"  #: In data_dir, which only its owner can enter.
+LOCAL_TENANT = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the command line asks for, on behalf of one local person."""
+
+    app: Ironclaw
+    person: str  #: Login name.
+
+    async def run(self, tenant: str, task: str, brain: str, wait: float) -> Json:
+        """Submit a task and wait for it."""
+        principal = self._principal(tenant)
+        asked = Task(principal.tenant, principal.id, task, Address("cli"), brain=brain)
+        workflow_id = await self.app.submit(asked)
+        return shown(await self.app.wait(principal.tenant, workflow_id, wait))
+
+    async def approvals(self, tenant: str) -> Json:
+        """What waits for people."""
+        own = self._principal(tenant).tenant
+        return [shown_approval(each) for each in await self.app.approvals(own)]
+
+    async def decide(self, tenant: str, approval_id: str, decision: str, reason: str, wait: float) -> Json:
+        """Decide, then wait for what comes of it."""
+        principal = self._principal(tenant)
+        decided = await self.app.decide(principal, approval_id, Decision(decision), reason=reason)
+        return shown(await self.app.wait(principal.tenant, decided.workflow_id, wait))
+
+    def _principal(self, tenant: str) -> Principal:
+        known = sorted(self.app.tenant_ids)
+        if not tenant and len(known) == 1:
+            tenant = known[0]
+        settings = self.app.tenant(tenant)
+        if settings is None:
+            raise errors.NotFound(f"Name a tenant with --tenant. There are: {', '.join(known) or 'none'}.")
+        name = f"local:{self.person}"
+        return Principal(tenant, name, frozenset({"approver"}) if name in settings.approvers else frozenset())
+
+
+METHODS = ("run", "approvals", "decide")
+
+
+def shown(view: WorkflowView) -> Json:
+    """A workflow as JSON."""
+    approval = shown_approval(view.approval) if view.approval else None
+    return {"workflow_id": view.id, "state": view.state.value, "outcome": view.outcome, "approval": approval}
+
+
+def shown_approval(approval: ApprovalView) -> Json:
+    """An approval as JSON."""
+    return {
+        "id": approval.id,
+        "tool": approval.tool,
+        "risk": approval.risk.value,
+        "args": approval.args,
+        "requester": approval.requester,
+        "rule": approval.rule,
+        "expires_at": approval.expires_at,
+    }
+
+
+async def listen(app: Ironclaw, data_dir: Path) -> web.AppRunner:
+    """Open the door of a running bot."""
+    site = web.Application()
+    site.add_routes([web.post(f"/{name}", _handler(app, name)) for name in METHODS])
+    runner = web.AppRunner(site, access_log=None)
+    await runner.setup()
+    path = data_dir / SOCKET
+    path.unlink(missing_ok=True)
+    await web.UnixSite(runner, str(path)).start()
+    path.chmod(0o600)
+    return runner
+
+
+def _handler(app: Ironclaw, name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            door = Door(app, _peer(request))
+            return web.json_response({"ok": await getattr(door, name)(**await request.json())})
+        except IronclawError as error:
+            return web.json_response({"error": type(error).__name__, "message": str(error)}, status=400)
+
+    return handle
+
+
+def _peer(request: web.Request) -> str:
+    end = request.transport.get_extra_info("socket") if request.transport else None
+    if end is None or not hasattr(socket, "SO_PEERCRED"):
+        raise IdentityError("This system does not say who calls; use the HTTP door.")
+    _, uid, _ = struct.unpack("3i", end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if uid != os.getuid():
+        raise IdentityError("Only the bot's own user may use this door.")
+    return pwd.getpwuid(uid).pw_name
+
+
+class Remote:
+    """The same door, of a bot that runs in another process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def is_there(self) -> bool:
+        """Whether a bot listens."""
+        if not self._path.exists():
+            return False
+        probe = socket.socket(socket.AF_UNIX)
+        try:
+            probe.connect(str(self._path))
+        except OSError:
+            return False
+        finally:
+            probe.close()
+        return True
+
+    async def ask(self, method: str, **words: Any) -> Json:
+        """
+        :raises IronclawError: as the door raises it
+        """
+        connector = aiohttp.UnixConnector(str(self._path))
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+            session.post(f"http://local/{method}", json=words) as response,
+        ):
+            answer = await response.json()
+        if "error" in answer:
+            kind = getattr(errors, answer["error"], IronclawError)
+            raise kind(answer["message"])
+        return answer["ok"]
+
+
+class Here:
+    """The same door, of an engine that this process has opened."""
+
+    def __init__(self, app: Ironclaw) -> None:
+        self._door = Door(app, getpass.getuser())
+
+    async def ask(self, method: str, **words: Any) -> Json:
+        """
+        :raises IronclawError: as the door raises it
+        """
+        return await getattr(self._door, method)(**words)

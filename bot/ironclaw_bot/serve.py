@@ -1,0 +1,106 @@
+"""Puts the doors before the engine and runs until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from ironclaw.app import Ironclaw, open_app
+from ironclaw.errors import SettingsError
+from ironclaw.settings import Settings
+from ironclaw_bot import local
+from ironclaw_bot.build import built_folder
+from ironclaw_bot.http.gateway import make_gateway
+from ironclaw_bot.slack.door import SlackDoor
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A bot whose doors are open."""
+
+    app: Ironclaw
+    url: str  #: Of the gateway.
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: Settings, progress: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[Running]:
+    """The whole bot, its doors open until the block ends.
+
+    :raises IronclawError: something is not right yet; nothing was opened
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        app = await stack.enter_async_context(
+            open_app(settings, toolboxes=[built_folder() / "standard"], progress=progress)
+        )
+        slack = await _slack(app, settings)
+        if slack:
+            stack.push_async_callback(slack.close)
+        site = make_gateway(app, slack.add_routes if slack else None)
+        url = await _listen(site, settings, stack)
+        control = await local.listen(app, settings.data_dir)
+        stack.push_async_callback(control.cleanup)
+        if slack:
+            await slack.open()
+        log.info("ready", url=url, slack=bool(slack), tools=len(app.tools), brain=settings.brain_name)
+        yield Running(app, url)
+
+
+async def serve(settings: Settings, progress: Callable[[str], None] = lambda _: None) -> None:
+    """Until SIGTERM or SIGINT."""
+    async with running(settings, progress):
+        await stopped()
+        log.info("stopping")
+
+
+async def stopped() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+async def _listen(site: web.Application, settings: Settings, stack: contextlib.AsyncExitStack) -> str:
+    runner = web.AppRunner(site, access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+    except OSError as error:
+        raise SettingsError(
+            f"port: {settings.port} cannot be opened: {error.strerror}. Set another port."
+        ) from None
+    return f"http://{settings.host}:{runner.addresses[0][1]}"
+
+
+async def _slack(app: Ironclaw, settings: Settings) -> SlackDoor | None:
+    if not settings.slack_bot_token:
+        return None
+    if not settings.slack_signing_secret and not settings.slack_app_token:
+        raise SettingsError(
+            "slack: set SLACK_SIGNING_SECRET (events over HTTP) or SLACK_APP_TOKEN (Socket Mode)."
+        )
+    client = AsyncWebClient(settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url)
+    try:
+        me = await client.auth_test()
+    except SlackApiError as error:
+        raise SettingsError(f"slack_bot_token: Slack refused it: {error.response['error']}.") from None
+    except Exception as error:
+        raise SettingsError(
+            f"slack: {settings.slack_api_url} cannot be reached: {type(error).__name__}."
+        ) from None
+    await app.map_workspace(str(me["team_id"]))
+    return SlackDoor(app, settings, client)

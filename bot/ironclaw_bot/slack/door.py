@@ -1,0 +1,40 @@
+"""The Slack door put together: edge or Socket Mode in front, Bolt behind, the outbox's sender beside."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from slack_sdk.web.async_client import AsyncWebClient
+
+from ironclaw.app import Ironclaw
+from ironclaw.settings import Settings
+from ironclaw_bot.slack.app import make_slack
+from ironclaw_bot.slack.background import Background
+from ironclaw_bot.slack.edge import SlackEdge
+from ironclaw_bot.slack.outbox import SlackSender
+from ironclaw_bot.slack.socket import SlackSocket
+
+
+class SlackDoor:
+    """Everything Slack of one bot."""
+
+    def __init__(self, app: Ironclaw, settings: Settings, client: AsyncWebClient) -> None:
+        self._background = Background()
+        self._bolt = make_slack(app, settings, client, self._background)
+        self._secret = settings.slack_signing_secret
+        self._socket = SlackSocket(self._bolt, settings) if settings.slack_app_token else None
+        app.speak("slack", SlackSender(lambda team: client, app))
+
+    def add_routes(self, site: web.Application) -> None:
+        """Events over HTTP, where there is a secret to check them with."""
+        if self._secret:
+            site.add_routes(SlackEdge(self._bolt.async_dispatch, self._secret.get_secret_value()).routes())
+
+    async def open(self) -> None:
+        """Connect Socket Mode, where it is on."""
+        if self._socket:
+            await self._socket.start()
+
+    async def close(self) -> None:
+        if self._socket:
+            await self._socket.stop()
+        await self._background.drain()
