@@ -18,7 +18,6 @@ METHODS = frozenset(
     {
         "apps.connections.open",
         "auth.test",
-        "chat.delete",
         "chat.postEphemeral",
         "chat.postMessage",
         "chat.update",

@@ -18,7 +18,6 @@ UNKNOWN_WORKSPACE = (
     "Sorry, IronClaw is not set up for this workspace, so nothing was done or kept. "
     "Whoever runs it can add the workspace to its settings."
 )
-NOT_NOW = "IronClaw cannot look that up just now. Nothing was changed; please try again."
 
 _STATES = {
     WorkflowState.QUEUED: "queued",
@@ -52,14 +51,9 @@ def answer(text: str) -> Drawing:
 
 
 def failure(text: str) -> Drawing:
-    """Why there is no answer."""
+    """Why there is no answer, or no task."""
     pieces = chunks(cut(text, 5_000)) or ["The task ended without an answer."]
     return drawing(one_line(text, 300) or pieces[0], [section(piece) for piece in pieces])
-
-
-def refusal(text: str) -> Drawing:
-    """Why a task was not taken."""
-    return failure(text)
 
 
 def help_text(tools: Iterable[ToolOffer], *, command: str = "/ironclaw") -> str:

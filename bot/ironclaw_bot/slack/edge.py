@@ -19,7 +19,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import HttpProcessingError
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
@@ -154,6 +155,8 @@ async def _read(request: web.Request) -> bytes:
                     raise TurnedAway(413, "the body is too large")
     except TimeoutError:
         raise TurnedAway(408, "the body did not come in time") from None
+    except (ClientPayloadError, HttpProcessingError, OSError):
+        raise TurnedAway(400, "the body did not come whole") from None
     return bytes(body)
 
 

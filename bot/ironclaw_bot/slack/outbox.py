@@ -40,9 +40,9 @@ class SlackSender:
         self._ways: dict[NoticeKind, Callable[[Notice], Awaitable[Ref | None]]] = {
             NoticeKind.STATUS: self._status,
             NoticeKind.CARD: self._card,
-            NoticeKind.ANSWER: self._end,
-            NoticeKind.FAILURE: self._end,
-            NoticeKind.REFUSAL: self._end,
+            NoticeKind.ANSWER: self._answer,
+            NoticeKind.FAILURE: self._failure,
+            NoticeKind.REFUSAL: self._failure,
         }
 
     async def send(self, notice: Notice) -> Ref | None:
@@ -71,13 +71,11 @@ class SlackSender:
             return notice.ref
         return await self._show(notice, card(approval, self._app.button(approval)))
 
-    async def _end(self, notice: Notice) -> Ref | None:
-        """A message of its own, which notifies; the progress line above it has served its time."""
-        draw = drawings.answer if notice.kind is NoticeKind.ANSWER else drawings.failure
-        ref = await self._post(notice, draw(_text(notice)))
-        if notice.ref:
-            await self._remove(notice, notice.ref)
-        return ref
+    async def _answer(self, notice: Notice) -> Ref | None:
+        return await self._show(notice, drawings.answer(_text(notice)))
+
+    async def _failure(self, notice: Notice) -> Ref | None:
+        return await self._show(notice, drawings.failure(_text(notice)))
 
     async def _show(self, notice: Notice, drawing: Drawing) -> Ref | None:
         """Update what the subject's last notice left, or post anew."""
@@ -101,13 +99,6 @@ class SlackSender:
                 raise
             log.info("slack_direct_instead", **_about(notice), error=reason(error))
         return await _posted(client, place["user"], None, drawing)
-
-    async def _remove(self, notice: Notice, ref: Ref) -> None:
-        """Whether it goes or not, the answer stands: nothing here is tried again."""
-        try:
-            await self._client(notice).chat_delete(channel=ref["channel"], ts=ref["ts"])
-        except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.info("slack_status_left", **_about(notice), error=_word(error))
 
     def _client(self, notice: Notice) -> AsyncWebClient:
         return self._clients(notice.address.place.get("team", ""))
