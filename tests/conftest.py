@@ -18,3 +18,9 @@ def built_toolboxes() -> Path:
     """
     build(("standard", "probe"), Progress(io.StringIO()))
     return built_folder()
+
+
+@pytest.fixture(scope="session")
+def code_cache(pytestconfig: pytest.Config) -> Path:
+    """Where the sandbox keeps compiled toolboxes from one test run to the next."""
+    return pytestconfig.cache.mkdir("sandbox")
