@@ -7,6 +7,7 @@ way, and every text of every event passes the redactor last.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
@@ -18,6 +19,8 @@ from ironclaw.settings import Settings
 
 Redact = Callable[[str], str]
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+CONTROL_IN_TRACEBACK = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 WITHHELD = "[withheld: the redactor failed]"
 #: Least level of loggers that would tell bodies, headers or tokens.  Bolt copies the root's level into its
 #: own loggers, so levels set on them do not hold: a filter on the handler does.
@@ -48,7 +51,7 @@ def configure(settings: Settings, redact: Redact = str, stream: TextIO | None = 
     )
     handler = logging.StreamHandler(stream)
     handler.addFilter(tame)
-    handler.setFormatter(_formatter(redact, _json() if json else _console(stream)))
+    handler.setFormatter(_formatter(redact, [_json()] if json else [one_line, _console(stream)]))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
 
@@ -63,7 +66,7 @@ def _shared() -> list[Processor]:
     ]
 
 
-def _formatter(redact: Redact, render: Processor) -> logging.Formatter:
+def _formatter(redact: Redact, render: list[Processor]) -> logging.Formatter:
     foreign = [step for step in _shared() if step is not structlog.stdlib.filter_by_level]
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=foreign,
@@ -72,7 +75,7 @@ def _formatter(redact: Redact, render: Processor) -> logging.Formatter:
             # Plain tracebacks: the richer ones print local variables, and with them tokens and bodies.
             structlog.processors.format_exc_info,
             Redactor(redact),
-            render,
+            *render,
         ],
     )
 
@@ -85,6 +88,16 @@ def _console(stream: TextIO) -> Processor:
     return structlog.dev.ConsoleRenderer(
         colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
+
+
+def one_line(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """A processor for terminals: no text from outside forges a line or moves the cursor."""
+    for name, value in event.items():
+        if isinstance(value, str) and name != "exception":
+            event[name] = CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+        elif isinstance(value, str):
+            event[name] = CONTROL_IN_TRACEBACK.sub("?", value)
+    return event
 
 
 class Redactor:

@@ -210,6 +210,8 @@ def _public(entry: Mapping[str, Any]) -> jwt.PyJWK:
     key = jwt.PyJWK(dict(entry))
     if "d" in entry or "k" in entry or key.algorithm_name not in ALGORITHMS:
         raise SettingsError(f"jwt_jwks: a key in it is secret or of a kind not taken here. {_REMEDY}")
+    if too_short := key.Algorithm.check_key_length(key.key):
+        raise SettingsError(f"jwt_jwks: {too_short}")
     return key
 
 

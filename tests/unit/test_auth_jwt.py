@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jwt.algorithms import OKPAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from tests.fakes.services import PlainServices
 from tests.fakes.tokens import ISSUER, Issuer
 
@@ -159,9 +160,9 @@ async def test_hostile_text(auth: AuthJwt, hostile: str) -> None:
         ({"jti": "a b"}, "jti"),
         ({"sub": "b\u043ess"}, "sub"),
         ({"sub": "a" * 256}, "sub"),
-        ({"tenant_id": "T\u0661"}, "tenant_id"),
+        ({"tenant_id": "T\u0661"}, "tenant_id is missing or not of the right form"),
         ({"tenant_id": ["T1"]}, "tenant_id"),
-        ({"tenant_id": "T1\n"}, "tenant_id"),
+        ({"tenant_id": "T1\n"}, "tenant_id is missing or not of the right form"),
         ({"tenant_id": "T2"}, "not open"),
         ({"tenant_id": "T3"}, "not open"),
         ({"aud": "other"}, "aud"),
@@ -271,6 +272,24 @@ def test_unusable_keys(issuer: Issuer, jwks: Path, keys: Callable[[Issuer], Any]
     A key file with a secret key, a nameless one or none at all stops the start and says why.
     """
     jwks.write_text(json.dumps(keys(issuer)), "utf-8")
+
+    with pytest.raises(SettingsError, match=word):
+        plugin(jwks)
+
+
+@pytest.mark.parametrize(
+    ("private", "algorithm", "word"),
+    [
+        (rsa.generate_private_key(65537, 1024), RSAAlgorithm, "2048"),
+        (ec.generate_private_key(ec.SECP256K1()), ECAlgorithm, "kind not taken"),
+    ],
+)
+def test_weak_key(jwks: Path, private: Any, algorithm: Any, word: str) -> None:
+    """
+    A key that is too short, or of a curve that is not taken here, stops the start.
+    """
+    public = algorithm.to_jwk(private.public_key(), as_dict=True)
+    jwks.write_text(json.dumps({"keys": [public | {"kid": "weak"}]}), "utf-8")
 
     with pytest.raises(SettingsError, match=word):
         plugin(jwks)

@@ -82,6 +82,20 @@ def test_terminal() -> None:
     assert not stream.getvalue().startswith("{")
 
 
+@pytest.mark.parametrize("text", ["two\nlines", "\x1b[2J", "\r", "\x9b2J", "\u202egnp.exe"])
+def test_terminal_forgery(text: str) -> None:
+    """
+    On a terminal no text of an event makes a line of its own or steers the screen.
+    """
+    stream = io.StringIO()
+    configure(settings(log_format="console"), stream=stream)
+    structlog.get_logger().info(text, value=text)
+    logging.getLogger("theirs").warning(text)
+
+    assert len(stream.getvalue().splitlines()) == 2
+    assert text not in stream.getvalue().removesuffix("\n")
+
+
 @pytest.mark.parametrize("chosen", ["json", "console"])
 def test_chosen_format(chosen: str) -> None:
     """
