@@ -79,12 +79,14 @@ async def _problem(vector: dict[str, Any], secret: str, now: float) -> str | Non
 async def _send(port: int, vector: dict[str, Any], headers: list[tuple[str, str]], body: bytes) -> Reply:
     if "before buffering" not in str(vector["expect"]):
         return await ask(port, "POST", PATH, headers, body)
-    # The body never comes: an answer shows that nobody waited for it.
+    # The body comes after the answer, which shows that nobody waited for it.
     lines = [f"POST {PATH} HTTP/1.1", "Host: door.test", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers]
     reader, writer = await asyncio.open_connection(HOST, port)
     writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
     head = await reader.readuntil(b"\r\n\r\n")
+    writer.write(body)
+    await reader.read()
     writer.close()
     return parse(head)
 

@@ -54,7 +54,8 @@ def _value(text: str) -> Any:
         return WORDS[text]
     if text.startswith('"'):
         return unquote(text)
-    return int(text) if re.fullmatch(r"-?\d+", text) else float(text)
+    is_whole = re.fullmatch(r"-?\d{1,16}", text) and abs(int(text)) < 2**53
+    return int(text) if is_whole else float(text)
 
 
 def unquote(text: str) -> str:

@@ -1,0 +1,214 @@
+"""What the Slack door draws."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes.card_reader import arguments, boxes
+from tests.fakes.slack_engine import an_approval
+from tests.golden.drawings import DRAWINGS, FOLDER, text
+
+from ironclaw.canonical import canonical
+from ironclaw.task import ApprovalState
+from ironclaw_bot.slack import drawings
+from ironclaw_bot.slack.arguments import MAX_DEPTH, Unshowable, show
+from ironclaw_bot.slack.card import card
+from ironclaw_bot.slack.rules import RuleError, ids_in, validate_message, validate_view
+from ironclaw_bot.slack.tasks import APPROVE, DENY
+from ironclaw_bot.slack.text import chunks, cut, escape, person, units
+
+SAFE = 2**53 - 1
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-SAFE, SAFE)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | words
+)
+trees = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("name", sorted(DRAWINGS))
+def test_golden(name: str) -> None:
+    """
+    Every drawing is as its file has it (tests/golden/rewrite.py after a wanted change).
+    """
+    assert (FOLDER / f"{name}.json").read_text("utf-8") == text(DRAWINGS[name])
+
+
+def test_golden_complete() -> None:
+    """
+    There is no golden file of something that is drawn no more.
+    """
+    assert set(DRAWINGS) == {path.stem for path in FOLDER.glob("*.json")}
+
+
+@pytest.mark.parametrize("name", sorted(DRAWINGS))
+def test_rules(name: str) -> None:
+    """
+    Slack's rules, and our stricter ones, take every drawing.
+    """
+    drawing = DRAWINGS[name]
+    check = validate_view if drawing.get("type") == "home" else validate_message
+
+    check(drawing)
+
+
+@given(st.dictionaries(words, trees, max_size=5))
+def test_arguments_read_back(args: dict[str, object]) -> None:
+    """
+    What a card shows whole reads back as exactly the bytes that would run.
+    """
+    stored = canonical(args).decode()
+    if show(stored).is_cut:
+        return
+
+    assert stored.encode() == canonical(arguments(card(an_approval(args=stored), "v")))
+
+
+@given(st.dictionaries(words, words, min_size=1, max_size=5))
+def test_arguments_plain(args: dict[str, str]) -> None:
+    """
+    The boxes hold printable ASCII only, and one line for each argument.
+    """
+    shown = "\n".join(boxes(card(an_approval(args=canonical(args).decode()), "v"))).split("\n")
+
+    assert len(args) == len(shown)
+    assert all(line.isascii() and line.isprintable() for line in shown)
+
+
+def test_cut_hides_no_later_key() -> None:
+    """
+    A long value is cut by itself: the next argument stands whole in a line of its own.
+    """
+    shown = show(canonical({"a": "x" * 100_000, "b": "rm -rf /"}).decode())
+
+    assert 'b: "rm -rf /"' == shown.lines[-1]
+    assert " ... 99,000 of 100,000 characters not shown ... " in shown.lines[0]
+
+
+def test_cut_cannot_be_forged() -> None:
+    """
+    A value that imitates the mark of a cut stays inside its quotes.
+    """
+    forged = 'a" ... 5 of 9 characters not shown ... "z'
+
+    assert (
+        r'a: "a\" ... 5 of 9 characters not shown ... \"z"'
+        == show(canonical({"a": forged}).decode()).lines[0]
+    )
+
+
+def test_spelling_cannot_be_forged() -> None:
+    """
+    A typed backslash-u differs from a spelled-out character.
+    """
+    lines = show(canonical({"a": "\\u{202E}", "b": "\u202e"}).decode()).lines
+
+    assert (r'a: "\\u{202E}"', r'b: "\u{202E}"') == lines
+
+
+def _nested(depth: int) -> object:
+    return {"a": _nested(depth - 1)} if depth else "x"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        canonical(_nested(MAX_DEPTH + 1)).decode(),
+        "[" * 100_000,
+        '{"b":1,"a":2}',
+        '{"a": 1}',
+        '{"a":1,"a":2}',
+        '{"a":1e400}',
+        '{"a":' + "9" * 400 + "}",
+        canonical({"k" * 400: 1}).decode(),
+        canonical([0] * 200).decode(),
+    ],
+)
+def test_not_shown(args: str) -> None:
+    """
+    What is too deep, too much or not the canonical bytes is not shown, and cannot be approved.
+    """
+    with pytest.raises(Unshowable):
+        show(args)
+
+    assert {DENY} == ids_in(card(an_approval(args=args), "v")).actions
+
+
+@pytest.mark.parametrize("state", list(ApprovalState))
+def test_buttons(state: ApprovalState) -> None:
+    """
+    Only a card that waits has buttons.
+    """
+    wanted = {APPROVE, DENY} if state is ApprovalState.PENDING else set()
+
+    assert wanted == ids_in(card(an_approval(state=state), "v")).actions
+
+
+@given(st.text(max_size=200))
+def test_escape(said: str) -> None:
+    """
+    No text keeps a character with which Slack's markup could begin.
+    """
+    escaped = escape(said)
+
+    assert not set(escaped) & set("<>\u202e\u2066\u0000")
+    assert escaped.count("&") == escaped.count("&amp;") + escaped.count("&lt;") + escaped.count("&gt;")
+
+
+@given(st.text(st.sampled_from("a<&\n😀\u202e"), max_size=300))
+def test_chunks(said: str) -> None:
+    """
+    Pieces fit, and together they are the whole text.
+    """
+    pieces = chunks(said, 20)
+
+    assert all(units(piece) <= 20 for piece in pieces)
+    assert escape(said).replace("\n", "") == "".join(pieces).replace("\n", "")
+
+
+@given(st.text(max_size=50), st.integers(1, 60))
+def test_cut(said: str, limit: int) -> None:
+    """
+    What is cut fits, and what fits is not cut.
+    """
+    assert units(cut(said, limit)) <= limit
+    assert cut(said, limit) == said or units(said) > limit
+
+
+def test_long_answer() -> None:
+    """
+    An answer beyond what a message holds is cut, and says so.
+    """
+    drawing = drawings.answer("line & line\n" * 20_000)
+
+    validate_message(drawing)
+    assert "Cut: the whole answer has 240,000 characters." == drawing["blocks"][-1]["elements"][0]["text"]
+
+
+def test_person() -> None:
+    """
+    Only somebody of Slack is mentioned; any other name is plain words.
+    """
+    assert "<@U1ADA>" == person("slack:T1:U1ADA")
+    assert "`jwt:x|'&lt;!here&gt;`" == person("jwt:x|`<!here>")
+
+
+def test_rules_bite() -> None:
+    """
+    The rules that the drawings pass do refuse: a longer header, for one.
+    """
+    broken = json.loads(text(DRAWINGS["card_pending"]))
+    broken["blocks"][0]["text"]["text"] = "x" * 151
+
+    with pytest.raises(RuleError):
+        validate_message(broken)
