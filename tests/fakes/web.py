@@ -53,6 +53,7 @@ class Web:
     lookups: list[str] = field(default_factory=list)
     connections: list[str] = field(default_factory=list)
     requests: list[Seen] = field(default_factory=list)
+    hold: asyncio.Event | None = None  #: After its answer, a server waits for this before it closes.
 
     def meet(self, names: dict[str, Any], answer: Callable[[int, Seen], bytes] | None = None) -> None:
         """Forget what was seen; from now on these names and answers."""
@@ -81,6 +82,8 @@ class Web:
             self.requests.append(seen)
             writer.write(self.answer(len(self.requests) - 1, seen))
             await writer.drain()
+            if self.hold:
+                await self.hold.wait()
         except (OSError, asyncio.IncompleteReadError):
             pass  # The client left first.
         finally:

@@ -61,7 +61,7 @@ def _parsed(url: str) -> Target | None:
 
 def _is_bare(target: Target, wildcard: str) -> bool:
     """Nothing but a host; and a wildcard stands before at least two labels."""
-    return target.path == "/" and target.query is None and (not wildcard or "." in target.host)
+    return target.path == "/" and not target.query and (not wildcard or "." in target.host)
 
 
 def check(rules: Iterable[HttpRule], method: str, target: Target) -> None:

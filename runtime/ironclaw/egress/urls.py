@@ -39,7 +39,7 @@ class Target:
     host: str  #: Lower case.
     port: int
     path: str  #: Canonical: begins with /, no empty part but the last, no dots, no needless escape.
-    query: str | None = None
+    query: str = ""
 
     @property
     def origin(self) -> tuple[str, str, int]:
@@ -50,21 +50,16 @@ class Target:
 
         :raises EgressDenied: the library reads another host or port than we do
         """
-        query = self.query or ""
+        ours = (self.host, self.port, self.path, self.query)
         url = URL.build(
             scheme=self.scheme,
             host=self.host,
             port=self.port,
             path=self.path,
-            query_string=query,
+            query_string=self.query,
             encoded=True,
         )
-        if (url.raw_host, url.port, url.raw_path, url.raw_query_string) != (
-            self.host,
-            self.port,
-            self.path,
-            query,
-        ):
+        if (url.raw_host, url.port, url.raw_path, url.raw_query_string) != ours:
             raise EgressDenied("The address is read in two ways.")
         return url
 
@@ -89,7 +84,9 @@ def parse_url(text: str) -> Target:
     port = int(match["port"] or DEFAULT_PORTS[scheme])
     if port > 65535:
         raise EgressDenied("The address has a port above 65535.")
-    return Target(scheme, match["host"].lower(), port, _canonical_path(match["path"] or "/"), match["query"])
+    return Target(
+        scheme, match["host"].lower(), port, _canonical_path(match["path"] or "/"), match["query"] or ""
+    )
 
 
 def _canonical_path(path: str) -> str:
