@@ -1,0 +1,131 @@
+"""The brain ``openai``: any server that speaks Chat Completions.  It plans; it runs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ironclaw.errors import BrainError
+from ironclaw.hookspecs import Services, hookimpl
+from ironclaw.settings import Settings
+from ironclaw.task import Brain, Conversation, Move
+from ironclaw_plugins import openai_wire
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, AsyncOpenAI
+
+OPENAI = "https://api.openai.com/v1"
+MAX_RETRIES = 2  #: After 408, 409, 429, 5xx and lost connections; Retry-After is honoured up to two minutes.
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 120.0  #: Between two bytes.
+TURN_SECONDS = 300.0  #: For one turn, retries included.
+
+#: What to tell the person, by HTTP status.
+REMEDIES = {
+    400: "the server refused the request{code}: check that openai_model names a model with tool calling",
+    401: "the server refused the API key: check OPENAI_API_KEY",
+    403: "the API key may not use this model: check OPENAI_API_KEY and openai_model",
+    404: "the server knows no such model or path: check openai_model and OPENAI_BASE_URL",
+    413: "the conversation is too long for the server: ask in a new thread",
+    429: "the server asks for a pause (rate limit or quota{code}): try again in a minute",
+}
+
+
+class OpenAIBrain:
+    """The plugin."""
+
+    def __init__(self, services: Services) -> None:
+        self._brain = ChatBrain(services.settings)
+
+    @hookimpl
+    def ironclaw_brains(self) -> Mapping[str, Brain]:
+        return {"openai": self._brain}
+
+
+class ChatBrain:
+    """Plans with a chat model.
+
+    :param read_seconds: how long the server may stay silent
+    :param turn_seconds: how long one turn may take, retries included
+    """
+
+    def __init__(
+        self, settings: Settings, read_seconds: float = READ_SECONDS, turn_seconds: float = TURN_SECONDS
+    ) -> None:
+        self._settings = settings
+        self._read_seconds = read_seconds
+        self._turn_seconds = turn_seconds
+        self._prompt = files("ironclaw_plugins").joinpath("prompts/system.md").read_text("utf-8").strip()
+
+    async def plan(self, conversation: Conversation) -> Move:
+        """One request, one move.
+
+        :raises BrainError: the server failed or answered what nobody can use; the message names the remedy
+        """
+        body = openai_wire.request(conversation, self._settings.openai_model, self._prompt)
+        if not self._settings.openai_base_url:
+            body |= _for_openai(conversation)
+        return openai_wire.move(await self._send(body), conversation.tools)
+
+    async def _send(self, body: dict[str, Any]) -> str:
+        from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError  # noqa: PLC0415  # 1 s
+
+        try:
+            async with asyncio.timeout(self._turn_seconds):
+                reply = await self._client.chat.completions.with_raw_response.create(**body)
+        except APIStatusError as error:
+            _explain(error)
+        except (APITimeoutError, TimeoutError):
+            raise BrainError("The model's server did not answer in time. Try again.") from None
+        except APIConnectionError:
+            raise BrainError(
+                "The model's server cannot be reached: check OPENAI_BASE_URL and the network."
+            ) from None
+        except OpenAIError as error:
+            raise BrainError(f"The model's server could not be asked ({type(error).__name__}).") from None
+        text: str = reply.text
+        return text
+
+    @cached_property
+    def _client(self) -> AsyncOpenAI:
+        """Neither proxies nor redirects: the conversation goes to the configured server and nowhere else."""
+        # Imported here: it takes a second, which a bot that plans with another brain need not wait.
+        from httpx2 import Limits, Timeout  # noqa: PLC0415  # as above
+        from openai import AsyncOpenAI, DefaultAsyncHttpx2Client  # noqa: PLC0415  # as above
+
+        key = self._settings.openai_api_key
+        client = AsyncOpenAI(
+            api_key=key.get_secret_value() if key else "none",  # Local servers need none, the library does.
+            base_url=self._settings.openai_base_url or OPENAI,
+            max_retries=MAX_RETRIES,
+            timeout=Timeout(self._read_seconds, connect=CONNECT_SECONDS),
+            http_client=DefaultAsyncHttpx2Client(
+                trust_env=False,
+                follow_redirects=False,
+                # A turn takes seconds: a kept connection would save little, and nobody closes a plugin.
+                limits=Limits(max_keepalive_connections=0),
+            ),
+        )
+        # The library reads these from the environment; ours is read in settings alone.
+        client.organization = client.project = None
+        return client
+
+
+def _for_openai(conversation: Conversation) -> dict[str, Any]:
+    """What OpenAI itself understands: keep nothing; a stable id for a person without naming them."""
+    who = hashlib.sha256(f"{conversation.tenant}\0{conversation.requester}".encode()).hexdigest()
+    return {"store": False, "safety_identifier": who}
+
+
+def _explain(error: APIStatusError) -> NoReturn:
+    # The server's own words stay out: they may quote the request, and the key.
+    status = error.status_code
+    code = str(error.code or "")
+    shown = f", {code}" if re.fullmatch(r"[a-z_]{1,40}", code) else ""
+    remedy = REMEDIES.get(status, f"the server answered {status}: try again later, or check OPENAI_BASE_URL")
+    raise BrainError(f"The model did not answer: {remedy.format(code=shown)}.") from None

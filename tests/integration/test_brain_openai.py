@@ -1,0 +1,250 @@
+"""The brain ``openai`` against a strict server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.fakes.openai_server import FakeOpenAI, Reply, calls, cut, error, slow, text
+from tests.fakes.services import PlainServices
+
+from ironclaw.errors import BrainError
+from ironclaw.settings import Settings
+from ironclaw.task import Conversation, Message, Move, ProposedCall, Role, ToolOffer
+from ironclaw_plugins.brain_openai import ChatBrain, OpenAIBrain
+
+KEY = "sk-" + "test-4f9a0c"
+READ = ToolOffer(
+    "files.read",
+    "Read a file.",
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["path"],
+        "properties": {"path": {"type": "string"}},
+    },
+)
+SOON = {"retry-after-ms": "1"}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeOpenAI]:
+    async with FakeOpenAI(key=KEY) as fake:
+        yield fake
+
+
+def brain(server: FakeOpenAI, key: str = KEY, **seconds: float) -> ChatBrain:
+    return ChatBrain(Settings(openai_base_url=server.url, openai_api_key=key), **seconds)
+
+
+def asking(*messages: Message) -> Conversation:
+    return Conversation("t1", "w1", "local:ann", messages or (Message(Role.USER, "hello"),), (READ,))
+
+
+async def refusal(brain: ChatBrain) -> str:
+    with pytest.raises(BrainError) as caught:
+        await brain.plan(asking())
+    return str(caught.value)
+
+
+async def test_answers(server: FakeOpenAI) -> None:
+    """
+    A text is an answer, with the tokens that the server counted.
+    """
+    server.on("hello", text("Hi.", tokens=42))
+
+    assert Move(answer="Hi.", tokens=42) == await brain(server).plan(asking())
+    assert [] == server.complaints
+
+
+async def test_calls_a_tool_and_reads_its_result(server: FakeOpenAI) -> None:
+    """
+    A call comes back under our tool's name; its result goes out in an envelope, answered once.
+    """
+    server.on("hello", calls(("files-read", {"path": "a"})))
+    server.on("hello", text("It says x."), results=1)
+    first = await brain(server).plan(asking())
+    (call,) = first.calls
+    history = (Message(Role.USER, "hello"), Message(Role.ASSISTANT, calls=first.calls))
+
+    second = await brain(server).plan(asking(*history, Message(Role.TOOL, '{"output":"x"}', call_id=call.id)))
+
+    assert ("files.read", '{"path": "a"}') == (call.tool, call.arguments)
+    assert "It says x." == second.answer
+    sent = json.loads(server.requests[1]["messages"][-1]["content"])
+    assert {"source": "tool files.read", "untrusted": '{"output":"x"}'} == sent
+    assert [] == server.complaints
+
+
+async def test_parallel_calls(server: FakeOpenAI) -> None:
+    """
+    All calls of one turn come back, in order, each with an id of its own.
+    """
+    server.on("hello", calls(("files-read", {"path": "a"}), ("files-read", {"path": "b"})))
+
+    found = (await brain(server).plan(asking())).calls
+
+    assert ['{"path": "a"}', '{"path": "b"}'] == [call.arguments for call in found]
+    assert 2 == len({call.id for call in found})
+
+
+async def test_leaves_judging_to_the_veto(server: FakeOpenAI) -> None:
+    """
+    A tool that was not offered and arguments that are no JSON come back exactly as the model wrote them.
+    """
+    server.on("hello", calls(("shell-run", '{"cmd": ')))
+
+    (call,) = (await brain(server).plan(asking())).calls
+
+    assert ("shell-run", '{"cmd": ') == (call.tool, call.arguments)
+
+
+async def test_unanswered_call_is_said_to_be_not_run(server: FakeOpenAI) -> None:
+    """
+    A call without a result, as a stopped workflow leaves it, is answered so that the server accepts the turn.
+    """
+    server.on("again", text("ok"))
+    call = ProposedCall("c", "files.read", "{}")
+    history = (
+        Message(Role.USER, "hello"),
+        Message(Role.ASSISTANT, calls=(call,)),
+        Message(Role.USER, "again"),
+    )
+
+    await brain(server).plan(asking(*history))
+
+    assert "was not run" in server.requests[0]["messages"][3]["content"]
+    assert [] == server.complaints
+
+
+async def test_waits_out_a_rate_limit(server: FakeOpenAI) -> None:
+    """
+    A 429 with a short Retry-After is tried again, and the person never hears of it.
+    """
+    server.on("hello", error(429, "rate_limit_exceeded", headers=SOON), times=1)
+    server.on("hello", text("Hi."))
+
+    assert "Hi." == (await brain(server).plan(asking())).answer
+    assert 2 == len(server.requests)
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        (error(429, "insufficient_quota", headers=SOON), "rate limit or quota, insufficient_quota"),
+        (error(500, headers=SOON), "answered 500"),
+        (error(404, "model_not_found"), "check openai_model"),
+        (error(400, message=f"your key {KEY} is odd"), "tool calling"),
+        (Reply(302, {"Location": "http://127.0.0.1:9/v1"}, {}), "answered 302"),
+        (Reply(body=b"<html>"), "no chat completion"),
+        (Reply(body={"choices": []}), "no chat completion"),
+        (text(""), "neither a tool call nor an answer"),
+        (text("", "length"), "cut off"),
+        (calls(("files-read", '{"pa'), finish="length"), "nothing of it was used"),
+        (text("", "content_filter"), "content filter"),
+    ],
+)
+async def test_failures_are_sentences(server: FakeOpenAI, reply: Reply, sentence: str) -> None:
+    """
+    Whatever the server does wrong, the person reads what happened and what to do, and no key.
+    """
+    server.on("hello", reply)
+
+    said = await refusal(brain(server))
+
+    assert sentence in said
+    assert KEY not in said
+
+
+async def test_wrong_key(server: FakeOpenAI) -> None:
+    """
+    A refused key names the setting to check, not the key.
+    """
+    said = await refusal(brain(server, key="sk-" + "wrong"))
+
+    assert "The model did not answer: the server refused the API key: check OPENAI_API_KEY." == said
+
+
+async def test_connection_that_breaks(server: FakeOpenAI) -> None:
+    """
+    A reply that ends in the middle is tried again.
+    """
+    server.on("hello", cut(text("Hi.")), times=1)
+    server.on("hello", text("Hi again."))
+
+    assert "Hi again." == (await brain(server).plan(asking())).answer
+
+
+async def test_nobody_there() -> None:
+    """
+    A server that is not running is named as unreachable.
+    """
+    async with FakeOpenAI() as gone:
+        pass
+
+    assert "cannot be reached" in await refusal(brain(gone))
+
+
+async def test_silence_ends(server: FakeOpenAI) -> None:
+    """
+    A server that says nothing costs a bounded time.
+    """
+    server.on("hello", slow(text("late")))
+
+    assert "did not answer in time" in await refusal(brain(server, turn_seconds=0.2))
+
+
+async def test_can_be_cancelled(server: FakeOpenAI) -> None:
+    """
+    Stopping a workflow stops the request behind it at once.
+    """
+    server.on("hello", slow(text("late")))
+    turn = asyncio.create_task(brain(server).plan(asking()))
+    await server.asked.wait()
+    turn.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+
+
+async def test_ignores_the_environment(server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Proxy variables and organisation ids of the environment do not steer the request.
+    """
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-other")
+    server.on("hello", text("Hi."))
+
+    assert "Hi." == (await brain(server).plan(asking())).answer
+    assert "OpenAI-Organization" not in server.headers[0]
+
+
+async def test_declining_is_an_answer(server: FakeOpenAI) -> None:
+    """
+    A model's refusal is told to the person.
+    """
+    server.on("hello", text("", refusal="I cannot help with that."))
+
+    assert "The model declined: I cannot help with that." == (await brain(server).plan(asking())).answer
+
+
+async def test_the_fake_is_strict(server: FakeOpenAI) -> None:
+    """
+    A request that no rule expects is an error, not a default answer.
+    """
+    await refusal(brain(server))
+
+    assert ["no rule for 'hello' after 0 results"] == server.complaints
+
+
+async def test_plugin_offers_the_brain() -> None:
+    """
+    The plugin registers its brain under the name that the setting uses.
+    """
+    plugin = OpenAIBrain(PlainServices(Settings()))
+
+    assert ["openai"] == list(plugin.ironclaw_brains())
