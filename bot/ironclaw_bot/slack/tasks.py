@@ -16,7 +16,7 @@ APPROVE = "ironclaw_approve"
 DENY = "ironclaw_deny"
 DECISIONS = {APPROVE: Decision.APPROVE, DENY: Decision.DENY}
 
-_LINK = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
+_LINK = re.compile(r"<([@#!][^<>|]+|[a-z][a-z0-9+.-]*:[^<>|\s]+)(?:\|([^<>]*))?>")
 #: The quotes and the space that Slack's clients put in place of the typed ones.
 _QUOTES = str.maketrans(
     {"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'", "\u00a0": " "}
