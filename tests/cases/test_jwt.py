@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cases import jwt
 from tests.cases.driver import DATA, load, run
 
 
+@pytest.mark.sandbox
 async def test_vectors() -> None:
     """
     Each of the file's tokens is accepted or refused as it says, at the real door.

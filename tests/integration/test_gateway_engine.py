@@ -1,0 +1,227 @@
+"""The HTTP door in front of the whole engine: store, policy and sandbox are real, the brain is the test's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes.door import BOSS, Clock
+from tests.fakes.tokens import ISSUER, Issuer
+from tests.fakes.wire import Reply, ask, served
+from tests.integration.engine import Moves, engine, moves, wants
+
+from ironclaw.settings import TenantSettings
+from ironclaw_bot.http import make_gateway
+from ironclaw_plugins.auth_jwt import AuthJwt
+
+pytestmark = pytest.mark.sandbox
+
+WRITE = moves(wants("files.write", path="notes/today.md", text="hello"))
+
+
+@dataclass(slots=True)
+class Bot:
+    """A whole bot behind HTTP."""
+
+    port: int
+    issuer: Issuer
+
+    async def post(self, path: str, body: str = "", *, token: str = "", **claims: Any) -> Reply:
+        headers = [("Authorization", f"Bearer {token or self.issuer.token('ed1', **claims)}")]
+        headers += [("Content-Type", "application/json")] if body else []
+        return await ask(self.port, "POST", path, headers, body.encode())
+
+    async def run(self, **more: Any) -> Reply:
+        return await self.post("/run", '{"task": "write it", "wait": 30}', **more)
+
+    async def workflow(self, workflow_id: str, wait_for: str, **claims: Any) -> dict[str, Any]:
+        """The workflow, asked until it stands so: as a client would."""
+        token = self.issuer.token("ed1", **claims)
+        while True:
+            reply = await ask(
+                self.port, "GET", f"/workflows/{workflow_id}", [("Authorization", f"Bearer {token}")]
+            )
+            if reply.json["status"] == wait_for:
+                return dict(reply.json)
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Issuer:
+    return Issuer()
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def bot(tmp_path: Path, built_toolboxes: Path, issuer: Issuer) -> Open:
+    """Opens a bot on the test's folder: twice is a restart."""
+    both = TenantSettings(jwt=True, approvers=(f"jwt:{ISSUER}|{BOSS}",))
+    changes = {
+        "tenants": {"T1": both, "T2": both},
+        "jwt_issuer": ISSUER,
+        "jwt_jwks": issuer.write(tmp_path / "jwks.json", "ed1"),
+    }
+
+    @asynccontextmanager
+    async def opened(*turns: Any, clock: Callable[[], float] | None = None) -> AsyncIterator[Bot]:
+        plugins = {"auth_jwt": AuthJwt}
+        async with (
+            engine(tmp_path, Moves(*turns), built_toolboxes, plugins, clock, **changes) as app,
+            served(make_gateway(app)) as port,
+        ):
+            yield Bot(port, issuer)
+
+    return opened
+
+
+async def test_low_risk(bot: Open) -> None:
+    """
+    A task of low-risk calls is answered at once.
+    """
+    async with bot(moves(wants("files.list"))) as door:
+        reply = await door.run()
+
+    assert (reply.status, reply.json["status"]) == (200, "done")
+
+
+async def test_approve(bot: Open, tmp_path: Path) -> None:
+    """
+    A high-risk call waits with what would run, an approver's token lets it run, and the answer comes.
+    """
+    async with bot(WRITE) as door:
+        run = await door.run()
+        asked = run.json["approval"]
+        decided = await door.post(f"/approve/{asked['id']}", '{"version": 1}', sub=BOSS)
+        after = await door.workflow(run.json["workflow_id"], "done")
+
+    assert (run.status, asked["tool"], asked["risk"]) == (202, "files.write", "high")
+    assert asked["args"] == {"path": "notes/today.md", "text": "hello"}
+    assert (decided.status, decided.json["approval"]["state"]) == (200, "approved")
+    assert "answer" in after
+    assert "hello" == (tmp_path / "data/mnt/scratch/T1/notes/today.md").read_text()
+
+
+async def test_deny(bot: Open, tmp_path: Path) -> None:
+    """
+    A denied call never runs, and its workflow goes on to its end.
+    """
+    async with bot(WRITE) as door:
+        run = await door.run()
+        reply = await door.post(f"/deny/{run.json['approval']['id']}", '{"reason": "not today"}', sub=BOSS)
+        await door.workflow(run.json["workflow_id"], "done")
+
+    assert (reply.status, reply.json["approval"]["votes"][0]["reason"]) == (200, "not today")
+    assert not (tmp_path / "data/mnt/scratch/T1/notes/today.md").exists()
+
+
+async def test_second_decision(bot: Open) -> None:
+    """
+    The second decision learns who made the first.
+    """
+    async with bot(WRITE) as door:
+        path = (await door.run()).json["approval"]["id"]
+        await door.post(f"/approve/{path}", sub=BOSS)
+        reply = await door.post(f"/deny/{path}", sub=BOSS)
+
+    assert (reply.status, reply.json["by"]) == (409, f"jwt:{ISSUER}|{BOSS}")
+    assert reply.json["at"]
+
+
+@pytest.mark.parametrize("who", ["svc-1", "svc-9"])
+async def test_nobody(bot: Open, who: str) -> None:
+    """
+    Neither the requester nor anybody else without the role decides, and it goes on waiting.
+    """
+    async with bot(WRITE) as door:
+        run = await door.run()
+        reply = await door.post(f"/approve/{run.json['approval']['id']}", sub=who)
+        waiting = await door.workflow(run.json["workflow_id"], "paused")
+
+    assert (reply.status, waiting["approval"]["state"]) == (403, "pending")
+
+
+async def test_own_call(bot: Open) -> None:
+    """
+    An approver does not approve their own call.
+    """
+    async with bot(WRITE) as door:
+        run = await door.run(sub=BOSS)
+        reply = await door.post(f"/approve/{run.json['approval']['id']}", sub=BOSS)
+
+    assert (reply.status, run.status) == (403, 202)
+
+
+async def test_other_tenant(bot: Open) -> None:
+    """
+    Another tenant's approver sees of an approval what they see of none.
+    """
+    async with bot(WRITE) as door:
+        run = await door.run()
+        there = await door.post(f"/approve/{run.json['approval']['id']}", sub=BOSS, tenant_id="T2")
+        nowhere = await door.post("/approve/no-such-id", sub=BOSS, tenant_id="T2")
+
+    assert (there.status, there.body) == (404, nowhere.body)
+
+
+async def test_expired(bot: Open) -> None:
+    """
+    An approval that nobody decided in time is gone.
+    """
+    clock = Clock()
+    async with bot(WRITE, clock=clock) as door:
+        path = (await door.run()).json["approval"]["id"]
+        clock.now += 3601
+        reply = await door.post(f"/approve/{path}", sub=BOSS)
+
+    assert reply.status == 410
+
+
+async def test_restart(bot: Open) -> None:
+    """
+    What waited before a restart can be approved after it.
+    """
+    async with bot(WRITE) as door:
+        run = await door.run()
+    async with bot(WRITE) as door:
+        reply = await door.post(f"/approve/{run.json['approval']['id']}", sub=BOSS)
+        after = await door.workflow(run.json["workflow_id"], "done")
+
+    assert (reply.status, "answer" in after) == (200, True)
+
+
+async def test_replay_after_restart(bot: Open, issuer: Issuer) -> None:
+    """
+    A token that was used before a restart stays used.
+    """
+    token = issuer.token("ed1")
+    async with bot() as door:
+        first = await door.run(token=token)
+    async with bot() as door:
+        second = await door.run(token=token)
+
+    assert (first.status, second.status) == (200, 401)
+
+
+async def test_unknown_tool(bot: Open) -> None:
+    """
+    A tool that nobody knows is the caller's mistake, by its name in the body.
+    """
+    async with bot() as door:
+        reply = await door.post("/run", '{"task": "x", "tools": ["no.such"]}')
+
+    assert (reply.status, reply.json["pointer"]) == (422, "/tools")
+
+
+async def test_ready(bot: Open) -> None:
+    """
+    A bot that is open is ready.
+    """
+    async with bot() as door:
+        reply = await ask(door.port, "GET", "/ready")
+
+    assert (reply.status, set(reply.json["checks"].values())) == (200, {True})
