@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
 from ironclaw.canonical import subkey
 from ironclaw.delivery import Delivery
-from ironclaw.egress import Egress
+from ironclaw.egress import Egress, allows_localhost
 from ironclaw.errors import BadRequest, NotFound, SettingsError, StoreError
 from ironclaw.keys import load_key
 from ironclaw.orchestrator import Body, Budgets, Orchestrator
 from ironclaw.orchestrator.body import component
-from ironclaw.plugin_manager import Hooks, load
+from ironclaw.plugin_manager import Factory, Hooks, load
 from ironclaw.registry import Registry
 from ironclaw.sandbox import Sandbox
 from ironclaw.settings import Settings, TenantSettings
@@ -340,11 +341,14 @@ async def open_app(
     clock: Clock = time.time,
     progress: Callable[[str], None] = lambda _: None,
     egress: Egress | None = None,
+    plugins: Mapping[str, Factory] = MappingProxyType({}),
 ) -> AsyncIterator[Ironclaw]:
     """The whole engine, open until the block ends.
 
     :param toolboxes: folders of built toolboxes beside those of the settings
     :param progress: told what start-up is waiting for
+    :param egress: the one door to the network, where a test has its own
+    :param plugins: beside those that the settings name
     :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
     """
     key = load_key(settings.key_file)
@@ -353,16 +357,16 @@ async def open_app(
         store = await Store.open(settings.data_dir / "ironclaw.db")
         stack.push_async_callback(store.close)
         tenancy = Tenancy(settings)
-        hooks = load(settings.plugins, _Services(settings, tenancy, store))
+        hooks = load(settings.plugins, _Services(settings, tenancy, store), plugins)
         sandbox = await Sandbox.open(
-            cache_dir=settings.data_dir / "cache",
+            cache_dir=settings.cache_dir or settings.data_dir / "cache",
             cache_key=subkey(key, "code cache"),
             workers=settings.workers,
         )
         stack.push_async_callback(sandbox.close)
         for each in {tool.toolbox: tool for tool in registry.tools}.values():
             await sandbox.prepare(component(each), progress)
-        door = egress or Egress()
+        door = egress or Egress(allow_localhost=allows_localhost(settings.http_allow))
         stack.push_async_callback(door.close)
         veto = Veto(store, hooks, registry, tenancy.tenant, key, clock)
         body = Body(sandbox, door, hooks, settings.data_dir / "mnt" / "scratch", tenancy.http_allow)

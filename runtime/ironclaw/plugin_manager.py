@@ -6,6 +6,7 @@ import asyncio
 import difflib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Any
 
 import pluggy
@@ -17,6 +18,7 @@ from ironclaw.hookspecs import Services, Specs
 from ironclaw.task import ApprovalView, Brain, Credential, Opinion, Principal, ToolCall, Verdict
 
 GROUP = "ironclaw"
+Factory = Callable[[Services], object]
 WITHHELD = "[withheld: the leak guard failed]"
 
 log = structlog.get_logger(__name__)
@@ -105,13 +107,17 @@ def _checked_text(changed: object, text: str) -> str:
     return changed
 
 
-def load(names: Iterable[str], services: Services) -> Hooks:
+def load(
+    names: Iterable[str], services: Services, more: Mapping[str, Factory] = MappingProxyType({})
+) -> Hooks:
     """Build the plugins that the settings name, and no others.
 
+    :param more: plugins that the embedding program brings itself, by name
     :raises SettingsError: a name that no installed plugin has, or a plugin that cannot be built
     """
     installed = {point.name: point for point in entry_points(group=GROUP)}
-    return Hooks([(name, _build(name, installed, services)) for name in names])
+    built = [(name, _build(name, installed, services)) for name in names]
+    return Hooks([*built, *((name, factory(services)) for name, factory in more.items())])
 
 
 def _build(name: str, installed: Mapping[str, EntryPoint], services: Services) -> object:

@@ -72,6 +72,7 @@ class Settings(BaseModel):
     key_file: Path = Field(
         Path(".ironclaw/key"), description="The host's secret key, outside data_dir; made at the first start."
     )
+    cache_dir: Path | None = Field(None, description="Compiled tools; data_dir/cache when not set.")
     toolboxes: tuple[Path, ...] = Field(
         (), description="Folders of built toolboxes, beside the standard one."
     )

@@ -201,7 +201,7 @@ class Message:
     """One line of a conversation."""
 
     role: Role
-    #: Of a tool: JSON text, ``{"output": ...}`` or ``{"error": {"kind", "message"}}`` (see observation); untrusted.
+    #: Of a tool: JSON text, ``{"output": ...}`` or as :func:`observation` makes it; untrusted.
     text: str = ""
     calls: tuple[ProposedCall, ...] = ()  #: Assistant only.
     call_id: str = ""  #: Tool only: which call this answers.

@@ -27,7 +27,7 @@ from ironclaw.task import (
 SCHEMA = 1  #: Version of what an approval is bound to.
 MAX_SHOWN = 40_000  #: Bytes of arguments: what cannot be shown cannot be approved.
 DENIED = "Denied by a person. Nothing was run. Do not propose the same call again."
-CHANGED = "The tool or the policy changed after this was judged. Nothing was run. Propose it again if it is still needed."
+CHANGED = "The tool or the policy changed after this was judged. Nothing was run. Propose it again if needed."
 
 
 @dataclass(frozen=True, slots=True)

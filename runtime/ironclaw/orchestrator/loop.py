@@ -182,7 +182,7 @@ class Orchestrator:
             flow, call, CallState.IN_DOUBT, ToolResult(), seen, Spent(), self._clock()
         )
         again = await self._store.workflows.load(flow.id)
-        sentence = f"The host stopped while {call.tool} ran, and it is not known whether it happened. Look, then ask again."
+        sentence = f"The host stopped while {call.tool} ran; whether it happened is not known. Look first."
         return await self._store.workflows.finish(again, WorkflowState.FAILED, sentence, self._clock())
 
     def _may_repeat(self, call: CallRow) -> bool:

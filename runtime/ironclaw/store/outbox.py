@@ -43,7 +43,7 @@ class Outbox:
 
     async def next_at(self) -> float | None:
         """When the next notice is due, unix seconds; None when nothing waits."""
-        return await self._writer.read(lambda c: sql.next_notice_at(c))
+        return await self._writer.read(lambda c: sql.next_notice_at(c)["at"])
 
     async def sent(self, notice: Notice, ref: Mapping[str, str] | None) -> None:
         """It was told; ``ref`` is what the door needs to update it."""

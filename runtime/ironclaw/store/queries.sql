@@ -17,7 +17,7 @@ DELETE FROM installations
 INSERT INTO inbox (source, event_id, workflow_id, kept_until)
 VALUES (:source, :event_id, :workflow_id, :kept_until) ON CONFLICT (source, event_id) DO NOTHING
 
--- name: delivered_workflow$
+-- name: delivered_workflow^
 SELECT workflow_id FROM inbox WHERE source = :source AND event_id = :event_id
 
 -- name: forget_deliveries!
@@ -105,7 +105,7 @@ WHERE a.id = :id
 SELECT * FROM approvals WHERE workflow_id = :workflow_id AND seq = :seq ORDER BY version DESC LIMIT 1
 
 -- name: pending_approvals
-SELECT id FROM approvals WHERE tenant = :tenant AND state = 'pending' ORDER BY created_at, id
+SELECT id FROM approvals WHERE tenant = :tenant AND state = 'pending' ORDER BY created_at, workflow_id, seq
 
 -- name: due_approvals
 SELECT id FROM approvals WHERE state = 'pending' AND expires_at <= :now ORDER BY expires_at LIMIT 100
@@ -140,8 +140,8 @@ WHERE o.state = 'waiting' AND o.next_at <= :now AND NOT EXISTS (
         AND e.state = 'waiting' AND e.id < o.id)
 ORDER BY o.id LIMIT :limit
 
--- name: next_notice_at$
-SELECT MIN(next_at) FROM outbox WHERE state = 'waiting'
+-- name: next_notice_at^
+SELECT MIN(next_at) AS at FROM outbox WHERE state = 'waiting'
 
 -- name: notice_sent!
 UPDATE outbox SET state = 'sent', ref = :ref WHERE id = :id AND state = 'waiting'

@@ -29,7 +29,7 @@ from ironclaw.task import (
 )
 
 #: A statement runs by its name in queries.sql, on a connection; only this package names one.
-sql: Any = aiosql.from_path(Path(__file__).with_name("queries.sql"), "sqlite3")
+sql: Any = aiosql.from_path(Path(__file__).with_name("queries.sql"), "sqlite3", mandatory_parameters=False)
 
 #: Doors that read the rows instead of being told.
 ANSWERS_WHEN_ASKED = frozenset({"http", "cli"})

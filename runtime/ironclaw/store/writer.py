@@ -105,8 +105,7 @@ class Writer:
             raise StoreError("The database is closed; the process is stopping.")
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         await self._jobs.put((unit, done))
-        result = await done
-        return result  # type: ignore[no-any-return]
+        return await done  # type: ignore[no-any-return]
 
     async def read(self, unit: Unit[T]) -> T:
         """Run one unit that only reads, on the same connection, between two batches."""

@@ -1,0 +1,119 @@
+"""Group commit: one fsync for many, and each unit stands alone."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiosqlite
+import pytest
+
+from ironclaw.errors import Conflict, StoreError
+from ironclaw.store import Store
+from ironclaw.store.writer import Writer
+
+
+@pytest.fixture
+async def writer(tmp_path: Path) -> AsyncIterator[Writer]:
+    writer = await Writer.open(tmp_path / "test.db")
+    await writer.write(lambda c: c.execute("CREATE TABLE t (x INTEGER UNIQUE) STRICT"))
+    yield writer
+    await writer.close()
+
+
+def insert(value: object):  # type: ignore[no-untyped-def]
+    return lambda c: c.execute("INSERT INTO t VALUES (?)", (value,)).rowcount
+
+
+async def rows(writer: Writer) -> list[int]:
+    return await writer.read(lambda c: [row[0] for row in c.execute("SELECT x FROM t ORDER BY x")])
+
+
+async def test_a_failed_unit_takes_no_other_with_it(writer: Writer) -> None:
+    """
+    Of units that share a transaction, one that fails is undone alone.
+    """
+
+    def half(c: sqlite3.Connection) -> None:
+        insert(100)(c)
+        raise Conflict
+
+    units = [insert(1), insert(1), half, insert("no number"), insert(2)]
+    results = await asyncio.gather(*(writer.write(unit) for unit in units), return_exceptions=True)
+
+    assert [1, 2] == await rows(writer)
+    kinds = [type(each) for each in results]
+    assert [int, sqlite3.IntegrityError, Conflict, sqlite3.IntegrityError, int] == kinds
+
+
+async def test_a_full_database_refuses_the_batch_and_goes_on(writer: Writer) -> None:
+    """
+    When space is out nothing is half written, and the writer lives.
+    """
+    await writer.write(lambda c: c.execute("CREATE TABLE big (x BLOB) STRICT"))
+    pages = await writer.read(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
+    await writer.read(lambda c: c.execute(f"PRAGMA max_page_count = {pages + 2}").fetchall())
+    fill = writer.write(lambda c: c.execute("INSERT INTO big VALUES (zeroblob(1000000))"))
+    results = await asyncio.gather(writer.write(insert(1)), fill, return_exceptions=True)
+    await writer.read(lambda c: c.execute("PRAGMA max_page_count = 100000").fetchall())
+    await writer.write(insert(2))
+
+    assert all(isinstance(each, StoreError) for each in results)
+    assert [2] == await rows(writer)
+
+
+async def test_a_cancelled_caller_stops_nobody(writer: Writer) -> None:
+    """
+    Its unit may be done; the others of the batch are told as ever.
+    """
+    gone = asyncio.ensure_future(writer.write(insert(1)))
+    stays = asyncio.ensure_future(writer.write(insert(2)))
+    await asyncio.sleep(0)
+    gone.cancel()
+
+    assert 1 == await stays
+
+
+async def test_a_second_process_is_refused(tmp_path: Path, writer: Writer) -> None:
+    """
+    One database has one writer.
+    """
+    with pytest.raises(StoreError, match="Another ironclaw process"):
+        await Writer.open(tmp_path / "test.db")
+
+
+async def test_after_close_nothing_is_taken(tmp_path: Path) -> None:
+    """
+    What comes after the end is told so, and does not wait for ever.
+    """
+    writer = await Writer.open(tmp_path / "other.db")
+    await writer.close()
+
+    with pytest.raises(StoreError):
+        await writer.write(insert(1))
+
+
+async def test_a_newer_database_is_not_touched(tmp_path: Path) -> None:
+    """
+    A database that a newer version made is refused, not guessed at.
+    """
+    store = await Store.open(tmp_path / "new.db")
+    await store.close()
+    with sqlite3.connect(tmp_path / "new.db") as c:
+        c.execute("UPDATE schema_version SET version = 999")
+    c.close()
+
+    with pytest.raises(StoreError, match="newer"):
+        await Store.open(tmp_path / "new.db")
+
+
+def test_the_private_names_are_there() -> None:
+    """
+    Two private names of aiosqlite carry group commit; an upgrade without them must not pass.
+    """
+    connection = aiosqlite.Connection(lambda: sqlite3.connect(":memory:"), 64)
+
+    assert callable(connection._execute)
+    assert isinstance(type(connection)._conn, property)
