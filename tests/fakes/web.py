@@ -80,7 +80,8 @@ class Web:
         try:
             seen = await _read(reader)
             self.requests.append(seen)
-            writer.write(self.answer(len(self.requests) - 1, seen))
+            answer = self.answer(len(self.requests) - 1, seen)
+            writer.write(answer if seen.method != "HEAD" else answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
             await writer.drain()
             if self.hold:
                 await self.hold.wait()

@@ -53,7 +53,7 @@ def _bytes(text: str) -> bytes:
 def mode(real: str) -> int:
     """st_mode without following a link; 0 if nothing is there."""
     try:
-        return os.lstat(real).st_mode
+        return os.lstat(real).st_mode or stat.S_IFIFO  # WASI has no word for pipes and devices.
     except (FileNotFoundError, NotADirectoryError):
         return 0
 
