@@ -36,10 +36,10 @@ OUTSIDE = "T0009"
 def both_teams() -> dict[str, Team]:
     acme = _team(PRIMARY, "Acme", "A0001", "1")
     _people(acme, ("ADA", "Ada Okafor"), ("BO", "Bo Lindqvist"), ("CY", "Cy Moreno"))
-    _strangers(acme, ("GIL", "Gil Tanaka"), ("EVE", "Eve Initech"))
+    _strangers(acme, ("GIL", "Gil Tanaka"), ("EVE", "Eve Stone"))
     globex = _team(SECOND, "Globex", "A0001", "2")
     _people(globex, ("DEE", "Dee Anand"), ("EL", "El Marsh"), ("FIN", "Fin Novak"))
-    _strangers(globex, ("GIA", "Gia Rossi"), ("IKE", "Ike Initech"))
+    _strangers(globex, ("GIA", "Gia Rossi"), ("IKE", "Ike Reyes"))
     for team in (acme, globex):
         _channels(team)
     return {team.id: team for team in (acme, globex)}

@@ -7,7 +7,11 @@ import re
 from ironclaw_bot.playground.world import Json, SlackError, Team
 
 _TOKEN = re.compile(
-    r"(?<![\w.@])@(?P<user>[a-z0-9_]+)|(?<!\w)#(?P<channel>[a-z0-9_-]+)|(?P<url>https?://[^\s\"'<>`|]+)"
+    r"(?P<code>```.+?```|`[^`\n]+`)"
+    r"|(?<![\w.@])@(?P<user>[a-z0-9_]+)"
+    r"|(?<!\w)#(?P<channel>[a-z0-9_-]+)"
+    r"|(?P<url>https?://[^\s\"'<>`|]+)",
+    re.DOTALL,
 )
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
@@ -35,6 +39,8 @@ def _plain(text: str) -> list[Json]:
 
 def _element(team: Team, match: re.Match[str]) -> Json | None:
     try:
+        if match["code"]:
+            return {"type": "text", "text": match["code"].strip("`"), "style": {"code": True}}
         if match["user"]:
             return {"type": "user", "user_id": team.user(match["user"])["id"]}
         if match["channel"]:
@@ -58,7 +64,8 @@ def _marked(team: Team, element: Json) -> str:
         case "link":
             return f"<{escape(element['url'])}>"
         case _:
-            return escape(element["text"])
+            marks = "`" if "style" in element else ""
+            return marks + escape(element["text"]) + marks
 
 
 def rich_text(found: list[Json]) -> list[Json]:

@@ -1,0 +1,65 @@
+// The modal on top of this person's stack, as a dialog.
+
+import { h, icon } from "./dom.js";
+import { renderBlock } from "./blocks.js";
+import { act, explain, here, store } from "./store.js";
+
+let shown = null;
+
+/** Where clicks inside a view go. `answers` reads its inputs, by block_id. */
+export function viewPlace(view) {
+  return {
+    answers: new Map(),
+    async click(action_id, block_id, answer) {
+      explain(await act("view/click", { view_id: view.id, action_id, block_id, answer }));
+    },
+  };
+}
+
+/** Opens, replaces or closes the dialog so that it shows the top view. */
+export function showViews() {
+  const view = store.views.filter((one) => one.user === here.user).at(-1);
+  const stamp = view ? `${view.id} ${view.hash}` : "";
+  if (shown?.stamp === stamp) return;
+  const back = shown?.back ?? document.activeElement;
+  shown?.dialog.remove();
+  shown = view ? { stamp, back, dialog: build(view) } : null;
+  if (shown) {
+    document.body.append(shown.dialog);
+    shown.dialog.showModal();
+  } else if (back?.isConnected) back.focus();
+}
+
+function build(view) {
+  const place = viewPlace(view);
+  const close = () => act("view/close", { view_id: view.id });
+  const form = h("form", { class: "dialog-form", novalidate: true, onsubmit: (event) => submit(event, view, place) },
+    h("header", { class: "dialog-head" },
+      h("h2", { id: "view-title" }, view.title.text),
+      h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: close }, icon("close"))),
+    h("div", { class: "dialog-body" }, view.blocks.map((block) => renderBlock(block, place))),
+    h("div", { class: "dialog-foot" },
+      h("button", { type: "button", class: "button", onclick: close }, view.close?.text ?? (view.submit ? "Cancel" : "Close")),
+      view.submit && h("button", { type: "submit", class: "button primary" }, view.submit.text)));
+  const dialog = h("dialog", { class: "dialog", "aria-labelledby": "view-title" }, form);
+  dialog.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    close();
+  });
+  return dialog;
+}
+
+async function submit(event, view, place) {
+  event.preventDefault();
+  const form = event.target;
+  const answers = Object.fromEntries([...place.answers].map(([id, read]) => [id, read()]));
+  const send = form.querySelector("[type=submit]");
+  send.disabled = true;
+  const result = await act("view/submit", { view_id: view.id, answers });
+  send.disabled = false;
+  explain(result);
+  for (const line of form.querySelectorAll("[data-error]")) {
+    line.textContent = result?.errors?.[line.dataset.error] ?? "";
+  }
+  form.querySelector(".error:not(:empty)")?.closest(".form-field").querySelector(".input")?.focus();
+}
