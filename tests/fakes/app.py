@@ -1,7 +1,8 @@
 """An engine in memory: the face of ironclaw.app.Ironclaw with real rules and no tools.
 
 A task's first word decides what becomes of it: ``ask`` pauses for an approval, ``slow`` runs until
-:meth:`FakeApp.finish`, ``fail`` fails, ``crash`` raises, ``full`` finds no room, anything else is done.
+:meth:`FakeApp.finish`, ``fail`` fails, ``crash`` and ``locked`` raise, ``full`` finds no room; anything
+else is done.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ironclaw.canonical import digest
-from ironclaw.errors import BadRequest, Conflict, Expired, IdentityError, NotFound, Refused
+from ironclaw.errors import BadRequest, Conflict, Expired, IdentityError, NotFound, Refused, StoreError
 from ironclaw.settings import Settings, TenantSettings
 from ironclaw.task import (
     ApprovalState,
@@ -74,6 +75,8 @@ class FakeApp:
         verb = task.text.split()[0]
         if verb == "crash":
             raise RuntimeError("the engine broke")
+        if verb == "locked":
+            raise StoreError("the file /secret/place is locked")
         if verb == "full":
             raise Refused("Too many tasks wait already.")
         if task.tools and "files.read" not in task.tools:

@@ -252,6 +252,18 @@ async def test_crash(door: Door) -> None:
     assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["request_failed"]
 
 
+async def test_store_error(door: Door) -> None:
+    """
+    A database that cannot be used now is a 503 that says nothing of it; the log says it all.
+    """
+    with capture_logs() as logs:
+        reply = await door.post("/run", {"task": "locked up"})
+
+    assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+    assert b"secret" not in reply.body
+    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["request_failed"]
+
+
 async def test_access_log(door: Door) -> None:
     """
     A request is one line with its route, never with its path, its query or anything that it carried.

@@ -96,13 +96,12 @@ async def test_approve(bot: Open, tmp_path: Path) -> None:
     async with bot(WRITE) as door:
         run = await door.run()
         asked = run.json["approval"]
-        decided = await door.post(f"/approve/{asked['id']}", '{"version": 1}', sub=BOSS)
-        after = await door.workflow(run.json["workflow_id"], "done")
+        decided = await door.post(f"/approve/{asked['id']}", '{"version": 1, "wait": 30}', sub=BOSS)
 
     assert (run.status, asked["tool"], asked["risk"]) == (202, "files.write", "high")
     assert asked["args"] == {"path": "notes/today.md", "text": "hello"}
     assert (decided.status, decided.json["approval"]["state"]) == (200, "approved")
-    assert "answer" in after
+    assert (decided.json["status"], "answer" in decided.json) == ("done", True)
     assert "hello" == (tmp_path / "data/mnt/scratch/T1/notes/today.md").read_text()
 
 

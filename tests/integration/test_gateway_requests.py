@@ -88,6 +88,8 @@ async def test_one_token_many_reads(door: Door) -> None:
         b'{"task": "\\ud800"}',
         b'{"task": "x", "context": {"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
         b'{"task": "x"} {}',
+        b'{"task": "x", "context": {"a": 1e16}}',
+        b'{"task": "x", "context": ' + b'{"a":' * 64 + b"1" + b"}" * 65,
     ],
 )
 async def test_not_json(door: Door, body: bytes) -> None:

@@ -71,6 +71,7 @@ class DecisionRequest(Strict):
 
     reason: str = Field("", max_length=MAX_REASON)
     version: int | None = Field(None, ge=1)  #: The version that the person saw; another one is a conflict.
+    wait: float = Field(0, ge=0, le=120)  #: Seconds that the workflow's next stop is waited for.
 
 
 class VoteBody(Strict):
@@ -109,9 +110,9 @@ class RunResponse(Strict):
     updated_at: str
 
 
-def run_response(view: WorkflowView, approval: ApprovalView | None = None) -> RunResponse:
-    """:param approval: shown in place of the one that the workflow waits for"""
-    shown = approval or view.approval
+def run_response(view: WorkflowView, decided: ApprovalView | None = None) -> RunResponse:
+    """:param decided: shown unless the workflow waits for an approval"""
+    shown = view.approval or decided
     # Outside, what is queued runs: the caller can do nothing with the difference.
     status = "running" if view.state is WorkflowState.QUEUED else view.state.value
     done, final = view.state is WorkflowState.DONE, view.state.is_final

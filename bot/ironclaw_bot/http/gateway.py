@@ -103,7 +103,7 @@ class Gateway:
         approval = await self._app.decide(
             principal, _id(request), decision, version=body.version, reason=body.reason
         )
-        view = await self._app.workflow(principal.tenant, approval.workflow_id)
+        view = await self._app.wait(principal.tenant, approval.workflow_id, body.wait)
         return _answer(200, run_response(view, approval))
 
     async def _principal(self, request: web.Request, *, single_use: bool) -> Principal:

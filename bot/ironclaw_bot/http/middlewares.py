@@ -16,6 +16,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 #: Any token is a method to HTTP; a log takes only those that mean something.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
+UNFORESEEN = "Something went wrong here. Tell the operator the request_id."
 REQUEST_ID = web.RequestKey("request_id", str)
 TENANT = web.RequestKey("tenant", str)
 
@@ -76,12 +77,14 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPException as error:
         return problem_of_http(error).response()
     except IronclawError as error:
-        return (problem_of(error) or _unexpected(request)).response()
+        return _noted(request, problem_of(error)).response()
     except Exception:  # noqa: BLE001 - the last one before the caller: whatever it is, it becomes a 500
-        return _unexpected(request).response()
+        return _noted(request, None).response()
 
 
-def _unexpected(request: web.Request) -> Problem:
-    name = request[REQUEST_ID]
-    log.exception("request_failed", route=_route(request))
-    return Problem(500, "Something went wrong here. Tell the operator the request_id.", request_id=name)
+def _noted(request: web.Request, problem: Problem | None) -> Problem:
+    """What the caller is told; when it is our fault, the log gets the traceback."""
+    told = problem or Problem(500, UNFORESEEN, request_id=request[REQUEST_ID])
+    if told.status >= 500:
+        log.exception("request_failed", route=_route(request), status=told.status)
+    return told

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from ironclaw.canonical import canonical, parse
+from ironclaw.canonical import parse
 from ironclaw.errors import BadRequest
 from ironclaw.task import Json
 from ironclaw_bot.http.problems import MAX_BODY_BYTES, TOO_LARGE, Problem
@@ -34,13 +34,9 @@ async def read(request: web.Request, form: type[Body]) -> Body:
 
 def _json(raw: bytes) -> Json:
     try:
-        value = parse(raw)
-        canonical(
-            value
-        )  # What has no canonical form (a lone surrogate, 2**53 + 1) could not be stored or hashed.
+        return parse(raw)
     except BadRequest as error:
         raise Problem(400, str(error)) from None
-    return value
 
 
 async def _bytes(request: web.Request) -> bytes:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from ironclaw.canonical import canonical
+from ironclaw.canonical import parse
 from ironclaw.errors import BadRequest
 from ironclaw.task import Json
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 32
-MAX_NUMBER = 2**53 - 1
 MAX_FAULTS = 10
 MAX_FAULT_CHARS = 200
 
@@ -28,58 +26,10 @@ def parse_arguments(text: str) -> dict[str, Json]:
     """
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise BadRequest(f"The arguments are longer than {MAX_BYTES} bytes.")
-    try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_float)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"The arguments are no JSON: {_reason(error)}.") from None
+    value = parse(text, MAX_DEPTH)
     if not isinstance(value, dict):
         raise BadRequest("The arguments must be a JSON object.")
-    if _is_deeper(value, MAX_DEPTH):
-        raise BadRequest(f"The arguments are nested more than {MAX_DEPTH} deep.")
-    canonical(value)
     return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands there twice")
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _float(text: str) -> float:
-    """RFC 8785 writes 1e16 as an integer, which is then too large for it: nothing that large is taken."""
-    if abs(number := float(text)) > MAX_NUMBER:
-        raise ValueError("a number is beyond 2**53")
-    return number
-
-
-def _reason(error: ValueError | RecursionError) -> str:
-    if isinstance(error, RecursionError):
-        return "it is nested too deep"
-    return (
-        f"{error.msg} at character {error.pos}"
-        if isinstance(error, json.JSONDecodeError)
-        else str(error)[:100]
-    )
-
-
-def _is_deeper(value: Json, depth: int) -> bool:
-    """Whether containers are nested more than depth deep; without recursion, so that nothing overflows."""
-    level = _containers([value])
-    for _ in range(depth):
-        level = _containers(
-            inner for each in level for inner in (each.values() if isinstance(each, dict) else each)
-        )
-    return bool(level)
-
-
-def _containers(values: Iterable[Json]) -> list[dict[str, Json] | list[Json]]:
-    return [value for value in values if isinstance(value, dict | list)]
 
 
 def faults(validator: Draft202012Validator, args: Mapping[str, Json]) -> list[str]:
