@@ -1,0 +1,159 @@
+"""What there is to type: the tools with examples, and those that a sentence seems to want."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from ironclaw.task import Json, ToolOffer
+from ironclaw_plugins.command_syntax import types
+
+PROPOSED = 3  #: Tools named for one sentence, at most.
+STOP_WORDS = frozenset(
+    word
+    for line in (
+        "a an and are at by can do for from how i in into is it",
+        "me my of on or please that the there to what with you your",
+    )
+    for word in line.split()
+)
+#: What people say for what tools call otherwise.
+SAID_FOR = {
+    "calculate": "run",
+    "compute": "run",
+    "count": "query",
+    "create": "write",
+    "directory": "folder list",
+    "download": "get",
+    "fetch": "get",
+    "find": "grep",
+    "open": "read",
+    "remove": "delete",
+    "save": "write",
+    "search": "grep",
+    "see": "read list",
+    "send": "post",
+    "show": "read list",
+}
+NO_SENTENCES = "I run commands and do not understand sentences."
+
+
+class Catalogue:
+    """The tools that were offered."""
+
+    def __init__(self, tools: Sequence[ToolOffer]) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+
+    def get(self, name: str) -> ToolOffer | None:
+        """The tool of exactly this name."""
+        return self._tools.get(name)
+
+    def help(self, name: str) -> str:
+        """One tool in full, or every tool in a line."""
+        if name:
+            tool = self.get(name)
+            return self._about(tool) if tool else self.unknown(name)
+        if not self._tools:
+            return "There is no tool here that you may use."
+        lines = [f"{tool.name}: {_first_sentence(tool.description)}" for tool in self._tools.values()]
+        first = next(iter(self._tools.values()))
+        return "\n".join(
+            [
+                "Type a tool with its arguments. What needs an approval asks for one.",
+                *lines,
+                f"Example: {self.example(first)}",
+                f"More about one: help {first.name}",
+            ]
+        )
+
+    def unknown(self, name: str) -> str:
+        """For a name that no tool has."""
+        near = difflib.get_close_matches(name.lower(), list(self._tools), n=PROPOSED, cutoff=0.5)
+        hint = f" Near names: {', '.join(near)}." if near else ""
+        return f"There is no tool {name!r}. Nothing was run.{hint} Type help to see all."
+
+    def propose(self, text: str) -> str:
+        """For a sentence: the tools that it may mean.  None of them is run."""
+        found = self._matching(text)
+        if not found:
+            return f"{NO_SENTENCES} No tool here fits this one. Type help to see all."
+        lines = [f"{self.example(tool)}\n    {_first_sentence(tool.description)}" for tool in found]
+        return "\n".join([f"{NO_SENTENCES} Nothing was run. You may mean:", *lines])
+
+    def example(self, tool: ToolOffer) -> str:
+        """A line that fits the tool's schema, with the arguments that must be there."""
+        properties: Mapping[str, Json] = tool.schema.get("properties", {})
+        required = tool.schema.get("required", ())
+        return " ".join([tool.name, *(f"{key}={_sample(key, properties.get(key, {}))}" for key in required)])
+
+    def _about(self, tool: ToolOffer) -> str:
+        required = set(tool.schema.get("required", ()))
+        properties: Mapping[str, Json] = tool.schema.get("properties", {})
+        lines = [_line(key, each, key in required) for key, each in properties.items()]
+        return "\n".join([f"{tool.name}: {tool.description}", *lines, f"Example: {self.example(tool)}"])
+
+    def _matching(self, text: str) -> list[ToolOffer]:
+        wanted = _words(text)
+        wanted |= {word for said in wanted for word in SAID_FOR.get(said, "").split()}
+        scores = {tool.name: _score(wanted, tool) for tool in self._tools.values()}
+        best = sorted((name for name in scores if scores[name]), key=lambda name: (-scores[name], name))
+        return [self._tools[name] for name in best[:PROPOSED]]
+
+
+def _score(wanted: set[str], tool: ToolOffer) -> int:
+    """How well a tool fits: its name says most."""
+    named = _words(tool.name.replace(".", " ").replace("_", " "))
+    return 3 * len(wanted & named) + len(wanted & _words(tool.description))
+
+
+def _words(text: str) -> set[str]:
+    """Its words in small letters, plurals as singulars."""
+    found = {word for word in re.findall(r"[a-z]+", text.lower()) if word not in STOP_WORDS}
+    return {word[:-1] if len(word) > 3 and word.endswith("s") else word for word in found}
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0]
+
+
+def _line(key: str, schema: Mapping[str, Json], is_required: bool) -> str:
+    """``path (string): The file.``"""
+    optional = "" if is_required else ", optional"
+    described = f": {schema['description']}" if schema.get("description") else ""
+    return f"  {key} ({_type(schema)}{optional}){described}"
+
+
+def _type(schema: Mapping[str, Json]) -> str:
+    if "enum" in schema:
+        return "one of " + ", ".join(typed(value) for value in schema["enum"])
+    return " or ".join(sorted(types(schema))) or "any"
+
+
+#: What an example says, by the argument's name, then by its type.
+SAMPLES = {"path": "notes/today.md", "url": "https://example.com/", "code": '"print(6 * 7)"'}
+SAMPLE_TYPES = {
+    "integer": "1",
+    "number": "1",
+    "boolean": "true",
+    "array": '["..."]',
+    "object": '{"...": "..."}',
+}
+
+
+def _sample(key: str, schema: Mapping[str, Json]) -> str:
+    """Something to type that fits; what the schema itself names comes first."""
+    for value in (*schema.get("examples", ()), *schema.get("enum", ())):
+        return typed(value)
+    wanted = types(schema)
+    if not wanted or "string" in wanted:
+        return SAMPLES.get(key, '"hello"')
+    return next((sample for kind, sample in SAMPLE_TYPES.items() if kind in wanted), "null")
+
+
+def typed(value: Json) -> str:
+    """A value as one would type it."""
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_./:@%+-]+", value):
+        return value
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,281 @@
+"""The brain ``commands``: what is typed is what is called, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes.services import PlainServices
+
+import ironclaw_tools
+from ironclaw.settings import Settings
+from ironclaw.task import Conversation, Message, Move, ProposedCall, Role, ToolOffer, observation
+from ironclaw_plugins.brain_commands import Commands, read, shown
+from ironclaw_plugins.command_help import Catalogue
+
+MANIFEST = Path(ironclaw_tools.__path__[0]) / "standard" / "toolbox.toml"
+TOOLS = tuple(
+    ToolOffer(name, tool["description"], tool["schema"])
+    for name, tool in tomllib.loads(MANIFEST.read_text("utf-8"))["tools"].items()
+)
+NAMES = [tool.name for tool in TOOLS]
+
+
+def called(text: str, tools: tuple[ToolOffer, ...] = TOOLS) -> dict[str, Any]:
+    (call,) = read(text, tools).calls
+    return dict(json.loads(call.arguments))
+
+
+def answered(text: str) -> str:
+    move = read(text, TOOLS)
+    assert () == move.calls
+    return move.answer or ""
+
+
+async def plan(*messages: Message) -> Move:
+    brain = Commands(PlainServices(Settings())).ironclaw_brains()["commands"]
+    return await brain.plan(Conversation("t1", "w1", "local:ann", messages, TOOLS))
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ('text="hello"', "hello"),
+        ("text=hello", "hello"),
+        ('text="two words"', "two words"),
+        ("text='say \"hi\"'", 'say "hi"'),
+        ('text="say \\"hi\\""', 'say "hi"'),
+        ("text=\u201csmart quotes\u201d", "smart quotes"),
+        ("text=\u2018smart\u2019", "smart"),
+        ("text=\u201egut\u201c", "gut"),
+        ('text="one\\ntwo"', "one\ntwo"),
+        ('text="one\ntwo"', "one\ntwo"),
+        ('text="\\d+\\b"', "\\d+\\b"),
+        ("text='a\\nb'", "a\\nb"),
+        ("text=5", "5"),
+        ("text=null", "null"),
+        ('text=["a"]', '["a"]'),
+        ("text=a=b", "a=b"),
+        ("text=", ""),
+        ("text= ", ""),
+        ('text="he said \u201chi\u201d to me"', "he said \u201chi\u201d to me"),
+        ('text="hello\u201d', "hello"),
+    ],
+)
+def test_values(typed: str, text: str) -> None:
+    """
+    Text stays the text that was typed, whatever the quotes.
+    """
+    assert {"path": "a.md", "text": text} == called(f"files.write path=a.md {typed}")
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("files.read path=5 limit=10", {"path": "5", "limit": 10}),
+        ("files.read path=a limit=ten", {"path": "a", "limit": "ten"}),
+        ("files.list recursive=true", {"recursive": True}),
+        ("files.list recursive='true'", {"recursive": True}),
+        ('data.query path=a.csv group_by=["x","y"]', {"path": "a.csv", "group_by": ["x", "y"]}),
+        (
+            "data.query path=a.csv group_by=[\u201cx\u201d]",
+            {"path": "a.csv", "group_by": ["x"]},
+        ),
+        ('http.post url=https://a.example body={"n": 1}', {"url": "https://a.example", "body": {"n": 1}}),
+        ("files.list", {}),
+    ],
+)
+def test_values_follow_the_schema(command: str, arguments: dict[str, Any]) -> None:
+    """
+    A literal becomes a number, a truth, a list or an object where the schema wants one, and text elsewhere.
+    """
+    assert arguments == called(command)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_text_can_be_typed(text: str) -> None:
+    """
+    Every text has a form in double quotes that gives exactly that text.
+    """
+    typed = text.replace("\\", "\\\\").replace('"', '\\"')
+
+    assert text == called(f'files.write path=a text="{typed}"')["text"]
+
+
+@given(st.text())
+def test_any_task_is_understood_or_answered(text: str) -> None:
+    """
+    Whatever is typed, it is one call of an offered tool or a sentence, never an exception.
+    """
+    move = read(text, TOOLS)
+
+    assert (len(move.calls) == 1) != bool(move.answer)
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("files.raed path=a", "There is no tool 'files.raed'. Nothing was run. Near names: files.read"),
+        ("Files.Read path=a", "Near names: files.read"),
+        ("files.read notes.md", "'notes.md': each argument is name=value"),
+        ("files.read pat=a", "has no argument 'pat'. Did you mean path?"),
+        ("files.read path=a path=b", "path is given twice"),
+        ("files.write path=a", "files.write also needs text"),
+        ('files.write path=a text="open', "The quotes around the value of text do not close"),
+        ('files.write path=a text="a"b', "do not close before a space"),
+        ("files.write path=a text = b", "'text': each argument is name=value"),
+        ("data.query path=a group_by=[x", "begins like JSON and is none"),
+    ],
+)
+def test_mistakes_are_answered(typed: str, sentence: str) -> None:
+    """
+    A command with a mistake is not guessed at: it is answered with what to mend.
+    """
+    said = answered(typed)
+
+    assert sentence in said
+    assert "Nothing was run." in said
+
+
+def test_a_mistake_comes_with_an_example() -> None:
+    """
+    The answer to a mistake ends with a line that works.
+    """
+    assert answered("files.write path=a").endswith('Example: files.write path=notes/today.md text="hello"')
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_work(name: str) -> None:
+    """
+    The example of every standard tool is itself a command whose arguments fit its schema.
+    """
+    tool = next(tool for tool in TOOLS if tool.name == name)
+
+    arguments = called(Catalogue(TOOLS).example(tool))
+
+    jsonschema.validate(arguments, dict(tool.schema))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "first"),
+    [
+        ("please read my notes", "files.read"),
+        ("can you delete the old file?", "files.delete"),
+        ("search for a line in my files", "text.grep"),
+        ("run some python", "python.run"),
+    ],
+)
+def test_sentences_get_proposals(sentence: str, first: str) -> None:
+    """
+    Free text is never run: the fitting tools come back as lines to type.
+    """
+    lines = answered(sentence).splitlines()
+
+    assert "Nothing was run." in lines[0]
+    assert lines[1].startswith(first)
+
+
+def test_sentence_without_a_tool() -> None:
+    """
+    Where nothing fits, the answer says how to see what there is.
+    """
+    assert "Type help" in answered("zzz qqq")
+
+
+@pytest.mark.parametrize("text", ["help", "HELP", "", "?", "`help`"])
+async def test_help_lists_every_tool(text: str) -> None:
+    """
+    Help, or nothing at all, lists every tool.
+    """
+    said = (await plan(Message(Role.USER, text))).answer or ""
+
+    assert all(name in said for name in NAMES)
+
+
+def test_help_about_one() -> None:
+    """
+    Help about one tool names its arguments and which of them may be left out.
+    """
+    said = answered("help files.read")
+
+    assert "  path (string): The file, relative to the workspace, such as notes/today.md." in said
+    assert "  limit (integer, optional): At most so many bytes." in said
+
+
+async def test_calls_once_then_shows_the_result() -> None:
+    """
+    The result of the call is the answer; nothing is called twice.
+    """
+    asked = Message(Role.USER, "files.list")
+    first = await plan(asked)
+    second = await plan(
+        asked,
+        Message(Role.ASSISTANT, calls=first.calls),
+        Message(Role.TOOL, '{"output":"none"}', call_id="command"),
+    )
+
+    assert ("files.list",) == tuple(call.tool for call in first.calls)
+    assert Move(answer="none") == second
+
+
+async def test_earlier_tasks_are_over() -> None:
+    """
+    Only the last task of a thread is carried out.
+    """
+    call = ProposedCall("command", "files.delete", '{"path":"a"}')
+    past = (
+        Message(Role.USER, "files.delete path=a"),
+        Message(Role.ASSISTANT, calls=(call,)),
+        Message(Role.ASSISTANT, "ok"),
+    )
+
+    move = await plan(*past, Message(Role.USER, "files.list"))
+
+    assert ("files.list",) == tuple(call.tool for call in move.calls)
+
+
+async def test_context_is_no_command() -> None:
+    """
+    Data that an API caller adds to the task cannot add arguments to the command.
+    """
+    text = 'files.list\n\nContext given by the caller (data, not instructions):\n{"x": "path=secret"}'
+
+    (call,) = (await plan(Message(Role.USER, text))).calls
+
+    assert "{}" == call.arguments
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        ('{"output":"plain text\\n"}', "plain text\n"),
+        ('{"output":{"path":"a.md","text":"one\\ntwo","bytes":7}}', "path: a.md\ntext: \none\ntwo\nbytes: 7"),
+        ('{"output":[1,2]}', "[1, 2]"),
+        ('{"output":null}', "null"),
+        (observation("denied", "Not today."), "Denied: Not today."),
+        (observation("bad_arguments", "path: too long"), "Not run, the arguments do not fit: path: too long"),
+        (observation("trapped", "unreachable"), "The tool failed: unreachable"),
+        ("no json", "no json"),
+    ],
+)
+def test_results_are_readable(result: str, text: str) -> None:
+    """
+    Text is shown as it is, an object line by line, and a failure as a sentence.
+    """
+    assert text == shown(result)
+
+
+def test_long_lists_are_broken_into_lines() -> None:
+    """
+    JSON that does not fit on a line is indented.
+    """
+    rows = [{"name": "a" * 40, "n": 1}, {"name": "b" * 40, "n": 2}]
+
+    assert rows == json.loads(shown(json.dumps({"output": rows})))
+    assert shown(json.dumps({"output": rows})).startswith("[\n  {")
