@@ -40,7 +40,7 @@ def _plain(text: str) -> list[Json]:
 def _element(team: Team, match: re.Match[str]) -> Json | None:
     try:
         if match["code"]:
-            return {"type": "text", "text": match["code"].strip("`"), "style": {"code": True}}
+            return _code(match["code"])
         if match["user"]:
             return {"type": "user", "user_id": team.user(match["user"])["id"]}
         if match["channel"]:
@@ -48,6 +48,13 @@ def _element(team: Team, match: re.Match[str]) -> Json | None:
     except SlackError:
         return None
     return {"type": "link", "url": match["url"]}
+
+
+def _code(text: str) -> Json:
+    """Code is left alone; a fence stays as it was typed."""
+    if text.startswith("```"):
+        return {"type": "text", "text": text}
+    return {"type": "text", "text": text[1:-1], "style": {"code": True}}
 
 
 def markup(team: Team, found: list[Json]) -> str:
