@@ -23,6 +23,7 @@ from tests.fakes.slack_engine import an_approval
 FILE = "display_cases.json"
 Case = dict[str, Any]
 Drawing = dict[str, Any]
+_CUT = re.compile(r'" … [\d,]+ of [\d,]+ characters not shown … "')
 _SUM = re.compile(r"\{\{('(?:[^'\\]|\\.)*'(?: \* \d+)?(?: \+ '(?:[^'\\]|\\.)*'(?: \* \d+)?)*)\}\}")
 
 
@@ -115,8 +116,8 @@ def _as_source(case: Case, args: Any, drawing: Drawing) -> str | None:
 
 
 def _spelled(case: Case, args: Any, drawing: Drawing) -> str | None:
-    shown = "\n".join(boxes(drawing))
-    if not re.fullmatch(r"[ -~\n]*", shown):
+    shown = _CUT.sub("", "\n".join(boxes(drawing)))
+    if not re.fullmatch(r"(▸ [ -~]*\n?)*", shown):
         return "an odd character stands in the card"
     odd = {char for char in args["value"] if not " " <= char <= "~" and char not in "\n\r\t"}
     missing = [char for char in odd if f"\\u{{{ord(char):04X}}}" not in shown]
@@ -131,9 +132,7 @@ def _tail(case: Case, args: Any, drawing: Drawing) -> str | None:
 
 
 def _marker(case: Case, args: Any, drawing: Drawing) -> str | None:
-    is_marked = re.search(
-        r'" \.\.\. [\d,]+ of [\d,]+ characters not shown \.\.\. "', "\n".join(boxes(drawing))
-    )
+    is_marked = _CUT.search("\n".join(boxes(drawing)))
     return None if _refused(drawing) or is_marked else "no marker"
 
 
@@ -147,8 +146,11 @@ def _is_refused(case: Case, args: Any, drawing: Drawing) -> str | None:
 
 
 def _fits(case: Case, args: Any, drawing: Drawing) -> str | None:
-    """Plain ASCII in boxes under the limit counts the same for everybody."""
-    return None if all(box.isascii() and len(box) <= 3000 for box in boxes(drawing)) else "a box is too long"
+    """Boxes under the limit, of characters that count the same for everybody."""
+    sizes = {len(box.encode("utf-16-le")) // 2 for box in boxes(drawing)} | {
+        len(box) for box in boxes(drawing)
+    }
+    return None if max(sizes, default=0) <= 3000 else "a box is too long"
 
 
 def _all_shown(case: Case, args: Any, drawing: Drawing) -> str | None:

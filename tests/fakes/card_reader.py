@@ -9,6 +9,7 @@ KEY = r'[A-Za-z_][A-Za-z0-9_-]*|"(?:[^"\\]|\\.)*"'
 STEP = re.compile(rf"\.?({KEY})|\[(\d+)\]")
 ESCAPE = re.compile(r"\\u\{([0-9A-F]{4,6})\}|\\(.)")
 SHORT = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
+MARK = "▸ "  #: Where a line begins; no argument can hold it.
 WORDS = {"true": True, "false": False, "null": None, "{}": {}, "[]": []}
 
 
@@ -23,15 +24,18 @@ def boxes(drawing: dict[str, Any]) -> list[str]:
 
 
 def arguments(drawing: dict[str, Any]) -> Any:
-    """The arguments that a card shows, when it cuts none."""
+    """The arguments that a card shows, when it cuts none, or that the details show."""
     root: dict[str, Any] = {"": None}
-    for line in "\n".join(boxes(drawing)).split("\n"):
+    for line in "\n".join(boxes(drawing)).replace("\n… ", "").split("\n"):
         steps, value = _line(line)
         _put(root, ["", *steps], value)
     return _lists(root[""])
 
 
-def _line(line: str) -> tuple[list[str | int], Any]:
+def _line(marked: str) -> tuple[list[str | int], Any]:
+    if not marked.startswith(MARK):
+        raise ValueError(f"no mark before {marked!r}")
+    line = marked.removeprefix(MARK)
     steps: list[str | int] = []
     at = 0
     if line not in WORDS:

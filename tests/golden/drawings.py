@@ -9,7 +9,7 @@ from typing import Any
 from ironclaw.canonical import canonical
 from ironclaw.task import ApprovalState, CallState, Decision, ToolOffer, Vote, WorkflowState, WorkflowView
 from ironclaw_bot.slack import drawings
-from ironclaw_bot.slack.card import card
+from ironclaw_bot.slack.card import card, details
 from tests.fakes.slack_engine import NOW, an_approval
 
 FOLDER = Path(__file__).parent / "blocks"
@@ -50,6 +50,7 @@ DRAWINGS: dict[str, dict[str, Any]] = {
     "card_pending": _card(),
     "card_pending_odd": _card(args=canonical(ODD).decode()),
     "card_pending_cut": _card(args=canonical({"path": "a", "text": "A" * 5000 + "rm -rf /"}).decode()),
+    "details": details(an_approval(args=canonical({"path": "a", "text": "A\n" * 2000}).decode())),
     "card_pending_no_arguments": _card(args="{}"),
     "card_pending_one_vote": _card(votes=(YES,)),
     "card_not_showable": _card(args='{"b":1,"a":2}'),

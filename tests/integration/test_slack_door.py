@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
+from tests.fakes.card_reader import arguments
 from tests.fakes.slack_engine import NOW, SlackEngine, an_approval, settings
 from tests.fakes.wire import HOST, served
 
+from ironclaw.canonical import canonical
 from ironclaw.errors import StoreError, TryLater
 from ironclaw.task import Address, ApprovalState, Notice, NoticeKind, Vote
 from ironclaw.task import Decision as Said
@@ -310,6 +312,30 @@ async def test_slack_cannot_say(slack):
     assert ApprovalState.APPROVED is slack.engine.reviews["ap_1"].state
 
 
+async def test_details(slack):
+    """
+    A card with a cut value opens a modal with all of it, whoever asks.
+    """
+    args = {"path": "a", "text": "x" * 5000}
+    ref = await slack.card(args=canonical(args).decode())
+    await slack.people.click("cy", "ops", ref["ts"], "ironclaw_details")
+    await slack.settle()
+    [view] = slack.playground.world.team("T0001").views.values()
+
+    assert ("U1CY", args) == (view["user"], arguments(view))
+
+
+async def test_details_elsewhere(slack):
+    """
+    The details of another tenant's approval are not to be seen.
+    """
+    ref = await slack.card(args=canonical({"text": "x" * 5000}).decode())
+    slack.engine.reviews["ap_1"] = an_approval(tenant="globex")
+    await slack.people.click("cy", "ops", ref["ts"], "ironclaw_details")
+
+    assert ["There is no such approval here."] == await whispered(slack, "U1CY")
+
+
 async def test_decision_not_durable(slack):
     """
     A click whose commit fails is not acknowledged: Slack shows the person a warning.
@@ -408,7 +434,7 @@ async def test_listeners_and_methods():
     """
     The manifest's test knows what is heard and called.
     """
-    assert {"ironclaw_approve", "ironclaw_deny"} == LISTENERS.actions
+    assert {"ironclaw_approve", "ironclaw_deny", "ironclaw_details"} == LISTENERS.actions
     assert {"chat.postMessage", "chat.update", "chat.postEphemeral"} <= METHODS
 
 

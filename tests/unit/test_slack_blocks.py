@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fakes.card_reader import arguments, boxes
 from tests.fakes.slack_engine import an_approval
@@ -15,13 +15,14 @@ from ironclaw.canonical import canonical
 from ironclaw.task import ApprovalState
 from ironclaw_bot.slack import drawings
 from ironclaw_bot.slack.arguments import MAX_DEPTH, Unshowable, show
-from ironclaw_bot.slack.card import card
+from ironclaw_bot.slack.card import card, details
 from ironclaw_bot.slack.rules import RuleError, ids_in, validate_message, validate_view
 from ironclaw_bot.slack.tasks import APPROVE, DENY
 from ironclaw_bot.slack.text import chunks, cut, escape, person, units
 
 SAFE = 2**53 - 1
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 scalars = (
     st.none()
     | st.booleans()
@@ -57,12 +58,12 @@ def test_rules(name: str) -> None:
     Slack's rules, and our stricter ones, take every drawing.
     """
     drawing = DRAWINGS[name]
-    check = validate_view if drawing.get("type") == "home" else validate_message
+    check = validate_view if "type" in drawing else validate_message
 
     check(drawing)
 
 
-@given(st.dictionaries(words, trees, max_size=5))
+@given(st.dictionaries(names, trees, max_size=5))
 def test_arguments_read_back(args: dict[str, object]) -> None:
     """
     What a card shows whole reads back as exactly the bytes that would run.
@@ -74,37 +75,46 @@ def test_arguments_read_back(args: dict[str, object]) -> None:
     assert stored.encode() == canonical(arguments(card(an_approval(args=stored), "v")))
 
 
-@given(st.dictionaries(words, words, min_size=1, max_size=5))
+@given(st.dictionaries(names, words, min_size=1, max_size=5))
 def test_arguments_plain(args: dict[str, str]) -> None:
     """
-    The boxes hold printable ASCII only, and one line for each argument.
+    The boxes hold one line for each argument, and but for its mark printable ASCII only.
     """
     shown = "\n".join(boxes(card(an_approval(args=canonical(args).decode()), "v"))).split("\n")
 
     assert len(args) == len(shown)
-    assert all(line.isascii() and line.isprintable() for line in shown)
+    assert all(line[:2] == "▸ " and line[2:].isascii() and line[2:].isprintable() for line in shown)
 
 
 def test_cut_hides_no_later_key() -> None:
     """
     A long value is cut by itself: the next argument stands whole in a line of its own.
     """
-    shown = show(canonical({"a": "x" * 100_000, "b": "rm -rf /"}).decode())
+    shown = show(canonical({"a": "x" * 50_000, "b": "rm -rf /"}).decode())
 
-    assert 'b: "rm -rf /"' == shown.lines[-1]
-    assert " ... 99,000 of 100,000 characters not shown ... " in shown.lines[0]
+    assert '▸ b: "rm -rf /"' == shown.lines[-1]
+    assert " … 49,000 of 50,000 characters not shown … " in shown.lines[0]
 
 
 def test_cut_cannot_be_forged() -> None:
     """
-    A value that imitates the mark of a cut stays inside its quotes.
+    A value that imitates the mark of a cut stays inside its quotes, and lacks the mark's own character.
     """
-    forged = 'a" ... 5 of 9 characters not shown ... "z'
+    forged = 'a" … 5 of 9 characters not shown … "z'
 
-    assert (
-        r'a: "a\" ... 5 of 9 characters not shown ... \"z"'
-        == show(canonical({"a": forged}).decode()).lines[0]
-    )
+    assert r'▸ a: "a\" \u{2026} 5 of 9 characters not shown \u{2026} \"z"' == _shown({"a": forged})
+
+
+def test_line_cannot_be_forged() -> None:
+    """
+    A value that pads itself to a line of its own, wherever a client wraps, lacks the mark.
+    """
+    assert r'▸ a: "x \u{25B8} to: y"' == _shown({"a": "x ▸ to: y"})
+
+
+def _shown(args: object) -> str:
+    [line] = show(canonical(args).decode()).lines
+    return line
 
 
 def test_spelling_cannot_be_forged() -> None:
@@ -113,7 +123,7 @@ def test_spelling_cannot_be_forged() -> None:
     """
     lines = show(canonical({"a": "\\u{202E}", "b": "\u202e"}).decode()).lines
 
-    assert (r'a: "\\u{202E}"', r'b: "\u{202E}"') == lines
+    assert (r'▸ a: "\\u{202E}"', r'▸ b: "\u{202E}"') == lines
 
 
 def _nested(depth: int) -> object:
@@ -132,6 +142,7 @@ def _nested(depth: int) -> object:
         '{"a":' + "9" * 400 + "}",
         canonical({"k" * 400: 1}).decode(),
         canonical([0] * 200).decode(),
+        canonical({"a": "x" * 100_000}).decode(),
     ],
 )
 def test_not_shown(args: str) -> None:
@@ -142,6 +153,31 @@ def test_not_shown(args: str) -> None:
         show(args)
 
     assert {DENY} == ids_in(card(an_approval(args=args), "v")).actions
+
+
+@given(st.dictionaries(names, st.text(st.characters(exclude_categories=["Cs"]), max_size=4000), max_size=3))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+def test_details_are_whole(args: dict[str, str]) -> None:
+    """
+    The details read back as exactly the bytes that would run, however long a value is.
+    """
+    stored = canonical(args).decode()
+
+    assert stored.encode() == canonical(arguments(details(an_approval(args=stored))))
+
+
+@pytest.mark.parametrize("char", ["x", "\u202e", '"', "\U0010ffff"])
+def test_details_of_the_longest(char: str) -> None:
+    """
+    The most that can be shown is a view that Slack takes, nothing torn.
+    """
+    size = {"x": 99_000, "\u202e": 12_000, '"': 49_000, "\U0010ffff": 9_800}[char]
+    args = {"text": char * size}
+    view = details(an_approval(args=canonical(args).decode()))
+
+    validate_view(view)
+    assert len(json.dumps(view)) < 250_000
+    assert args == arguments(view)
 
 
 @pytest.mark.parametrize("state", list(ApprovalState))

@@ -42,7 +42,7 @@ LISTENERS = Listeners(
         }
     ),
     commands=frozenset({COMMAND}),
-    actions=frozenset(tasks.DECISIONS),
+    actions=frozenset({*tasks.DECISIONS, tasks.DETAILS}),
 )
 _ANYTHING = re.compile("")
 log = structlog.get_logger(__name__)
@@ -132,6 +132,7 @@ def make_slack(
     bolt.command(COMMAND)(commands.on_command)
     for action_id in tasks.DECISIONS:
         bolt.action(action_id)(clicks.on_click)
+    bolt.action(tasks.DETAILS)(clicks.on_details)
     _hear_the_rest(bolt)
     return bolt
 

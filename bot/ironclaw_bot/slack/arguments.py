@@ -1,8 +1,10 @@
 """A call's arguments as lines of plain ASCII: nothing hides, nothing is ambiguous, nothing is lost.  Pure.
 
-One line per leaf, ``path: value``, drawn from the stored canonical bytes.  A value is JSON, in which
-every character that is not printable ASCII stands as ``\\u{202E}``.  A long string is cut by itself and
-says so outside its quotes, where no value can write.  What cannot be shown raises :class:`Unshowable`.
+One line per leaf, ``▸ path: value``, drawn from the stored canonical bytes.  A value is JSON, in which
+every character that is not printable ASCII stands as ``\\u{202E}``.  So the marks
+that are not ASCII - where a line begins, where a value was cut - are ours: no value can imitate them,
+whichever way a client wraps its lines.  On the card a long string is cut by itself; the details show
+all of it.  What does not fit there either raises :class:`Unshowable`, and nobody is asked.
 """
 
 from __future__ import annotations
@@ -19,10 +21,13 @@ from ironclaw.task import Json
 MAX_BYTES = 2_000_000  #: Of the canonical text.
 MAX_DEPTH = 16
 MAX_LINES = 120
-MAX_TOTAL = 16_000  #: Characters of all lines together.
+MAX_TOTAL = 16_000  #: Characters of all lines on the card.
+MAX_WHOLE = 100_000  #: Characters of all lines uncut: a view of Slack's takes 250 KB of JSON.
 MAX_PATH = 300
-WHOLE = 1_200  #: A string that takes no more than this is shown whole.
+WHOLE = 1_200  #: A string that takes no more than this is not cut on the card.
 HEAD, TAIL = 700, 300  #: What is shown of a longer one.
+
+LINE, GAP = "▸ ", "…"  #: Ours alone.
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -38,9 +43,14 @@ class Unshowable(Exception):
 class Shown:
     """The lines, and what a reader must be told of them."""
 
-    lines: tuple[str, ...]
-    is_odd: bool = False  #: Some characters are spelled out.
-    is_cut: bool = False  #: Some values are shown in part.
+    lines: tuple[str, ...]  #: For the card.
+    whole: tuple[str, ...]  #: For the details: the same, nothing cut.
+    is_odd: bool  #: Some characters are spelled out.
+
+    @property
+    def is_cut(self) -> bool:
+        """Some values are on the card in part."""
+        return self.lines != self.whole
 
 
 def show(args: str) -> Shown:
@@ -49,15 +59,26 @@ def show(args: str) -> Shown:
     :raises Unshowable: not canonical, too large, too deep, or more lines than anyone reads
     """
     leaves = [(path, _value(value)) for path, value in _leaves(_parse(args), "", 0)]
-    lines = tuple(f"{path}: {value.text}" if path else value.text for path, value in leaves)
-    if len(lines) > MAX_LINES:
+    card = tuple(_line(path, value.short) for path, value in leaves)
+    whole = tuple(_line(path, value.whole) for path, value in leaves)
+    _check_size(card, whole, [path for path, _ in leaves])
+    is_odd = any("\\u{" in path or value.is_odd for path, value in leaves)
+    return Shown(card, whole, is_odd)
+
+
+def _line(path: str, value: str) -> str:
+    return f"{LINE}{path}: {value}" if path else LINE + value
+
+
+def _check_size(card: tuple[str, ...], whole: tuple[str, ...], paths: list[str]) -> None:
+    if len(card) > MAX_LINES:
         raise Unshowable(f"more than {MAX_LINES} values")
-    if sum(map(len, lines)) > MAX_TOTAL:
-        raise Unshowable(f"more than {MAX_TOTAL:,} characters")
-    if any(len(path) > MAX_PATH for path, _ in leaves):
+    if sum(map(len, card)) > MAX_TOTAL:
+        raise Unshowable(f"more than {MAX_TOTAL:,} characters even when long values are cut")
+    if sum(map(len, whole)) > MAX_WHOLE:
+        raise Unshowable(f"more than {MAX_WHOLE:,} characters")
+    if any(len(path) > MAX_PATH for path in paths):
         raise Unshowable(f"a name of more than {MAX_PATH} characters")
-    odd_path = any("\\u{" in path for path, _ in leaves)
-    return Shown(lines, odd_path or any(v.is_odd for _, v in leaves), any(v.is_cut for _, v in leaves))
 
 
 def _parse(args: str) -> Json:
@@ -101,22 +122,26 @@ def _key(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    text: str
+    short: str
+    whole: str
     is_odd: bool = False
-    is_cut: bool = False
 
 
 def _value(value: Json) -> _Value:
     if not isinstance(value, str):
-        return _Value(canonical(value).decode())
+        text = canonical(value).decode()
+        return _Value(text, text)
     letters = _spell(value)
+    whole = _quote(letters)
     is_odd = any(letter.startswith("\\u{") for letter in letters)
-    if sum(map(len, letters)) <= WHOLE:
-        return _Value(_quote(letters), is_odd)
+    return _Value(whole if len(whole) <= WHOLE else _cut(letters), whole, is_odd)
+
+
+def _cut(letters: list[str]) -> str:
     head, tail = _fill(letters, HEAD), _fill(letters[::-1], TAIL)[::-1]
     hidden = len(letters) - len(head) - len(tail)
-    gap = f" ... {hidden:,} of {len(letters):,} characters not shown ... "
-    return _Value(_quote(head) + gap + _quote(tail), is_odd, is_cut=True)
+    gap = f" {GAP} {hidden:,} of {len(letters):,} characters not shown {GAP} "
+    return _quote(head) + gap + _quote(tail)
 
 
 def _fill(letters: list[str], limit: int) -> list[str]:

@@ -21,7 +21,7 @@ def drawing(text: str, blocks: Iterable[Block]) -> Drawing:
 
 def header(text: str) -> Block:
     """:param text: plain: a header has no markup, so nothing is escaped"""
-    return {"type": "header", "text": {"type": "plain_text", "text": cut(text, 150), "emoji": False}}
+    return {"type": "header", "text": words(cut(text, 150))}
 
 
 def section(text: str) -> Block:
@@ -49,11 +49,10 @@ def preformatted(text: str) -> Block:
     return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [words]}]}
 
 
-def button(text: str, action_id: str, value: str, style: str, confirm: Block | None = None) -> Block:
+def button(text: str, action_id: str, value: str, style: str = "") -> Block:
     """:param value: an opaque id of ours"""
-    label = {"type": "plain_text", "text": text, "emoji": False}
-    made = {"type": "button", "text": label, "action_id": action_id, "value": value, "style": style}
-    return {**made, "confirm": confirm} if confirm else made
+    made = {"type": "button", "text": words(text), "action_id": action_id, "value": value}
+    return {**made, "style": style} if style else made
 
 
 def words(text: str) -> Block:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Generator, Iterator
 
 from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision, Vote
-from ironclaw_bot.slack.arguments import Shown, Unshowable, show
+from ironclaw_bot.slack.arguments import GAP, Shown, Unshowable, show
 from ironclaw_bot.slack.blocks import (
     Block,
     Drawing,
@@ -16,11 +18,13 @@ from ironclaw_bot.slack.blocks import (
     header,
     preformatted,
     section,
+    words,
 )
-from ironclaw_bot.slack.tasks import APPROVE, DENY
-from ironclaw_bot.slack.text import code, escape, moment, one_line, person, visible
+from ironclaw_bot.slack.tasks import APPROVE, DENY, DETAILS
+from ironclaw_bot.slack.text import code, cut, escape, moment, one_line, person, visible
 
 BOX = 2_900  #: Characters in one preformatted box.
+_TOKEN = re.compile(r"\\u\{[0-9A-F]+\}|\\.|.")  #: What is never torn.
 
 _TITLES = {
     ApprovalState.PENDING: "Approval needed",
@@ -55,19 +59,35 @@ def card(approval: ApprovalView, value: str) -> Drawing:
     return drawing(f"{title}: {one_line(approval.tool, 100)}", _blocks(approval, title, value))
 
 
+def details(approval: ApprovalView) -> Drawing:
+    """The modal with every argument uncut.
+
+    :raises Unshowable: there is no showing them
+    """
+    shown = show(approval.args)
+    blocks = [*map(preformatted, _boxes(shown.whole)), *_odd(shown)]
+    blocks.append(context("A piece that begins with … goes on from the one before.", _ids(approval)))
+    title = words(cut(visible(approval.tool), 24))
+    return {"type": "modal", "title": title, "close": words("Close"), "blocks": blocks}
+
+
 def _blocks(approval: ApprovalView, title: str, value: str) -> Iterator[Block]:
     tool, requester = one_line(approval.tool, 100), person(approval.requester)
     yield header(f"{title}: {visible(approval.tool)}")
     verb = "wants" if approval.state is ApprovalState.PENDING else "wanted"
     yield section(f"IronClaw {verb} to run *{tool}* for {requester}.")
     yield _facts(approval)
-    is_shown = yield from _arguments(approval)
+    shown = yield from _arguments(approval)
     if approval.state is ApprovalState.PENDING:
         yield from _votes(approval.votes)
-        yield _buttons(value, can_approve=is_shown)
+        yield _buttons(approval, value, shown)
     else:
         yield section(_end(approval))
-    yield context(f"Approval {code(approval.id)} · action sha256 {code(approval.action_sha256[:16])}")
+    yield context(_ids(approval))
+
+
+def _ids(approval: ApprovalView) -> str:
+    return f"Approval {code(approval.id)} · action sha256 {code(approval.action_sha256[:16])}"
 
 
 def _facts(approval: ApprovalView) -> Block:
@@ -81,10 +101,10 @@ def _facts(approval: ApprovalView) -> Block:
     return fields(pairs)
 
 
-def _arguments(approval: ApprovalView) -> Generator[Block, None, bool]:
+def _arguments(approval: ApprovalView) -> Generator[Block, None, Shown | None]:
     """The boxes with the arguments, or why there are none.
 
-    :return: (of the generator) whether they were shown
+    :return: (of the generator) what they show, None when they cannot be shown
     """
     try:
         shown = show(approval.args)
@@ -92,33 +112,43 @@ def _arguments(approval: ApprovalView) -> Generator[Block, None, bool]:
         yield section(
             f"*The arguments cannot be shown:* {escape(str(problem))}.\nSo they cannot be approved here."
         )
-        return False
-    for box in _boxes(shown):
-        yield preformatted(box)
-    yield from _warnings(shown)
-    return True
+        return None
+    yield from map(preformatted, _boxes(shown.lines))
+    yield from _odd(shown)
+    if shown.is_cut:
+        yield context(
+            "*Warning:* a long value is shown in part: its beginning, its end and its length. "
+            "The approval is for all of it: *Show all* shows it."
+        )
+    return shown
 
 
-def _boxes(shown: Shown) -> Iterator[str]:
+def _boxes(lines: tuple[str, ...]) -> Iterator[str]:
+    """Lines together while they fit; only what is longer than a box is broken."""
     box = ""
-    for line in shown.lines:
-        if box and len(box) + 1 + len(line) > BOX:
+    for part in itertools.chain.from_iterable(map(_broken, lines)):
+        if box and len(box) + 1 + len(part) > BOX:
             yield box
             box = ""
-        box = f"{box}\n{line}" if box else line
+        box = f"{box}\n{part}" if box else part
     yield box
 
 
-def _warnings(shown: Shown) -> Iterator[Block]:
+def _broken(line: str) -> list[str]:
+    """A line as it is, or in pieces that each say that they go on from the one before."""
+    pieces = [""]
+    for token in _TOKEN.findall(line):
+        if len(pieces[-1]) + len(token) > BOX:
+            pieces.append(f"{GAP} ")
+        pieces[-1] += token
+    return pieces
+
+
+def _odd(shown: Shown) -> Iterator[Block]:
     if shown.is_odd:
         yield context(
             "*Warning:* some characters are not plain ASCII, or could mislead. "
             "They stand here as `\\u{...}`: read them with care."
-        )
-    if shown.is_cut:
-        yield context(
-            "*Warning:* a long value is shown in part: its beginning, its end and its length. "
-            "The approval is for all of it."
         )
 
 
@@ -143,8 +173,10 @@ def _end(approval: ApprovalView) -> str:
     return "\n".join(said)
 
 
-def _buttons(value: str, *, can_approve: bool) -> Block:
-    deny = button("Deny", DENY, value, "danger")
-    if not can_approve:
-        return {"type": "actions", "elements": [deny]}
-    return {"type": "actions", "elements": [button("Approve", APPROVE, value, "primary"), deny]}
+def _buttons(approval: ApprovalView, value: str, shown: Shown | None) -> Block:
+    """What cannot be shown cannot be approved; what is cut can be seen whole."""
+    buttons = [button("Approve", APPROVE, value, "primary")] if shown else []
+    buttons.append(button("Deny", DENY, value, "danger"))
+    if shown and shown.is_cut:
+        buttons.append(button("Show all", DETAILS, approval.id))
+    return {"type": "actions", "elements": buttons}

@@ -1,4 +1,4 @@
-"""A press of Approve or Deny: commit first, acknowledge then, explain last."""
+"""A press of a card's button: commit first, acknowledge then, explain last."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from ironclaw.errors import BadRequest, Conflict, Expired, IdentityError, NotFound, Refused
-from ironclaw.task import Json
+from ironclaw.task import Json, Principal
 from ironclaw_bot.slack import drawings, tasks
+from ironclaw_bot.slack.arguments import Unshowable
 from ironclaw_bot.slack.background import Background
+from ironclaw_bot.slack.card import details
 from ironclaw_bot.slack.client import ClientForTeam
 from ironclaw_bot.slack.engine import Engine
 from ironclaw_bot.slack.people import People
@@ -18,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class Clicks:
-    """The listener of both buttons."""
+    """The listeners of a card's buttons."""
 
     def __init__(self, app: Engine, clients: ClientForTeam, people: People, background: Background) -> None:
         self._app = app
@@ -34,18 +36,28 @@ class Clicks:
         if click and sentence:
             self._background.start(self._whisper(click, sentence), "explain a click")
 
+    async def on_details(self, ack: AsyncAck, body: Json) -> None:
+        """Open the modal with all of the arguments."""
+        await ack()
+        click = tasks.click(body)
+        if click:
+            self._background.start(self._open(click, str(body.get("trigger_id"))), "show details")
+
     async def _decide(self, click: tasks.Click) -> str:
         """Why nothing was decided, escaped; "" when it was."""
-        try:
-            principal = await self._app.authenticate(click.identity)
-        except IdentityError:
-            log.warning("slack_unknown_workspace", team=click.identity.team_id)
+        principal = await self._who(click)
+        if principal is None:
             return drawings.UNKNOWN_WORKSPACE
         if principal.is_approver:
             refusal = await self._people.refusal(click.identity)
             if refusal:
                 log.warning("slack_click_refused", tenant=principal.tenant, principal=principal.id)
                 return refusal
+        return await self._press(principal, click)
+
+    async def _press(self, principal: Principal, click: tasks.Click) -> str:
+        if click.decision is None:
+            return ""
         try:
             await self._app.press(principal, click.value, click.decision)
         except Conflict as first:
@@ -53,6 +65,25 @@ class Clicks:
         except (Refused, Expired, NotFound, BadRequest) as refused:
             return escape(str(refused))
         return ""
+
+    async def _open(self, click: tasks.Click, trigger_id: str) -> None:
+        """A modal for the clicker, of an approval of their own tenant."""
+        principal = await self._who(click)
+        if principal is None:
+            return
+        try:
+            view = details(await self._app.approval(principal.tenant, click.value))
+        except (NotFound, Unshowable) as problem:
+            await self._whisper(click, escape(str(problem)))
+            return
+        await self._clients(click.place["team"]).views_open(trigger_id=trigger_id, view=view)
+
+    async def _who(self, click: tasks.Click) -> Principal | None:
+        try:
+            return await self._app.authenticate(click.identity)
+        except IdentityError:
+            log.warning("slack_unknown_workspace", team=click.identity.team_id)
+            return None
 
     async def _whisper(self, click: tasks.Click, sentence: str) -> None:
         place = click.place

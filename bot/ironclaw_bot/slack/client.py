@@ -22,6 +22,7 @@ METHODS = frozenset(
         "chat.postMessage",
         "chat.update",
         "users.info",
+        "views.open",
         "views.publish",
     }
 )

@@ -14,6 +14,7 @@ from ironclaw.task import Address, Decision, Json, Principal, SlackIdentity, Tas
 
 APPROVE = "ironclaw_approve"
 DENY = "ironclaw_deny"
+DETAILS = "ironclaw_details"
 DECISIONS = {APPROVE: Decision.APPROVE, DENY: Decision.DENY}
 
 _LINK = re.compile(r"<([@#!][^<>|]+|[a-z][a-z0-9+.-]*:[^<>|\s]+)(?:\|([^<>]*))?>")
@@ -39,7 +40,7 @@ class Click:
 
     identity: SlackIdentity
     value: str
-    decision: Decision
+    decision: Decision | None  #: None: only to see the details.
     place: Mapping[str, str]
 
 
@@ -75,8 +76,8 @@ def click(body: Json) -> Click | None:
     """The press in a block_actions payload, or None when it is none of ours."""
     actions = body.get("actions")
     action = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
-    decision = DECISIONS.get(str(action.get("action_id")))
-    if decision is None:
+    action_id = str(action.get("action_id"))
+    if action_id not in (*DECISIONS, DETAILS):
         return None
     container = _object(body, "container")
     place = {
@@ -86,7 +87,7 @@ def click(body: Json) -> Click | None:
         "thread_ts": str(container.get("thread_ts") or _object(body, "message").get("thread_ts") or ""),
     }
     kept = {name: value for name, value in place.items() if value}
-    return Click(click_identity(body), str(action.get("value") or ""), decision, kept)
+    return Click(click_identity(body), str(action.get("value") or ""), DECISIONS.get(action_id), kept)
 
 
 def to_task(heard: Heard, principal: Principal, *, plain_quotes: bool) -> Task:
