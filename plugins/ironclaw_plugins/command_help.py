@@ -133,6 +133,9 @@ def _type(schema: Mapping[str, Json]) -> str:
 
 #: What an example says, by the argument's name, then by its type.
 SAMPLES = {"path": "notes/today.md", "url": "https://example.com/", "code": '"print(6 * 7)"'}
+_SUCH_AS = re.compile(
+    r"\bsuch as ([A-Za-z0-9_./:@%?=+-]*[A-Za-z0-9/])"
+)  #: How a description gives an example.
 SAMPLE_TYPES = {
     "integer": "1",
     "number": "1",
@@ -148,7 +151,8 @@ def _sample(key: str, schema: Mapping[str, Json]) -> str:
         return typed(value)
     wanted = types(schema)
     if not wanted or "string" in wanted:
-        return SAMPLES.get(key, '"hello"')
+        described = _SUCH_AS.search(schema.get("description", ""))
+        return described[1] if described else SAMPLES.get(key, '"hello"')
     return next((sample for kind, sample in SAMPLE_TYPES.items() if kind in wanted), "null")
 
 

@@ -30,7 +30,12 @@ class Kind:
 
     name: str
     keywords: tuple[str, ...]  #: A text without any of them holds no such token.
-    pattern: re.Pattern[str]
+    pattern: re.Pattern[str]  #: Its group ``keep``, if any, is what only leads to the token.
+
+    @property
+    def mark(self) -> str:
+        """What stands in its place, as a template for ``re.sub``."""
+        return (r"\g<keep>" if "keep" in self.pattern.groupindex else "") + f"[redacted: {self.name}]"
 
 
 def _kind(name: str, keywords: str, pattern: str, first: str = "") -> Kind:
@@ -43,7 +48,7 @@ def _kind(name: str, keywords: str, pattern: str, first: str = "") -> Kind:
 
 KINDS = (
     _kind("private_key", "PRIVATE", r"----BEGIN [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----"
-          r"(?:[^-]|-(?!----)){0,8000}(?:-----END [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----)?", "-"),
+          r"(?:[^-\"]|-(?!----)){0,8000}(?:-----END [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----)?", "-"),
     _kind("slack_webhook", "hooks.slack.com", rf"(?:https?{_SLASHES})?hooks\.slack\.com{_SLASH}"
           rf"(?:services|workflows|triggers)(?:{_SLASH}[A-Za-z0-9]{{6,80}}){{2,4}}"),
     _kind("slack_token", "xox", r"ox[a-z](?:\.xox[a-z])?-(?=[A-Za-z-]{0,40}[0-9])[A-Za-z0-9-]{10,400}", "x"),
@@ -53,7 +58,7 @@ KINDS = (
     _kind("openai_key", "sk-", r"k-(?=[A-Za-z]{0,60}[0-9])[A-Za-z0-9]{20,100}", "s"),
     _kind("aws_access_key_id", "AKIA ASIA", r"(?:KI|SI)A[A-Z0-9]{16}(?![A-Za-z0-9])", "A"),
     _kind("aws_secret_key", "aws Aws AWS SecretAccess secretAccess",
-          r"(?i:(?:aws_?)?secret_?(?:access_?)?key)[\\\"']{0,4}\s{0,4}[:=]\s{0,4}[\\\"']{0,4}"
+          r"(?P<keep>(?i:(?:aws_?)?secret_?(?:access_?)?key)[\\\"']{0,4}\s{0,4}[:=]\s{0,4}[\\\"']{0,4})"
           r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])"),
     _kind("github_token", "ghp_ gho_ ghr_ ghs_ ghu_", r"h[oprsu]_[A-Za-z0-9]{36,255}", "g"),
     _kind("github_token", "github_pat_", r"ithub_pat_[A-Za-z0-9_]{22,255}", "g"),
@@ -92,5 +97,5 @@ def redact(text: str) -> str:
     """The text with ``[redacted: kind]`` in place of each token of a known kind."""
     for kind in KINDS:
         if any(keyword in text for keyword in kind.keywords):
-            text = kind.pattern.sub(f"[redacted: {kind.name}]", text)
+            text = kind.pattern.sub(kind.mark, text)
     return text

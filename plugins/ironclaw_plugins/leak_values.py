@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 #: Shorter values are words: hiding them would shred every text, and they protect nothing.
 MIN_LENGTH = 8
@@ -31,9 +31,12 @@ def fold(text: str) -> str:
     return _unescaped(_UNSEEN.sub("", text))
 
 
-def _folds(text: str) -> tuple[str, ...]:
-    """Every reading: ``\\n`` may be a line's end, or a backslash before a value that begins with n."""
-    return (fold(text), _unescaped("".join(text.split()))) if "\\" in text else (fold(text),)
+def _folds(text: str) -> Iterable[str]:
+    """Every reading: a backslash may begin an escape, or just stand before a value that looks like one."""
+    if "\\" not in text:
+        return (fold(text),)
+    squeezed = "".join(text.split())
+    return dict.fromkeys((fold(text), _unescaped(squeezed), squeezed.lower().replace("\\", "")))
 
 
 def _unescaped(text: str) -> str:
@@ -52,7 +55,8 @@ def forms(value: str) -> Iterator[str]:
     yield value[::-1]
     yield raw.hex()
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        yield encode(raw).decode()
+        encoded = encode(raw).decode()
+        yield from (encoded, encoded.rstrip("="))
         yield from (core for offset in range(3) if len(core := _core(encode, raw, offset)) >= MIN_CORE)
 
 
