@@ -73,42 +73,75 @@ def saved(folder: Path, wasm: bytes, profile: Profile = Profile.PURE) -> Compone
     return Component(path, hashlib.sha256(wasm).hexdigest(), profile)
 
 
-ECHO = """(i32.store8 (i32.const 16) (i32.const 0))
-  (i32.store (i32.const 20) (local.get $input)) (i32.store (i32.const 24) (local.get $size)) (i32.const 16)"""
+ECHO = """(i32.store8 (i32.const 32) (i32.const 0))
+  (i32.store (i32.const 36) (local.get $input)) (i32.store (i32.const 40) (local.get $size)) (i32.const 32)"""
 LOOP = "(loop (br 0)) (unreachable)"
 TRAP = "(unreachable)"
 GARBAGE = ECHO.replace("(local.get $size)", "(i32.const 1)")  # "{" alone is not JSON.
 
 
-def toolbox(run: str = ECHO, imports: str = "", start: str = "", more: str = "") -> bytes:
+ASK = """(call $http (i32.const 0) (i32.const 3) (i32.const 3) (i32.const 20) (i32.const 0) (i32.const 0)
+   (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 64))
+  """  # http(GET, https://example.com/, no headers, no body, no secret), its result at 64.
+
+HOST = """(import "ironclaw:tool/host@1.0.0" (instance $host
+  (type $h (record (field "name" string) (field "value" string))) (export "header" (type $header (eq $h)))
+  (type $q (record (field "method" string) (field "url" string) (field "headers" (list $header))
+   (field "body" (list u8)) (field "secret" (option string)))) (export "request" (type $request (eq $q)))
+  (type $r (record (field "status" u16) (field "headers" (list $header)) (field "body" (list u8))))
+  (export "response" (type $response (eq $r)))
+  (type $f (variant (case "denied" string) (case "unavailable" string)))
+  (export "refusal" (type $refusal (eq $f)))
+  (export "http" (func (param "request" $request) (result (result $response (error $refusal)))))))"""
+
+LOWERED = """(core func $http (canon lower (func $host "http")
+  (memory (core memory $base "memory")) (realloc (core func $base "realloc"))))"""
+
+IMPORTED = f"""(import "host" "http" (func $http (param {"i32 " * 12})))"""
+
+
+def toolbox(run: str = ECHO, imports: str = "", start: str = "") -> bytes:
     """A component of some hundred bytes.
 
     :param run: body of run: WAT that leaves the address of the result
     :param imports: component-level imports
     :param start: body of a start function
-    :param more: text beside the module, for what has no place elsewhere
     """
-    return bytes(wat2wasm(toolbox_text(run, imports, start, more)))
+    return bytes(wat2wasm(toolbox_text(run, imports, start)))
 
 
-def toolbox_text(run: str = ECHO, imports: str = "", start: str = "", more: str = "") -> str:
+def asking_toolbox() -> bytes:
+    """Its tool sends one GET to https://example.com/ and answers with its own input."""
+    return bytes(wat2wasm(toolbox_text(ASK + ECHO, HOST)))
+
+
+def toolbox_text(run: str = ECHO, imports: str = "", start: str = "") -> str:
     begin = f"(func $begin {start}) (start $begin)" if start else ""
-    return f"""(component {imports} {more}
+    asks = imports == HOST
+    return f"""(component {imports}
  (type $v (variant (case "invalid-input" string) (case "denied" string)
   (case "unavailable" string) (case "internal" string)))
  (import "failure" (type $failure (eq $v)))
- (core module $m
+ (core module $memory
   (memory (export "memory") 1)
+  (data (i32.const 0) "GEThttps://example.com/")
   (global $top (mut i32) (i32.const 1024))
   (func (export "realloc") (param i32 i32 i32 i32) (result i32)
    (global.get $top)
    (global.set $top
-    (i32.and (i32.add (i32.add (global.get $top) (local.get 3)) (i32.const 7)) (i32.const -8))))
+    (i32.and (i32.add (i32.add (global.get $top) (local.get 3)) (i32.const 7)) (i32.const -8)))))
+ (core instance $base (instantiate $memory))
+ {LOWERED if asks else ""}
+ (core module $m
+  (import "base" "memory" (memory 1))
+  {IMPORTED if asks else ""}
   {begin}
   (func (export "run") (param i32 i32) (param $input i32) (param $size i32) (result i32) {run}))
- (core instance $i (instantiate $m))
+ (core instance $i (instantiate $m (with "base" (instance $base))
+  {'(with "host" (instance (export "http" (func $http))))' if asks else ""}))
  (func (export "run") (param "tool" string) (param "input" string) (result (result string (error $failure)))
-  (canon lift (core func $i "run") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))"""
+  (canon lift (core func $i "run")
+   (memory (core memory $base "memory")) (realloc (core func $base "realloc")))))"""
 
 
 def children(pid: int | None = None) -> set[int]:

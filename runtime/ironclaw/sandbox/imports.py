@@ -6,11 +6,18 @@ import re
 from collections.abc import Iterable
 
 from wasmtime import Engine
-from wasmtime.component import Component, FuncType, ResultType, String
+from wasmtime.component import (
+    Component,
+    ComponentInstanceType,
+    FuncType,
+    ResultType,
+    String,
+)
 
 from ironclaw.sandbox.model import Profile
 
 HOST = "ironclaw:tool/host@1.0.0"
+HOST_FUNCTIONS = frozenset({"log", "http", "now", "random"})
 #: The first bytes of a binary component: the text form would be parsed, and a core module is no component.
 MAGIC = b"\0asm\x0d\0\x01\0"
 
@@ -32,12 +39,29 @@ def component_fault(engine: Engine, component: Component, profile: Profile) -> s
     """Why a component cannot be a toolbox of this profile; None where it can."""
     refused = refused_imports(component.type.imports(engine), profile)
     if refused:
-        # Names are the component's own text: few, short, and without anything that could steer a terminal.
-        shown = ", ".join(re.sub(r"[^\w:/@.\-\[\]]", "?", name)[:80] for name in refused[:5])
-        return f"it imports what the profile {profile.value!r} does not have: {shown}"
+        return f"it imports what the profile {profile.value!r} does not have: {_shown(refused)}"
+    strange = _strange_functions(engine, component)
+    if strange:
+        return f"it imports host functions that do not exist: {_shown(strange)}"
     if not _exports_run(engine, component):
         return "it does not export run: func(tool: string, input: string) -> result<string, failure>"
     return None
+
+
+def _shown(names: list[str]) -> str:
+    """Some of the names, which are the component's own text: short, with nothing that steers a terminal."""
+    return ", ".join(re.sub(r"[^\w:/@.\-\[\]]", "?", name, flags=re.ASCII)[:80] for name in names[:5])
+
+
+def _strange_functions(engine: Engine, component: Component) -> list[str]:
+    """What the component wants of our host beyond the WIT, sorted.  The types are the linker's to check."""
+    host = component.type.imports(engine).get(HOST)
+    kind = host.ty if host else None
+    if not isinstance(kind, ComponentInstanceType):
+        return []
+    exports = kind.exports(engine)
+    functions = {name for name, export in exports.items() if isinstance(export.ty, FuncType)}
+    return sorted(functions - HOST_FUNCTIONS)
 
 
 def _exports_run(engine: Engine, component: Component) -> bool:

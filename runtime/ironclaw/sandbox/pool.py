@@ -122,10 +122,8 @@ class Pool:
         self._turns.leave(lease.owner.tenant)
 
     async def close(self) -> None:
-        """End every worker.  Calls that still run end as crashed, calls that wait as refused."""
+        """Wait for the calls that run, refuse those that wait, and end every worker."""
         self._is_closed = True
-        for worker in self._busy:
-            worker.strike()
         await self._is_quiet.wait()
         spares = [_discard(spare) for spare in self._spares.values()]
         workers = [lease.worker.kill() for lease in self._idle]
@@ -162,6 +160,8 @@ class Pool:
         except asyncio.CancelledError:
             self._errand(_discard(spare))
             raise
+        except IronclawError:  # It died in the making; whether that was an accident shows the next one.
+            return None
         if worker.is_waiting:
             return worker
         await worker.kill()

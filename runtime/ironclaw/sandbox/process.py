@@ -69,14 +69,10 @@ class WorkerProcess:
             raise WorkerGone
         return data
 
-    def strike(self) -> None:
-        """Send SIGKILL; whoever waits for the worker learns that it is gone."""
-        with contextlib.suppress(ProcessLookupError):
-            self._child.kill()
-
     async def kill(self) -> None:
         """End it, whatever it does; returns when it is gone.  Nobody may be waiting for its words."""
-        self.strike()
+        with contextlib.suppress(ProcessLookupError):
+            self._child.kill()
         await self._child.wait()
         self._sock.close()
 

@@ -30,6 +30,8 @@ class Sandbox:
     def __init__(self, cache: CodeCache, pool: Pool, scratch_root: Path | None) -> None:
         self._cache, self._pool, self._root = cache, pool, scratch_root
         self._preparing: dict[tuple[str, Profile], asyncio.Lock] = {}
+        self._clocks: set[asyncio.Timeout] = set()  #: Of the calls that run.
+        self._is_closed = False
 
     @classmethod
     async def open(
@@ -83,21 +85,20 @@ class Sandbox:
         return await self._run(lease, call, host)
 
     async def close(self) -> None:
-        """End every worker; calls that still run end as crashed."""
+        """End every worker; calls that still run end as crashed, calls that wait raise SandboxError."""
+        self._is_closed = True
+        for clock in self._clocks:
+            clock.reschedule(0)
         await self._pool.close()
 
     async def _run(self, lease: Lease, call: Call, host: Host) -> ToolResult:
         started = time.perf_counter()
         seconds = call.capabilities.limits.seconds
         try:
-            async with asyncio.timeout(seconds):
-                result = await Conversation(lease.worker, call, host).hold()
-        except TimeoutError:
+            result = await self._timed(Conversation(lease.worker, call, host), seconds)
+        except (TimeoutError, WorkerGone) as error:
             await self._pool.end(lease)
-            result = _failed(FailureKind.TIMEOUT, f"The tool ran longer than {seconds:g} s and was ended.")
-        except WorkerGone:
-            await self._pool.end(lease)
-            result = _failed(FailureKind.CRASHED, "The tool's worker process died.")
+            result = ToolResult(failure=self._sudden_end(error, seconds))
         except BaseException:
             await self._pool.end(lease)
             raise
@@ -105,9 +106,21 @@ class Sandbox:
             self._pool.give_back(lease)
         return _measured(result, call, time.perf_counter() - started)
 
+    async def _timed(self, conversation: Conversation, seconds: float) -> ToolResult:
+        """:raises TimeoutError: the wall clock ran out, or the sandbox was closed"""
+        async with asyncio.timeout(seconds) as clock:
+            self._clocks.add(clock)
+            try:
+                return await conversation.hold()
+            finally:
+                self._clocks.discard(clock)
 
-def _failed(kind: FailureKind, message: str) -> ToolResult:
-    return ToolResult(failure=ToolFailure(kind, message))
+    def _sudden_end(self, error: Exception, seconds: float) -> ToolFailure:
+        if self._is_closed:
+            return ToolFailure(FailureKind.CRASHED, "The sandbox was closed while the tool ran.")
+        if isinstance(error, TimeoutError):
+            return ToolFailure(FailureKind.TIMEOUT, f"The tool ran longer than {seconds:g} s and was ended.")
+        return ToolFailure(FailureKind.CRASHED, "The tool's worker process died.")
 
 
 def _measured(result: ToolResult, call: Call, seconds: float) -> ToolResult:
