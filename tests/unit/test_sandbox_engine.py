@@ -1,0 +1,205 @@
+"""What runs inside a worker, looked at without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from wasmtime import Store, WasiConfig, WasmtimeError
+from wasmtime.component import Component, Linker, ListType, Variant
+
+from ironclaw.errors import SandboxError
+from ironclaw.sandbox import Profile, fastbytes
+from ironclaw.sandbox.engine import guard, make_engine, make_linker, self_test
+from ironclaw.sandbox.traps import declared_failure, trap_failure
+from ironclaw.task import FailureKind
+
+ENGINE = make_engine()
+
+# go hands its bytes to the host and gives back what the host returns.
+MIRROR = """(component
+ (import "ironclaw:tool/host@1.0.0" (instance $host
+  (export "swap" (func (param "bytes" (list u8)) (result (list u8))))))
+ (core module $memory
+  (memory (export "memory") 20) (global $top (mut i32) (i32.const 1024))
+  (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+   (global.get $top) (global.set $top (i32.add (global.get $top) (local.get 3)))))
+ (core instance $base (instantiate $memory))
+ (core func $swap (canon lower (func $host "swap")
+  (memory (core memory $base "memory")) (realloc (core func $base "realloc"))))
+ (core module $m (import "host" "swap" (func $swap (param i32 i32 i32)))
+  (func (export "go") (param i32 i32) (result i32)
+   (call $swap (local.get 0) (local.get 1) (i32.const 16)) (i32.const 16)))
+ (core instance $i (instantiate $m (with "host" (instance (export "swap" (func $swap))))))
+ (func (export "go") (param "bytes" (list u8)) (result (list u8)) (canon lift (core func $i "go")
+  (memory (core memory $base "memory")) (realloc (core func $base "realloc")))))"""
+
+
+@pytest.fixture
+def fast() -> Iterator[None]:
+    slow = ListType.convert_to_c, ListType.convert_from_c
+    fastbytes.install()
+    yield
+    ListType.convert_to_c, ListType.convert_from_c = slow
+
+
+def mirrored(content: bytes, host: object) -> bytes:
+    linker = make_linker(ENGINE, Profile.PURE, {"swap": host})
+    store = Store(ENGINE)
+    store.set_fuel(10**9)
+    go = linker.instantiate(store, Component(ENGINE, MIRROR)).get_func(store, "go")
+    try:
+        return go(store, content)
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", bytes(range(256)), b"\xff" * 100_000])
+@pytest.mark.usefixtures("fast")
+def test_fast_bytes(content: bytes) -> None:
+    """
+    Bytes cross the boundary unchanged, in both directions and both ways.
+    """
+    seen: list[bytes] = []
+    back = mirrored(content, lambda _store, got: (seen.append(got), got[::-1])[1])
+
+    assert ([content], content[::-1]) == (seen, back)
+
+
+def test_self_test_passes() -> None:
+    """
+    With the shadows in place nothing can sleep.
+    """
+    self_test(ENGINE, lambda: make_linker(ENGINE, Profile.SCRATCH, {}))
+
+
+def test_missing_shadow() -> None:
+    """
+    Without a shadow the self-test lets nothing start.
+    """
+
+    def bare() -> Linker:
+        linker = Linker(ENGINE)
+        linker.add_wasip2()
+        return linker
+
+    with pytest.raises(SandboxError, match=r"0\.2\.0 is not shadowed"):
+        self_test(ENGINE, bare)
+
+
+def test_shadow_at_another_version() -> None:
+    """
+    A shadow at a version that wasmtime does not register is void, and the self-test sees it.
+    """
+
+    def refuse(_store: object, *_args: object) -> None:
+        raise WasmtimeError("denied: sleep")
+
+    def outdated() -> Linker:
+        linker = Linker(ENGINE)
+        linker.add_wasip2()
+        linker.allow_shadowing = True
+        with linker.root() as root, root.add_instance("wasi:clocks/monotonic-clock@0.2.0") as clock:
+            clock.add_func("subscribe-duration", refuse)
+        return linker
+
+    with pytest.raises(SandboxError, match=r"0\.2\.13 is not shadowed"):
+        self_test(ENGINE, outdated)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit, ZeroDivisionError])
+def test_guard(error: type[BaseException]) -> None:
+    """
+    Whatever a host function raises is a clean trap that names its kind and no more.
+    """
+
+    def fail(_store: object, _bytes: bytes) -> bytes:
+        raise error("with a secret")
+
+    with pytest.raises(WasmtimeError) as caught:
+        mirrored(b"", fail)
+
+    assert f"host: {error.__name__}" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_guard_keeps_traps() -> None:
+    """
+    A trap that a host function means is not renamed.
+    """
+
+    def refuse(_store: object) -> None:
+        raise WasmtimeError("denied: sleep")
+
+    with pytest.raises(WasmtimeError, match="denied: sleep"):
+        guard(refuse)(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("error at 0x12: all fuel consumed by WebAssembly", FailureKind.OUT_OF_FUEL),
+        ("wasm trap: call stack exhausted", FailureKind.TRAPPED),
+        ("memory minimum size of 9 pages exceeds memory limits", FailureKind.OUT_OF_MEMORY),
+        ("wasm trap: unreachable", FailureKind.TRAPPED),
+        ("Exited with i32 exit status 3", FailureKind.TRAPPED),
+        ("/home/somebody/file: never seen before", FailureKind.TRAPPED),
+    ],
+)
+def test_traps(text: str, kind: FailureKind) -> None:
+    """
+    A trap becomes a kind and a sentence of ours, without wasmtime's text.
+    """
+    found, message = trap_failure(text, 0, 1000)
+
+    assert kind == found
+    assert text not in message
+    assert "/" not in message
+
+
+def test_trap_with_full_memory() -> None:
+    """
+    A trap with nearly all memory taken was most likely a failed allocation.
+    """
+    assert FailureKind.OUT_OF_MEMORY == trap_failure("wasm trap: unreachable", 950, 1000)[0]
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "kind"),
+    [
+        ("invalid-input", "no such file", FailureKind.INVALID_INPUT),
+        ("denied", "no", FailureKind.DENIED),
+        ("unavailable", "later", FailureKind.UNAVAILABLE),
+        ("internal", "bug", FailureKind.INTERNAL),
+        ("internal", "MemoryError in files.read", FailureKind.OUT_OF_MEMORY),
+    ],
+)
+def test_declared_failures(tag: str, text: str, kind: FailureKind) -> None:
+    """
+    Each case of the WIT's failure has its kind.
+    """
+    assert kind == declared_failure(Variant(tag, text))[0]
+
+
+def test_pure_links_no_wasi() -> None:
+    """
+    For a pure component there is nothing of WASI to find.
+    """
+    component = Component(ENGINE, '(component (import "wasi:cli/environment@0.2.0" (instance)))')
+    store = Store(ENGINE)
+    store.set_wasi(WasiConfig())
+    with pytest.raises(WasmtimeError, match="environment"):
+        make_linker(ENGINE, Profile.PURE, {}).instantiate(store, component)
+
+
+def test_http_is_not_linked() -> None:
+    """
+    Even the wider profile has no wasi:http.
+    """
+    component = Component(
+        ENGINE, '(component (import "wasi:http/types@0.2.0" (instance (export "f" (func)))))'
+    )
+    store = Store(ENGINE)
+    store.set_wasi(WasiConfig())
+    with pytest.raises(WasmtimeError, match="http"):
+        make_linker(ENGINE, Profile.SCRATCH, {}).instantiate(store, component)
