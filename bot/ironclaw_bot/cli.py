@@ -16,8 +16,9 @@ from ironclaw.errors import IronclawError, SettingsError
 from ironclaw.settings import Settings, TenantSettings, load
 from ironclaw.task import Json
 from ironclaw_bot import logs
-from ironclaw_bot.build import Progress, build, built_folder
+from ironclaw_bot.build import build, built_folder
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
+from ironclaw_bot.progress import Progress
 
 DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3
 STATES = {"done": DONE, "failed": FAILED, "cancelled": FAILED, "paused": WAITING}

@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+import aiohttp
 import structlog
 from aiohttp import web
 from slack_sdk.errors import SlackApiError
@@ -16,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from ironclaw.app import Ironclaw, open_app
 from ironclaw.errors import SettingsError
 from ironclaw.settings import Settings
-from ironclaw_bot import local
+from ironclaw_bot import local, logs
 from ironclaw_bot.build import built_folder
 from ironclaw_bot.http.gateway import make_gateway
 from ironclaw_bot.slack.door import SlackDoor
@@ -44,6 +45,7 @@ async def running(
         app = await stack.enter_async_context(
             open_app(settings, toolboxes=[built_folder() / "standard"], progress=progress)
         )
+        logs.configure(settings, lambda text: app.redact("", text))
         slack = await _slack(app, settings)
         if slack:
             stack.push_async_callback(slack.close)
@@ -98,7 +100,7 @@ async def _slack(app: Ironclaw, settings: Settings) -> SlackDoor | None:
         me = await client.auth_test()
     except SlackApiError as error:
         raise SettingsError(f"slack_bot_token: Slack refused it: {error.response['error']}.") from None
-    except Exception as error:
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise SettingsError(
             f"slack: {settings.slack_api_url} cannot be reached: {type(error).__name__}."
         ) from None

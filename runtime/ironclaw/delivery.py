@@ -58,12 +58,19 @@ class Delivery:
         return IDLE if at is None else min(IDLE, max(0.05, at - self._clock()))
 
     async def _send_due(self) -> bool:
-        """Send what is due: the subjects side by side, each subject in order."""
+        """Send what is due: workflows side by side, each one's notices in order."""
         due = [
             each for each in await self._store.outbox.due(self._clock()) if each.address.door in self._senders
         ]
-        await asyncio.gather(*(self._send(notice) for notice in due))
+        by_workflow: dict[str, list[Notice]] = {}
+        for notice in due:
+            by_workflow.setdefault(notice.workflow_id or notice.subject, []).append(notice)
+        await asyncio.gather(*(self._send_in_order(notices) for notices in by_workflow.values()))
         return bool(due)
+
+    async def _send_in_order(self, notices: list[Notice]) -> None:
+        for notice in notices:
+            await self._send(notice)
 
     async def _send(self, notice: Notice) -> None:
         try:

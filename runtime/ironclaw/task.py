@@ -325,7 +325,7 @@ class WorkflowView:
 class NoticeKind(Enum):
     """What a door has to tell."""
 
-    STATUS = "status"  #: The workflow is at work; body {"text"}.
+    STATUS = "status"  #: How it stands; body {"text", "is_last"}; a last one only updates what was shown.
     CARD = "card"  #: An approval asks, or its state changed; body {"approval_id"}: draw it from the row.
     ANSWER = "answer"  #: Done; body {"text"}, model-made and untrusted.
     FAILURE = "failure"  #: Failed or cancelled; body {"text"}, ours.

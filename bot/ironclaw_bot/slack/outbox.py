@@ -61,6 +61,8 @@ class SlackSender:
             return notice.ref
 
     async def _status(self, notice: Notice) -> Ref | None:
+        if notice.body.get("is_last") and not notice.ref:
+            return None  # So quick that nothing was shown: the answer says it all.
         return await self._show(notice, drawings.status(_text(notice)))
 
     async def _card(self, notice: Notice) -> Ref | None:

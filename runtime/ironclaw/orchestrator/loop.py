@@ -80,18 +80,19 @@ class Orchestrator:
         """
         while True:
             flow = await self._store.workflows.load(workflow_id)
+            structlog.contextvars.bind_contextvars(tenant=flow.tenant, workflow=flow.id)
             if flow.state.is_final or flow.state is WorkflowState.PAUSED:
                 return
             try:
                 await self.step(flow)
             except Conflict:
-                log.info("moved_meanwhile", workflow=workflow_id)
+                log.info("moved_meanwhile")
             except StoreError:
                 raise
             except IronclawError as error:
                 await self._fail(flow, str(error))
             except Exception:
-                log.exception("step_failed", workflow=workflow_id, tenant=flow.tenant)
+                log.exception("step_failed")
                 await self._fail(
                     flow, f"Something went wrong here, not with your request. Workflow {flow.id[:8]}."
                 )

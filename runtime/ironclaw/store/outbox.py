@@ -36,7 +36,7 @@ class Outbox:
         await self._writer.write(unit)
 
     async def due(self, now: float, limit: int = 100) -> tuple[Notice, ...]:
-        """What can be told now: the oldest of each subject."""
+        """What can be told now: the newest of each subject."""
         return await self._writer.read(
             lambda c: tuple(rows.notice(row) for row in sql.due_notices(c, now=now, limit=limit))
         )
@@ -49,7 +49,12 @@ class Outbox:
         """It was told; ``ref`` is what the door needs to update it."""
         known = dict(ref) if ref else dict(notice.ref or {})
         column = rows.text(known) if known else None
-        await self._writer.write(lambda c: sql.notice_sent(c, id=notice.id, ref=column))
+
+        def unit(c: sqlite3.Connection) -> None:
+            sql.notice_sent(c, id=notice.id, ref=column)
+            sql.older_notices_sent(c, id=notice.id)
+
+        await self._writer.write(unit)
 
     async def later(self, notice: Notice, at: float) -> None:
         """It could not be told now."""

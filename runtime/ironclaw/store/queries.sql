@@ -131,13 +131,14 @@ INSERT INTO outbox (tenant, workflow_id, subject, kind, door, place, body, state
 VALUES (:tenant, :workflow_id, :subject, :kind, :door, :place, :body, 'waiting', 0, :now)
 
 -- name: due_notices
--- The oldest waiting notice of each subject, with what the door said of the subject before.
+-- The newest waiting notice of each subject and place (it shows what the older ones would have shown),
+-- with what the door said of it before.
 SELECT o.*, (SELECT p.ref FROM outbox p WHERE p.subject = o.subject AND p.door = o.door AND p.place = o.place
         AND p.ref IS NOT NULL ORDER BY p.id DESC LIMIT 1) AS known_ref
 FROM outbox o
 WHERE o.state = 'waiting' AND o.next_at <= :now AND NOT EXISTS (
-    SELECT 1 FROM outbox e WHERE e.subject = o.subject AND e.door = o.door AND e.place = o.place
-        AND e.state = 'waiting' AND e.id < o.id)
+    SELECT 1 FROM outbox n WHERE n.subject = o.subject AND n.door = o.door AND n.place = o.place
+        AND n.state = 'waiting' AND n.id > o.id)
 ORDER BY o.id LIMIT :limit
 
 -- name: next_notice_at^
@@ -145,6 +146,12 @@ SELECT MIN(next_at) AS at FROM outbox WHERE state = 'waiting'
 
 -- name: notice_sent!
 UPDATE outbox SET state = 'sent', ref = :ref WHERE id = :id AND state = 'waiting'
+
+-- name: older_notices_sent!
+-- What a newer notice of the subject has shown already.
+UPDATE outbox SET state = 'sent' WHERE state = 'waiting' AND id < :id AND subject = (
+    SELECT subject FROM outbox WHERE id = :id) AND door = (SELECT door FROM outbox WHERE id = :id)
+    AND place = (SELECT place FROM outbox WHERE id = :id)
 
 -- name: notice_later!
 UPDATE outbox SET attempts = attempts + 1, next_at = :next_at WHERE id = :id AND state = 'waiting'

@@ -442,6 +442,7 @@ def _begin_call(c: sqlite3.Connection, flow: Flow, call: CallRow, now: float) ->
     _one(sql.begin_call(c, workflow_id=flow.id, seq=call.seq, action_sha256=call.action_sha256))
     detail = {"workflow": flow.id, "seq": call.seq, "tool": call.tool, "action": call.action_sha256}
     note(c, flow.tenant, now, "call_executing", "host", **detail)
+    _status(c, flow, f"Running {call.tool}.", now)
 
 
 def _end_call(
@@ -492,7 +493,7 @@ def _finish(
     note(c, flow.tenant, now, "workflow_" + state.value, "host", workflow=flow.id)
     _cancel_open(c, flow, now)
     done = state is WorkflowState.DONE
-    _status(c, flow, "Done." if done else "Stopped.", now)
+    _status(c, flow, "Done." if done else "Stopped.", now, is_last=True)
     kind = NoticeKind.ANSWER if done else NoticeKind.FAILURE
     tell(c, now, flow.tenant, flow.id, f"answer:{flow.id}", kind, flow.address, {"text": outcome})
 
@@ -507,10 +508,9 @@ def _cancel_open(c: sqlite3.Connection, flow: Flow, now: float) -> None:
             _one(_move_call(c, flow.id, call["seq"], CallState(call["state"]), CallState.CANCELLED))
 
 
-def _status(c: sqlite3.Connection, flow: Flow, sentence: str, now: float) -> None:
-    tell(
-        c, now, flow.tenant, flow.id, f"status:{flow.id}", NoticeKind.STATUS, flow.address, {"text": sentence}
-    )
+def _status(c: sqlite3.Connection, flow: Flow, sentence: str, now: float, *, is_last: bool = False) -> None:
+    body = {"text": sentence, "is_last": is_last}
+    tell(c, now, flow.tenant, flow.id, f"status:{flow.id}", NoticeKind.STATUS, flow.address, body)
 
 
 def _observe(c: sqlite3.Connection, workflow_id: str, call_id: str, text: str) -> None:
