@@ -26,14 +26,8 @@ from ironclaw.sandbox.turns import Turns
 GET = HttpRequest("GET", "https://example.com/")
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 headers = st.lists(st.tuples(text, text), max_size=5).map(tuple)
-CALL = Call(
-    Component(Path("x.wasm"), "0" * 64, Profile.PURE),
-    "t",
-    "{}",
-    "acme",
-    Path("t"),
-    Capabilities(http=ANY_HTTP),
-)
+COMPONENT = Component(Path("x.wasm"), "0" * 64, Profile.PURE)
+CALL = Call(COMPONENT, "t", "{}", "acme", Path("t"), Capabilities(http=ANY_HTTP))
 
 
 @given(st.builds(HttpRequest, text, text, headers, st.binary(max_size=200), st.none() | text))
