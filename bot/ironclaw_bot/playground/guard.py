@@ -51,6 +51,9 @@ def _is_ours(request: web.Request) -> bool:
     origin = request.headers.get("Origin")
     if origin is not None and origin != f"http://{request.headers['Host']}":
         return False
+    # Following a link to the page from elsewhere is fine: it shows nothing to where it came from.
+    if request.method == "GET" and request.path == "/":
+        return True
     return request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
 
 

@@ -30,7 +30,7 @@ const MARKS = { pending: "○", in_progress: "◐", complete: "●", error: "✕
 
 function task(block) {
   const status = block.status ?? "in_progress";
-  return h("div", { class: `task ${status}` },
+  return h("div", { class: `task is-${status}` },
     h("span", { class: "task-mark", "aria-hidden": "true" }, MARKS[status]),
     h("div", {}, h("span", {}, block.title), h("span", { class: "hidden" }, ` (${status.replace("_", " ")})`),
       block.details && richText(block.details), block.output && richText(block.output)));

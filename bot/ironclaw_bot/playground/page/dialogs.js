@@ -27,6 +27,8 @@ export function showViews() {
   if (shown) {
     document.body.append(shown.dialog);
     shown.dialog.showModal();
+    const first = shown.dialog.querySelector(".dialog-body :is(input, select, textarea), [type=submit], .dialog-foot .button");
+    first?.focus();
   } else if (back?.isConnected) back.focus();
 }
 

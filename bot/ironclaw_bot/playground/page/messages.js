@@ -81,8 +81,11 @@ function statusLine(channel, thread) {
   const line = shown.find((one) => one.kind === "assistant") ?? shown.find((one) => one.status === "processing");
   if (!line) return [];
   const text = line.kind === "assistant" ? line.status : line.title || "is working";
-  const build = () => h("div", { class: "status" }, h("span", { class: "dots", "aria-hidden": "true" }), `${bot().real_name} ${text}`);
-  return [{ key: "status", stamp: text, build }];
+  const stoppable = shown.some((one) => one.kind === "session" && one.status === "processing");
+  const stop = () => act("stop", { channel: channel.id, thread_ts: thread });
+  const build = () => h("div", { class: "status" }, h("span", { class: "dots", "aria-hidden": "true" }), `${bot().real_name} ${text}`,
+    stoppable && h("button", { type: "button", class: "button", onclick: stop }, "Stop"));
+  return [{ key: "status", stamp: `${text} ${stoppable}`, build }];
 }
 
 const byTime = (a, b) => (a.ts < b.ts ? -1 : 1);

@@ -52,7 +52,8 @@ function angle(inner) {
     return date(seconds, format);
   }
   if (target.startsWith("!")) return h("span", { class: "mention" }, `@${target.slice(1)}`);
-  return link(unescape(target), unescape(label));
+  // Whatever else stands in brackets is no markup of Slack's: it is shown as it is.
+  return /^(https?|mailto):/i.test(target) ? link(unescape(target), unescape(label)) : `<${unescape(inner)}>`;
 }
 
 const EMOJI = { white_check_mark: "✅", x: "❌", warning: "⚠️", hourglass: "⏳", eyes: "👀", lock: "🔒", tada: "🎉" };
