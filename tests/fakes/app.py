@@ -1,8 +1,8 @@
 """An engine in memory: the face of ironclaw.app.Ironclaw with real rules and no tools.
 
-A task's first word decides what becomes of it: ``ask`` pauses for an approval, ``slow`` runs until
-:meth:`FakeApp.finish`, ``fail`` fails, ``crash`` and ``locked`` raise, ``full`` finds no room; anything
-else is done.
+A task's first word decides what becomes of it: ``ask`` pauses for an approval, ``queue`` stays queued,
+``slow`` runs until :meth:`FakeApp.finish`, ``fail`` fails, ``crash`` and ``locked`` raise, ``full`` finds
+no room; anything else is done.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ from ironclaw.task import (
 )
 from ironclaw_plugins.auth_jwt import AuthJwt
 
-STATES = {"ask": WorkflowState.PAUSED, "slow": WorkflowState.RUNNING, "fail": WorkflowState.FAILED}
+STATES = {
+    "ask": WorkflowState.PAUSED,
+    "fail": WorkflowState.FAILED,
+    "queue": WorkflowState.QUEUED,
+    "slow": WorkflowState.RUNNING,
+}
 DECIDED = {Decision.APPROVE: ApprovalState.APPROVED, Decision.DENY: ApprovalState.DENIED}
 
 

@@ -84,6 +84,15 @@ async def test_running(door: Door) -> None:
     assert (await door.get(reply.headers["location"])).json["status"] == "done"
 
 
+async def test_queued(door: Door) -> None:
+    """
+    To a caller what is queued runs.
+    """
+    reply = await door.post("/run", {"task": "queue up", "wait": 0})
+
+    assert (reply.status, reply.json["status"]) == (202, "running")
+
+
 async def test_waits(door: Door) -> None:
     """
     The answer comes as soon as the task ends, not when the wait is over.
@@ -281,3 +290,13 @@ async def test_access_log(door: Door) -> None:
     assert line["latency_ms"] >= 0
     assert "w7" not in str(logs)
     assert "secret-word" not in str(logs)
+
+
+async def test_odd_method(door: Door) -> None:
+    """
+    A method that means nothing here is not a word in our log.
+    """
+    with capture_logs() as logs:
+        reply = await ask(door.port, "PROPFIND", "/run")
+
+    assert (reply.status, logs[-1]["method"]) == (405, "other")

@@ -30,9 +30,12 @@ class Bot:
     port: int
     issuer: Issuer
 
-    async def post(self, path: str, body: str = "", *, token: str = "", **claims: Any) -> Reply:
+    async def post(
+        self, path: str, body: str = "", *, token: str = "", key: str = "", **claims: Any
+    ) -> Reply:
         headers = [("Authorization", f"Bearer {token or self.issuer.token('ed1', **claims)}")]
         headers += [("Content-Type", "application/json")] if body else []
+        headers += [("Idempotency-Key", key)] if key else []
         return await ask(self.port, "POST", path, headers, body.encode())
 
     async def run(self, **more: Any) -> Reply:
@@ -204,6 +207,20 @@ async def test_replay_after_restart(bot: Open, issuer: Issuer) -> None:
         second = await door.run(token=token)
 
     assert (first.status, second.status) == (200, 401)
+
+
+async def test_same_key(bot: Open) -> None:
+    """
+    The same Idempotency-Key is the same workflow, also after a restart, and with context.
+    """
+    body = '{"task": "write it", "wait": 30, "context": {"ticket": 7}}'
+    replies = []
+    for _ in range(2):
+        async with bot(WRITE) as door:
+            replies.append(await door.post("/run", body, key="order-7"))
+
+    assert [reply.status for reply in replies] == [202, 202]
+    assert replies[0].json["workflow_id"] == replies[1].json["workflow_id"]
 
 
 async def test_unknown_tool(bot: Open) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from ironclaw.errors import IdentityError, NotFound, Refused
+from ironclaw.errors import IdentityError, Refused
 from ironclaw.task import Bearer, Decision, Principal, WorkflowView
 from ironclaw_bot.http.bodies import DecisionRequest, RunRequest, RunResponse, run_response
 from ironclaw_bot.http.middlewares import TENANT, explain_errors, guard_response, log_access, name_request
@@ -19,7 +19,6 @@ from ironclaw_bot.http.reading import read
 if TYPE_CHECKING:
     from ironclaw.app import Ironclaw
 
-ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
 KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
@@ -80,15 +79,14 @@ class Gateway:
             workflow_id = await self._app.submit(body.to_task(principal, key))
         except Refused as error:
             raise Problem(429, str(error), headers={"Retry-After": "5"}) from None
-        view = await self._app.wait(principal.tenant, workflow_id, body.wait)
-        if view.text != body.task:
+        if key and (await self._app.workflow(principal.tenant, workflow_id)).text != body.task:
             raise Problem(422, "This Idempotency-Key came with another task before. Take a new one.")
-        return view
+        return await self._app.wait(principal.tenant, workflow_id, body.wait)
 
     async def workflow(self, request: web.Request) -> web.Response:
         """How a workflow of the token's tenant stands.  Reading does not use the token up."""
         principal = await self._principal(request, single_use=False)
-        view = await self._app.workflow(principal.tenant, _id(request))
+        view = await self._app.workflow(principal.tenant, request.match_info["id"])
         return _answer(200, run_response(view))
 
     async def approve(self, request: web.Request) -> web.Response:
@@ -101,7 +99,7 @@ class Gateway:
         principal = await self._principal(request, single_use=True)
         body = await read(request, DecisionRequest) if request.body_exists else DecisionRequest()
         approval = await self._app.decide(
-            principal, _id(request), decision, version=body.version, reason=body.reason
+            principal, request.match_info["id"], decision, version=body.version, reason=body.reason
         )
         view = await self._app.wait(principal.tenant, approval.workflow_id, body.wait)
         return _answer(200, run_response(view, approval))
@@ -120,13 +118,6 @@ def _token(request: web.Request) -> str:
     if len(found) != 1 or not found[0].startswith("Bearer "):
         raise IdentityError("Send one header 'Authorization: Bearer <token>'.")
     return found[0].removeprefix("Bearer ")
-
-
-def _id(request: web.Request) -> str:
-    name = request.match_info["id"]
-    if not ID.fullmatch(name):
-        raise NotFound()
-    return name
 
 
 def _idempotency_key(request: web.Request) -> str | None:

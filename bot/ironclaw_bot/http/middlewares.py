@@ -27,8 +27,6 @@ log = structlog.get_logger(__name__)
 async def name_request(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give each request an id of ours; one from outside could forge a line in somebody's log."""
     name = secrets.token_hex(12)
-    # A connection's requests share one context: nothing of the last one may stay.
-    structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=name)
     request[REQUEST_ID] = name
     response = await handler(request)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from ironclaw.canonical import parse
 from ironclaw.errors import BadRequest
 from ironclaw.task import Json
-from ironclaw_bot.http.problems import MAX_BODY_BYTES, TOO_LARGE, Problem
+from ironclaw_bot.http.problems import Problem
 
 READ_SECONDS = 20
 
@@ -21,7 +21,8 @@ Body = TypeVar("Body", bound=BaseModel)
 async def read(request: web.Request, form: type[Body]) -> Body:
     """The body as the form says.
 
-    :raises Problem: 400 not JSON, 408 too slow, 413 too large, 415 another content type
+    :raises Problem: 400 not JSON, 408 too slow, 415 another content type
+    :raises web.HTTPRequestEntityTooLarge: more than the application's client_max_size
     :raises BadRequest: JSON of another form; points to the first wrong field
     """
     value = _json(await _bytes(request))
@@ -44,8 +45,6 @@ async def _bytes(request: web.Request) -> bytes:
         raise Problem(415, "Send application/json in UTF-8.")
     if "Content-Encoding" in request.headers:
         raise Problem(415, "Send the body without Content-Encoding.")
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise Problem(413, TOO_LARGE)
     try:
         async with asyncio.timeout(READ_SECONDS):
             return await request.read()
