@@ -23,41 +23,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ironclaw.errors import ToolboxError
+from ironclaw_bot.progress import Progress
 
 COMPONENTIZE_PY = "0.25.1"  #: Exactly: another version makes another component.
 BUILD_SECONDS = 900
-CLEAR_LINE = "\r\033[K"
 WORLD = "toolbox"
 
 #: Its console script as a module call, so that the environment's own one is used whatever PATH says.
 RUN_COMPONENTIZE = "import sys; from componentize_py import script; sys.exit(script())"
-
-
-class Progress:
-    """Says on a stream what is being built: one moving line on a terminal, plain lines elsewhere."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._moves = stream.isatty()
-
-    def begin(self, name: str) -> None:
-        if not self._moves:
-            self._say(f"building the toolbox {name} (about 15 s on one core) ...\n")
-
-    def tick(self, name: str, seconds: float) -> None:
-        if self._moves:
-            self._say(f"{CLEAR_LINE}building the toolbox {name} ... {seconds:.0f} s")
-
-    def done(self, name: str, seconds: float) -> None:
-        self._say(f"{CLEAR_LINE if self._moves else ''}built the toolbox {name} in {seconds:.1f} s\n")
-
-    def failed(self, name: str) -> None:
-        if self._moves:
-            self._say(CLEAR_LINE)
-
-    def _say(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +48,10 @@ class Source:
     @property
     def sdk(self) -> Path:
         return self.tools / "sdk" / "python"
+
+    @property
+    def target(self) -> Path:
+        return self.tools / "built" / self.name
 
     def files(self) -> list[Path]:
         """Everything that goes into the component, in a fixed order."""
@@ -111,10 +88,12 @@ def build(names: Sequence[str] = ("standard",), progress: Progress | None = None
     :return: the folder of each, in the order of names
     :raises ToolboxError: no such source, no componentize-py, or it refused the source
     """
-    progress = progress or Progress(sys.stderr)
     sources = [_source(name) for name in names]
-    with _build_lock():
-        return [_build_one(source, progress) for source in sources]
+    if not all(_is_current(source) for source in sources):
+        with _build_lock():
+            for source in sources:
+                _build_one(source, progress or Progress(sys.stderr))
+    return [source.target for source in sources]
 
 
 def _source(name: str) -> Source:
@@ -152,28 +131,27 @@ def _wait_for(lock: TextIO) -> None:
     fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def _build_one(source: Source, progress: Progress) -> Path:
-    target = built_folder() / source.name
-    digest = source.digest()
-    if _is_current(target, digest):
-        return target
+def _build_one(source: Source, progress: Progress) -> None:
+    if _is_current(source):
+        return  # Another process built it while we waited for the lock.
     _need_componentize()
     started = time.monotonic()
+    digest = source.digest()  # Before: a source that changes meanwhile must be built again.
     with tempfile.TemporaryDirectory(dir=built_folder(), prefix=".building-") as work:
         fresh = Path(work) / source.name
         fresh.mkdir()
         _componentize(source, fresh / "component.wasm", progress)
         _stamp(source, fresh, digest)
-        _replace(fresh, target)
+        _replace(fresh, source.target)
     progress.done(source.name, time.monotonic() - started)
-    return target
 
 
-def _is_current(target: Path, digest: str) -> bool:
+def _is_current(source: Source) -> bool:
     """Whether what is built came from these sources and is what its stamp says."""
     try:
-        stamp = tomllib.loads((target / "toolbox.toml").read_text("utf-8"))
-        return stamp.get("source") == digest and stamp.get("sha256") == _sha256(target / "component.wasm")
+        stamp = tomllib.loads((source.target / "toolbox.toml").read_text("utf-8"))
+        component = _sha256(source.target / "component.wasm")
+        return stamp.get("source") == source.digest() and stamp.get("sha256") == component
     except (OSError, ValueError):
         return False
 

@@ -1,0 +1,210 @@
+"""Building toolboxes: once, whole or not at all, from the sources and nothing else."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tomllib
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import ironclaw_bot.build
+from ironclaw.errors import ToolboxError
+from ironclaw.registry import Registry
+from ironclaw_bot.build import COMPONENTIZE_PY, build, main, tools_folder
+from ironclaw_bot.progress import CLEAR_LINE, Progress
+
+ROOT = Path(__file__).parents[2]
+APP = """
+from ironclaw_guest import WitWorld, tool
+@tool("small.hello")
+def hello(): return "hello"
+"""
+MANIFEST = """
+name = "small"
+version = "1.0.0"
+[tools."small.hello"]
+description = "Says hello."
+schema = { type = "object", additionalProperties = false }
+"""
+
+IMPORTS = 10  #: The kind of a component's import section.
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder like ironclaw_tools with one small source."""
+    for part in ("wit", "sdk"):
+        shutil.copytree(tools_folder() / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "app.py").write_text(APP)
+    (tmp_path / "small" / "toolbox.toml").write_text(MANIFEST)
+    monkeypatch.setattr(ironclaw_bot.build, "tools_folder", lambda: tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the small toolbox stays from one test to the next, so that it is built once."""
+    return tmp_path_factory.mktemp("small")
+
+
+@pytest.fixture
+def target(tools: Path, kept: Path) -> Path:
+    """The built small toolbox beside its sources."""
+    if not (kept / "built").exists():
+        quietly_build()
+        shutil.copytree(tools / "built", kept / "built")
+    shutil.copytree(kept / "built", tools / "built", dirs_exist_ok=True)
+    return tools / "built" / "small"
+
+
+@pytest.fixture
+def no_builder(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Makes componentize-py look not installed."""
+
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    return lambda: monkeypatch.setattr(metadata, "version", missing)
+
+
+def quietly_build(name: str = "small") -> list[Path]:
+    return build((name,), Progress(io.StringIO()))
+
+
+def imported(component: bytes) -> bytes:
+    """The import sections of a component, which hold its imports' names.
+
+    To ask wasmtime would mean to compile 18 MB: 10 s.
+    """
+    found, at = b"", 8
+    while at < len(component):
+        kind, size, shift, at = component[at], 0, 0, at + 1
+        while component[at] & 0x80:
+            size, shift, at = size | (component[at] & 0x7F) << shift, shift + 7, at + 1
+        size, at = size | component[at] << shift, at + 1
+        found += component[at : at + size] if kind == IMPORTS else b""
+        at += size
+    return found
+
+
+def test_built(target: Path) -> None:
+    """
+    What is built is a toolbox of the registry, and a pure one imports nothing but its host.
+    """
+    box = Registry.load([target.parent]).toolboxes[0]
+    imports = imported(box.component.read_bytes())
+
+    assert (box.name, box.profile) == ("small", "pure")
+    assert (b"ironclaw:tool/host@1.0.0" in imports, b"wasi:" in imports) == (True, False)
+    assert sorted(each.name for each in target.iterdir()) == ["component.wasm", "toolbox.toml"]
+
+
+def test_up_to_date(target: Path, no_builder: Callable[[], None]) -> None:
+    """
+    What is up to date is not built again, and so needs no builder.
+    """
+    no_builder()
+
+    assert quietly_build() == [target]
+
+
+@pytest.mark.parametrize(
+    "changed", ["small/app.py", "small/toolbox.toml", "sdk/python/ironclaw_guest.py", "wit/ironclaw.wit"]
+)
+def test_changed_source(tools: Path, target: Path, no_builder: Callable[[], None], changed: str) -> None:
+    """
+    Any changed source means another build; without its builder the error says what to install.
+    """
+    no_builder()
+    (tools / changed).write_text((tools / changed).read_text() + "\n")
+
+    with pytest.raises(ToolboxError, match=r"pip install 'ironclaw\[build\]'"):
+        quietly_build()
+
+    assert target.exists()
+
+
+def test_damaged_component(target: Path, no_builder: Callable[[], None]) -> None:
+    """
+    A component that is not what its stamp says is built again.
+    """
+    no_builder()
+    (target / "component.wasm").write_bytes(b"")
+
+    with pytest.raises(ToolboxError, match="not installed"):
+        quietly_build()
+
+
+def test_broken_source(tools: Path) -> None:
+    """
+    A source that cannot be built leaves nothing behind, and the error holds the builder's words.
+
+    What is missing here is installed beside us: nothing of that can be baked into a tool.
+    """
+    (tools / "small" / "app.py").write_text("import multidict")
+
+    with pytest.raises(ToolboxError, match="No module named 'multidict'"):
+        quietly_build()
+
+    assert [each.name for each in (tools / "built").iterdir()] == [".lock"]
+
+
+def test_other_version(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Another version of the builder is refused: it would make another component.
+    """
+    monkeypatch.setattr(metadata, "version", lambda _name: "0.1.0")
+
+    with pytest.raises(ToolboxError, match=COMPONENTIZE_PY):
+        quietly_build()
+
+
+def test_version_is_pinned() -> None:
+    """
+    The builder's version is the one that the package's extra installs.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert f"componentize-py=={COMPONENTIZE_PY}" in project["optional-dependencies"]["build"]
+
+
+@pytest.mark.parametrize("name", ["nothing", "../small", ""])
+def test_no_source(tools: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    A name without a source is an error in one sentence.
+    """
+    assert main([name]) == 1
+    assert "no toolbox" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress() -> None:
+    """
+    On a terminal one line moves; elsewhere there is a line at the beginning and one at the end.
+    """
+    said = []
+    for stream in (Terminal(), io.StringIO()):
+        progress = Progress(stream)
+        progress.begin("small")
+        progress.tick("small", 1)
+        progress.tick("small", 2)
+        progress.done("small", 2.5)
+        said.append(stream.getvalue())
+
+    assert said[0].split(CLEAR_LINE)[1:] == [
+        "building the toolbox small ... 1 s",
+        "building the toolbox small ... 2 s",
+        "built the toolbox small in 2.5 s\n",
+    ]
+    assert (said[1].count("\n"), CLEAR_LINE in said[1]) == (2, False)
