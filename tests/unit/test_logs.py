@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import structlog
+from tests.fakes.logs import lent_logging
 
 from ironclaw.settings import Settings
 from ironclaw_bot.logs import WITHHELD, configure
@@ -31,15 +32,8 @@ def hide(text: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    """Logging belongs to the process: give it back as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    logging.captureWarnings(False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+    with lent_logging():
+        yield
 
 
 @pytest.fixture
