@@ -93,7 +93,7 @@ def test_cut_hides_no_later_key() -> None:
     shown = show(canonical({"a": "x" * 50_000, "b": "rm -rf /"}).decode())
 
     assert '▸ b: "rm -rf /"' == shown.lines[-1]
-    assert " … 49,000 of 50,000 characters not shown … " in shown.lines[0]
+    assert " … 49,450 of 50,000 characters not shown … " in shown.lines[0]
 
 
 def test_cut_cannot_be_forged() -> None:

@@ -24,8 +24,8 @@ MAX_LINES = 120
 MAX_TOTAL = 16_000  #: Characters of all lines on the card.
 MAX_WHOLE = 100_000  #: Characters of all lines uncut: a view of Slack's takes 250 KB of JSON.
 MAX_PATH = 300
-WHOLE = 1_200  #: A string that takes no more than this is not cut on the card.
-HEAD, TAIL = 700, 300  #: What is shown of a longer one.
+WHOLE = 600  #: A string that takes no more than this is not cut on the card.
+HEAD, TAIL = 350, 200  #: What is shown of a longer one.
 
 LINE, GAP = "▸ ", "…"  #: Ours alone.
 
