@@ -12,8 +12,6 @@ DEFAULT_SCOPES = frozenset(
         "chat:write",
         "commands",
         "im:history",
-        "im:read",
-        "im:write",
         "users:read",
     }
 )

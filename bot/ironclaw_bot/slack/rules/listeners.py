@@ -80,7 +80,7 @@ def check_manifest(manifest: dict[str, Any], listeners: Listeners, methods: Iter
     interactive = bool(listeners.actions | listeners.views | listeners.shortcuts)
     if interactive != manifest["settings"].get("interactivity", {}).get("is_enabled", False):
         problems.append(f"settings.interactivity.is_enabled: must be {str(interactive).lower()}")
-    problems.extend(_missing_scopes(manifest, listeners, methods))
+    problems.extend(_wrong_scopes(manifest, listeners, methods))
     refuse(problems)
 
 
@@ -93,16 +93,28 @@ def _same(problems: Problems, noun: str, declared: Collection[str], heard: Colle
     )
 
 
-def _missing_scopes(manifest: dict[str, Any], listeners: Listeners, methods: Iterable[str]) -> list[str]:
-    granted = set(manifest["oauth_config"]["scopes"]["bot"])
+def _needs(
+    manifest: dict[str, Any], listeners: Listeners, methods: Iterable[str]
+) -> dict[str, tuple[str, ...] | None]:
+    """What needs which scopes, any one of them being enough; None for what our list does not know."""
     needs = {f"method {name}": METHODS.get(name) for name in methods if name != "apps.connections.open"}
     needs |= {f"event {name}": EVENTS.get(name) for name in listeners.events}
     if listeners.commands:
         needs["commands"] = ("commands",)
+    if "agent_view" in manifest["features"]:
+        needs["agent_view"] = ("assistant:write",)
+    return needs
+
+
+def _wrong_scopes(manifest: dict[str, Any], listeners: Listeners, methods: Iterable[str]) -> list[str]:
+    """Scopes that are missing, and scopes that nothing needs."""
+    granted = set(manifest["oauth_config"]["scopes"]["bot"])
+    needs = _needs(manifest, listeners, methods)
     problems = []
     for what, scopes in sorted(needs.items()):
         if scopes is None:
             problems.append(f"{what}: not in our own list (rules/scopes.py)")
         elif scopes and not granted & set(scopes):
             problems.append(f"{what}: needs the scope {' or '.join(scopes)}")
-    return problems
+    useful = {scope for scopes in needs.values() for scope in scopes or ()}
+    return problems + [f"scope {scope}: nothing needs it" for scope in sorted(granted - useful)]
