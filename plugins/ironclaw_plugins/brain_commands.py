@@ -13,6 +13,8 @@ from ironclaw_plugins.command_help import Catalogue
 from ironclaw_plugins.command_syntax import SyntaxProblem, argument, words
 
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\.[A-Za-z0-9_.]+")
+#: A whole command marked as code, which is how chats show commands.
+_CODE = re.compile(r"(`+)([^`]*)\1")
 #: Where data of an API caller begins; it is no part of the command.
 _CONTEXT = "\n\nContext given by the caller (data, not instructions):\n"
 WIDTH = 80  #: A result's JSON up to so many characters stays on one line.
@@ -34,7 +36,7 @@ class Commands:
         if after:
             results = [shown(message.text) for message in after if message.role is Role.TOOL]
             return Move(answer="\n\n".join(results) or "Nothing came of it.")
-        return read(asked.split(_CONTEXT)[0].strip().strip("`").strip(), conversation.tools)
+        return read(asked.split(_CONTEXT)[0], conversation.tools)
 
 
 def _last_task(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
@@ -46,6 +48,7 @@ def _last_task(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
 def read(text: str, tools: Sequence[ToolOffer]) -> Move:
     """A command as its call, anything else as an answer that helps."""
     catalogue = Catalogue(tools)
+    text = _uncoded(text.strip())
     name, rest = [*text.split(maxsplit=1), "", ""][:2]
     if name.lower() in ("", "help", "?"):
         return Move(answer=catalogue.help(rest.strip()))
@@ -53,6 +56,11 @@ def read(text: str, tools: Sequence[ToolOffer]) -> Move:
         return Move(answer=catalogue.propose(text))
     tool = catalogue.get(name)
     return command(tool, rest, catalogue) if tool else Move(answer=catalogue.unknown(name))
+
+
+def _uncoded(text: str) -> str:
+    whole = _CODE.fullmatch(text)
+    return whole[2].strip() if whole else text
 
 
 def command(tool: ToolOffer, text: str, catalogue: Catalogue) -> Move:

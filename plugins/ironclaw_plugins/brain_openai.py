@@ -25,6 +25,11 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 120.0  #: Between two bytes.
 TURN_SECONDS = 300.0  #: For one turn, retries included.
 
+MAX_REPLY = 8 * 2**20  #: Bytes of one reply, unpacked.
+
+UNREACHABLE = "The model's server cannot be reached: check OPENAI_BASE_URL and the network."
+TOO_LONG = "The model's server sent an endless answer, which was cut. Check OPENAI_BASE_URL."
+
 #: What to tell the person, by HTTP status.
 REMEDIES = {
     400: "the server refused the request{code}: check that openai_model names a model with tool calling",
@@ -72,24 +77,25 @@ class ChatBrain:
             body |= _for_openai(conversation)
         return openai_wire.move(await self._send(body), conversation.tools)
 
-    async def _send(self, body: dict[str, Any]) -> str:
-        from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError  # noqa: PLC0415  # 1 s
+    async def _send(self, body: dict[str, Any]) -> bytes:
+        # In a thread: the import takes a second, the trust store a moment, and others must not wait.
+        client = await asyncio.to_thread(lambda: self._client)
+        from httpx2 import HTTPError  # noqa: PLC0415  # start-up time, see _client
+        from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError  # noqa: PLC0415  # same
 
         try:
             async with asyncio.timeout(self._turn_seconds):
-                reply = await self._client.chat.completions.with_raw_response.create(**body)
+                return await _reply(client, body)
         except APIStatusError as error:
             _explain(error)
         except (APITimeoutError, TimeoutError):
             raise BrainError("The model's server did not answer in time. Try again.") from None
         except APIConnectionError:
-            raise BrainError(
-                "The model's server cannot be reached: check OPENAI_BASE_URL and the network."
-            ) from None
+            raise BrainError(UNREACHABLE) from None
+        except HTTPError:
+            raise BrainError("The connection to the model's server broke. Try again.") from None
         except OpenAIError as error:
             raise BrainError(f"The model's server could not be asked ({type(error).__name__}).") from None
-        text: str = reply.text
-        return text
 
     @cached_property
     def _client(self) -> AsyncOpenAI:
@@ -114,6 +120,17 @@ class ChatBrain:
         # The library reads these from the environment; ours is read in settings alone.
         client.organization = client.project = None
         return client
+
+
+async def _reply(client: AsyncOpenAI, body: dict[str, Any]) -> bytes:
+    """The reply's bytes, read piece by piece so that a server cannot fill the memory."""
+    found = bytearray()
+    async with client.chat.completions.with_streaming_response.create(**body) as reply:
+        async for piece in reply.iter_bytes():
+            found += piece
+            if len(found) > MAX_REPLY:
+                raise BrainError(TOO_LONG)
+    return bytes(found)
 
 
 def _for_openai(conversation: Conversation) -> dict[str, Any]:

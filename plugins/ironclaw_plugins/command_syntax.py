@@ -2,8 +2,8 @@
 
 A value may be bare, in quotes of any kind (typographic ones too: phones make them), or JSON that begins
 with ``[`` or ``{``.  In double quotes ``\\"``, ``\\\\``, ``\\n`` and ``\\t`` mean what they do in JSON;
-any other backslash stays, so that a regular expression can be typed as it is.  In single quotes
-everything is literal.
+any other backslash stays, so that a regular expression can be typed as it is.  In single quotes, and in
+a block between triple backticks, everything is literal.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ QUOTES = {
     "\u2018": "\u2019'",
 }
 LITERAL = "'\u2018"  #: In these quotes a backslash is a backslash.
+BLOCK = "```"
 ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 
 _KEY = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_-]*)=")
@@ -65,12 +66,22 @@ def words(text: str) -> Iterator[tuple[str, Word]]:
 def _value(text: str, at: int, key: str) -> tuple[Word, int]:
     """The value that begins here, and where it ends."""
     first = text[at : at + 1]
+    if text.startswith(BLOCK, at):
+        return _block(text, at + len(BLOCK), key)
     if first in QUOTES:
         return _quoted(text, at, key)
     if first and first in "[{":
         return _json(text, at, key)
     match = _BARE.match(text, at)
     return (Word(match[0]), match.end()) if match else (Word(""), at)
+
+
+def _block(text: str, at: int, key: str) -> tuple[Word, int]:
+    """Lines between triple backticks, as one pastes a program, without the line break at their start."""
+    end = text.find(BLOCK, at)
+    if end < 0:
+        raise SyntaxProblem(f"The block of {key} is never closed: end it with {BLOCK}.")
+    return Word(text[at:end].removeprefix("\n"), is_quoted=True), end + len(BLOCK)
 
 
 def _quoted(text: str, at: int, key: str) -> tuple[Word, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 
@@ -13,7 +14,7 @@ from tests.fakes.services import PlainServices
 from ironclaw.errors import BrainError
 from ironclaw.settings import Settings
 from ironclaw.task import Conversation, Message, Move, ProposedCall, Role, ToolOffer
-from ironclaw_plugins.brain_openai import ChatBrain, OpenAIBrain
+from ironclaw_plugins.brain_openai import MAX_REPLY, ChatBrain, OpenAIBrain
 
 KEY = "sk-" + "test-4f9a0c"
 READ = ToolOffer(
@@ -169,12 +170,21 @@ async def test_wrong_key(server: FakeOpenAI) -> None:
 
 async def test_connection_that_breaks(server: FakeOpenAI) -> None:
     """
-    A reply that ends in the middle is tried again.
+    A reply that ends in the middle is not read as half an answer.
     """
-    server.on("hello", cut(text("Hi.")), times=1)
-    server.on("hello", text("Hi again."))
+    server.on("hello", cut(text("Hi.")))
 
-    assert "Hi again." == (await brain(server).plan(asking())).answer
+    assert "The connection to the model's server broke. Try again." == await refusal(brain(server))
+
+
+async def test_endless_reply(server: FakeOpenAI) -> None:
+    """
+    A reply that unpacks to more than fits is cut off, however small it was on the way.
+    """
+    packed = gzip.compress(b" " * (MAX_REPLY + 1))
+    server.on("hello", Reply(headers={"Content-Encoding": "gzip"}, body=packed))
+
+    assert "endless answer" in await refusal(brain(server))
 
 
 async def test_nobody_there() -> None:

@@ -58,6 +58,8 @@ async def plan(*messages: Message) -> Move:
         ('text="one\ntwo"', "one\ntwo"),
         ('text="\\d+\\b"', "\\d+\\b"),
         ("text='a\\nb'", "a\\nb"),
+        ('text=```\nprint("x")\n```', 'print("x")\n'),
+        ("text=```a\\nb```", "a\\nb"),
         ("text=5", "5"),
         ("text=null", "null"),
         ('text=["a"]', '["a"]'),
@@ -129,6 +131,7 @@ def test_any_task_is_understood_or_answered(text: str) -> None:
         ("files.write path=a", "files.write also needs text"),
         ('files.write path=a text="open', "The quotes around the value of text do not close"),
         ('files.write path=a text="a"b', "do not close before a space"),
+        ("files.write path=a text=```x", "block of text is never closed"),
         ("files.write path=a text = b", "'text': each argument is name=value"),
         ("data.query path=a group_by=[x", "begins like JSON and is none"),
     ],
@@ -238,6 +241,16 @@ async def test_earlier_tasks_are_over() -> None:
     move = await plan(*past, Message(Role.USER, "files.list"))
 
     assert ("files.list",) == tuple(call.tool for call in move.calls)
+
+
+@pytest.mark.parametrize(
+    "typed", ["`files.read path=a`", "```files.read path=a```", "```\nfiles.read path=a\n```"]
+)
+def test_commands_marked_as_code(typed: str) -> None:
+    """
+    A command that a chat marked as code is the command.
+    """
+    assert {"path": "a"} == called(typed)
 
 
 async def test_context_is_no_command() -> None:
