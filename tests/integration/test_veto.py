@@ -1,0 +1,168 @@
+"""An approval is bound to exactly what would run; a thief with the database cannot make one."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ironclaw.errors import Conflict
+from ironclaw.settings import TenantSettings
+from ironclaw.task import CallState, Decision, WorkflowState, WorkflowView
+from tests.integration.engine import BO, Moves, approver, ask, engine, moves, wants
+
+pytestmark = pytest.mark.sandbox
+WRITE = moves(wants("files.write", path="notes/today.md", text="hello"))
+
+
+@contextmanager
+def thief(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Somebody who can write the database file and knows the schema, but not the key."""
+    with closing(sqlite3.connect(folder / "data/ironclaw.db")) as c, c:
+        yield c
+
+
+async def pause(folder: Path, toolboxes: Path) -> WorkflowView:
+    """A write that waits; the process ends."""
+    async with engine(folder, Moves(WRITE), toolboxes) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+    assert view.approval is not None
+    return view
+
+
+def written(folder: Path) -> list[str]:
+    return [each.read_text() for each in (folder / "data/mnt/scratch/T1").rglob("*") if each.is_file()]
+
+
+def pretend_approved(c: sqlite3.Connection, view: WorkflowView) -> None:
+    c.execute("UPDATE approvals SET state = 'approved'")
+    c.execute("UPDATE tool_calls SET state = 'approved'")
+    c.execute("UPDATE workflows SET state = 'running'")
+
+
+async def test_changed_arguments_cannot_be_approved(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    Arguments edited in the database are not what was asked: approving them runs nothing.
+    """
+    view = await pause(tmp_path, built_toolboxes)
+    with thief(tmp_path) as c:
+        c.execute("UPDATE tool_calls SET args = replace(args, 'hello', 'evil')")
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        with pytest.raises(Conflict):
+            await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        after = await app.wait("T1", view.id, 30)
+
+    assert ([], WorkflowState.DONE) == (written(tmp_path), after.state)
+
+
+@pytest.mark.parametrize("forge", ["no decision", "a decision without a seal", "a seal from elsewhere"])
+async def test_a_state_without_a_sealed_decision_runs_nothing(
+    tmp_path: Path, built_toolboxes: Path, forge: str
+) -> None:
+    """
+    Rows that say approved are not a decision: the seal of an approver over this very call is.
+    """
+    view = await pause(tmp_path, built_toolboxes)
+    seal = "0" * 64
+    if forge == "a seal from elsewhere":
+        async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+            other = await app.wait("T1", await app.submit(ask()), 30)
+            await app.decide(approver(), other.approval.id, Decision.APPROVE)
+            await app.wait("T1", other.id, 30)
+        with thief(tmp_path) as c:
+            seal = c.execute("SELECT mac FROM decisions").fetchone()[0]
+        for each in (tmp_path / "data/mnt/scratch/T1").rglob("*.md"):
+            each.unlink()
+    with thief(tmp_path) as c:
+        c.execute("UPDATE approvals SET state = 'approved' WHERE id = ?", (view.approval.id,))
+        c.execute("UPDATE tool_calls SET state = 'approved' WHERE workflow_id = ?", (view.id,))
+        c.execute("UPDATE workflows SET state = 'running' WHERE id = ?", (view.id,))
+        if forge != "no decision":
+            row = (view.approval.id, BO, "approve", "", view.approval.created_at, seal)
+            c.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?)", row)
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        after = await app.wait("T1", view.id, 30)
+        shown = await app.approval("T1", view.approval.id)
+
+    assert (WorkflowState.DONE, CallState.SUPERSEDED) == (after.state, shown.call_state)
+    assert [] == written(tmp_path)
+
+
+async def test_a_low_call_made_of_a_high_one_runs_nothing(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A row without its approval is not an allowed call: policy is asked again before it runs.
+    """
+    view = await pause(tmp_path, built_toolboxes)
+    with thief(tmp_path) as c:
+        pretend_approved(c, view)
+        c.execute("DELETE FROM approvals")
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        await app.wait("T1", view.id, 30)
+
+    assert [] == written(tmp_path)
+
+
+async def test_another_policy_ends_what_waits(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A policy that changed after the card was drawn: approving runs nothing.
+    """
+    view = await pause(tmp_path, built_toolboxes)
+    policy = tmp_path / "other.cedar"
+    policy.write_text("permit(principal, action, resource);")
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, policy_file=policy) as app:
+        with pytest.raises(Conflict):
+            await app.decide(approver(), view.approval.id, Decision.APPROVE)
+
+    assert [] == written(tmp_path)
+
+
+async def test_another_manifest_ends_what_waits(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A toolbox that changed after the card was drawn, if only in one word: approving runs nothing.
+    """
+    boxes = tmp_path / "boxes"
+    shutil.copytree(built_toolboxes / "standard", boxes / "standard")
+    view = await pause(tmp_path, boxes)
+    manifest = boxes / "standard/toolbox.toml"
+    manifest.write_text(manifest.read_text() + "\n# upgraded\n")
+    async with engine(tmp_path, Moves(WRITE), boxes) as app:
+        with pytest.raises(Conflict):
+            await app.decide(approver(), view.approval.id, Decision.APPROVE)
+
+    assert [] == written(tmp_path)
+
+
+@pytest.mark.parametrize("approvers", [(), ("slack:T1:U_CY",), ("slack:T2:U_BO",)])
+async def test_an_approver_who_is_none_any_more(
+    tmp_path: Path, built_toolboxes: Path, approvers: tuple[str, ...]
+) -> None:
+    """
+    Taken off the list between the click and the run: nothing runs.
+    """
+    view = await pause(tmp_path, built_toolboxes)
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        await app._veto.decide(
+            approver(), view.approval.id, Decision.APPROVE
+        )  # Decided; the host stops here.
+    tenants = {"T1": TenantSettings(approvers=approvers), "T2": TenantSettings()}
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, tenants=tenants) as app:
+        await app.wait("T1", view.id, 30)
+
+    assert [] == written(tmp_path)
+
+
+async def test_what_was_decided_before_a_stop_runs_after_it(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    The other side of the tests above: an honest decision that the host could not carry out is carried out.
+    """
+    view = await pause(tmp_path, built_toolboxes)
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        await app._veto.decide(approver(), view.approval.id, Decision.APPROVE)
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        await app.wait("T1", view.id, 30)
+
+    assert ["hello"] == written(tmp_path)
