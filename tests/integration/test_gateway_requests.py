@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from tests.fakes.door import BOSS, Door, open_door
-from tests.fakes.wire import ask, raw
+from tests.fakes.wire import HOST, ask, raw
 
 
 @pytest.fixture
@@ -197,6 +198,22 @@ async def test_large(door: Door, chunked: bool) -> None:
     reply = await raw(door.port, f"{head}{length}\r\n\r\n".encode() + content)
 
     assert (reply.status, reply.json["detail"]) == (413, "The body is over 256 KB.")
+
+
+async def test_cut_off(tmp_path: Path) -> None:
+    """
+    A caller who goes away in the middle of a body is no failure of ours.
+    """
+    with capture_logs() as logs:
+        async with open_door(tmp_path) as door:
+            head = f"POST /run HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {door.issuer.token('ed1')}\r\n"
+            head += "Content-Type: application/json\r\nContent-Length: 50\r\n\r\n"
+            _, writer = await asyncio.open_connection(HOST, door.port)
+            writer.write(f"{head}{{".encode())
+            writer.close()
+            await writer.wait_closed()
+
+    assert [(line["event"], line["status"]) for line in logs] == [("request", 400)]
 
 
 # Anything at all

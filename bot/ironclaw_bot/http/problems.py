@@ -95,7 +95,7 @@ def _later(seconds: float) -> Problem:
 
 def problem_of_http(error: web.HTTPException) -> Problem:
     """What aiohttp itself refuses: no such route, no such method, too large."""
-    kept = {name: value for name, value in error.headers.items() if name in ("Allow", "Location")}
+    kept = {name: value for name, value in error.headers.items() if name == "Allow"}
     return Problem(error.status, _DETAILS.get(error.status, error.reason), headers=kept)
 
 

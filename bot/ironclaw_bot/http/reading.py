@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, TypeVar
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
 from ironclaw.canonical import parse
@@ -21,7 +22,7 @@ Body = TypeVar("Body", bound=BaseModel)
 async def read(request: web.Request, form: type[Body]) -> Body:
     """The body as the form says.
 
-    :raises Problem: 400 not JSON, 408 too slow, 415 another content type
+    :raises Problem: 400 not JSON or cut off, 408 too slow, 415 another content type
     :raises web.HTTPRequestEntityTooLarge: more than the application's client_max_size
     :raises BadRequest: JSON of another form; points to the first wrong field
     """
@@ -50,6 +51,8 @@ async def _bytes(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError:
         raise Problem(408, "The body took too long to come.") from None
+    except (ConnectionError, HttpProcessingError, web.RequestPayloadError):
+        raise Problem(400, "The body ended before its end.") from None
 
 
 def pointer_of(place: tuple[int | str, ...]) -> str:
