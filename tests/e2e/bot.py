@@ -17,6 +17,8 @@ from typing import Any
 from tests.fakes.wire import Reply, ask
 from tests.integration.engine import shared_code
 
+from ironclaw.store import reading
+
 SCRIPT = Path(sysconfig.get_path("scripts")) / "ironclaw"
 READY = re.compile(r'^\{"url": "(http://127\.0\.0\.1:(\d+))".*"event": "ready"')
 START_SECONDS = 60.0  #: Generous: the first start on a machine compiles the tools.
@@ -64,9 +66,20 @@ class Bot:
         return int(self.url.rpartition(":")[2])
 
     @property
+    def data(self) -> Path:
+        return self.folder / ".ironclaw" / "data"
+
+    @property
     def scratch(self) -> Path:
         """The folder above the tenants' files."""
-        return self.folder / ".ironclaw" / "data" / "mnt" / "scratch"
+        return self.data / "mnt" / "scratch"
+
+    def audited(self, text: str) -> list[str]:
+        """What the audit log says, event by event, of the workflows whose task holds this text."""
+        with reading(self.data / "ironclaw.db") as database:
+            events = [json.loads(row["event"]) for row in database.execute("SELECT event FROM audit")]
+        wanted = {event["workflow"] for event in events if text in event.get("text", "")}
+        return [event["event"] for event in events if event.get("workflow") in wanted]
 
     async def start(self, *words: str) -> None:
         """Returns once it takes tasks.
