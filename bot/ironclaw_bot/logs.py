@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 import structlog
@@ -19,8 +20,12 @@ from ironclaw.settings import Settings
 
 Redact = Callable[[str], str]
 
+redacting: ContextVar[bool] = ContextVar("redacting", default=False)
+
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 CONTROL_IN_TRACEBACK = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+OURS = ("event", "level", "logger", "timestamp", "plugin")
+PLAIN = re.compile(r"[A-Za-z0-9_.:-]{1,80}", re.ASCII)
 WITHHELD = "[withheld: the redactor failed]"
 #: Least level of loggers that would tell bodies, headers or tokens.  Bolt copies the root's level into its
 #: own loggers, so levels set on them do not hold: a filter on the handler does.
@@ -107,7 +112,14 @@ class Redactor:
         self._redact = redact
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        return {self._text(str(name)): self._clean(value) for name, value in event.items()}
+        if redacting.get():
+            # The redactor itself logs, most likely that it failed: asking it again would never end.
+            return {name: event[name] for name in OURS if PLAIN.fullmatch(str(event.get(name, "")))}
+        token = redacting.set(True)
+        try:
+            return {self._text(str(name)): self._clean(value) for name, value in event.items()}
+        finally:
+            redacting.reset(token)
 
     def _clean(self, value: Any) -> Any:
         match value:

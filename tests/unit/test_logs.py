@@ -202,6 +202,27 @@ def test_redactor_fails(stream: io.StringIO) -> None:
     assert SECRET not in stream.getvalue()
 
 
+def test_redactor_logs(stream: io.StringIO) -> None:
+    """
+    A redactor that logs its own failure is heard once, in words that it need not see, and not for ever.
+    """
+
+    def broken(text: str) -> str:
+        structlog.get_logger("hooks").error("redact_failed", plugin="leak_guard", text=text)
+        raise RuntimeError(text)
+
+    configure(settings(), broken, stream)
+    logging.getLogger("any").warning(SECRET)
+
+    told = [line for line in lines(stream) if line.get("event") == "redact_failed"]
+    assert told
+    assert {"redact_failed leak_guard hooks"} == {
+        f"{each['event']} {each['plugin']} {each['logger']}" for each in told
+    }
+    assert len(lines(stream)) < 20
+    assert SECRET not in stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "level"),
     [
