@@ -55,7 +55,7 @@ async def test_usage(sandbox: Sandbox, caller: Caller) -> None:
     assert ('{"a": 1}', None) == (result.output, result.failure)
     assert (8, 8) == (result.usage.bytes_in, result.usage.bytes_out)
     assert 0 < (result.usage.fuel or 0) < 1_000
-    assert 0 < result.usage.memory_bytes < 1 << 20
+    assert 1 << 16 <= result.usage.memory_bytes < 4 << 20
     assert 0 < result.usage.seconds < 5
 
 
@@ -186,6 +186,24 @@ async def test_failing_host(sandbox: Sandbox, asker: Caller, error: Exception) -
         raise error
 
     result = await sandbox.call(asker.call(http=ANY_HTTP), Recorder(fail))
+
+    assert "{}" == result.output
+
+
+@pytest.mark.parametrize(
+    "response",
+    [HttpResponse(200, (("x", "\udc80"),)), HttpResponse(200, (), bytes(3 << 20)), HttpResponse(70_000)],
+    ids=["no Unicode", "too long", "no status"],
+)
+async def test_hostile_server(sandbox: Sandbox, asker: Caller, response: HttpResponse) -> None:
+    """
+    An answer that cannot be passed on is refused to the tool, which goes on.
+    """
+
+    async def answer(_request: HttpRequest) -> HttpResponse:
+        return response
+
+    result = await sandbox.call(asker.call(http=ANY_HTTP), Recorder(answer))
 
     assert "{}" == result.output
 
@@ -324,6 +342,20 @@ async def test_recreated_folder(sandbox: Sandbox, caller: Caller) -> None:
 
     assert "{}" == result.output
     assert 0o700 == call.scratch.stat().st_mode & 0o777
+
+
+async def test_unusual_root(sandbox: Sandbox, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The folder above the tenants' may be a symbolic link, and its path relative.
+    """
+    caller.root.mkdir()
+    caller.root.with_name("link").symlink_to(caller.root)
+    monkeypatch.chdir(caller.root.parent)
+    component = replace(caller.component, profile=Profile.SCRATCH)
+    result = await sandbox.call(Caller(component, Path("link")).call(scratch=Scratch.WRITE), Recorder())
+
+    assert "{}" == result.output
+    assert (caller.root / "acme").is_dir()
 
 
 @pytest.mark.parametrize("name", ["..", "link", "file"])

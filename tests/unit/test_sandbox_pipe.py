@@ -224,6 +224,22 @@ async def test_cancelled_turn() -> None:
     assert (True, None) == (granted.cancelled(), waiting.exception())
 
 
+async def test_late_cancel() -> None:
+    """
+    A place that falls free while its next taker is being cancelled goes to the one after.
+    """
+    turns = Turns(1)
+    await turns.take("a")
+    cancelled = asyncio.create_task(turns.take("b"))
+    waiting = asyncio.create_task(turns.take("c"))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    turns.leave("a")
+    await asyncio.wait([cancelled, waiting])
+
+    assert (True, None) == (cancelled.cancelled(), waiting.exception())
+
+
 def test_blocking_pipe() -> None:
     """
     The worker's end reads whole messages, and learns when the supervisor is gone.

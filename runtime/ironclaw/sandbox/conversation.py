@@ -10,12 +10,12 @@ import contextlib
 import os
 import time
 
-from ironclaw.capabilities import Scratch
+from ironclaw.capabilities import HttpRequest, HttpResponse, Scratch
 from ironclaw.errors import EgressDenied, EgressUnavailable
 from ironclaw.sandbox import caps
 from ironclaw.sandbox.model import Call, Host, Profile
 from ironclaw.sandbox.process import WorkerGone, WorkerProcess
-from ironclaw.sandbox.wire import Message, WireError, request_from_wire, response_to_wire
+from ironclaw.sandbox.wire import Message, WireError, pack, request_from_wire, response_to_wire
 from ironclaw.task import FailureKind, ToolFailure, ToolResult, Usage
 
 _LEVELS = frozenset({"debug", "info", "warn", "error"})
@@ -60,6 +60,22 @@ class Conversation:
             self._host.log(level, caps.clip(text, caps.MAX_LOG_CHARS))
 
     async def _http(self, message: Message) -> Message:
+        request = self._believed(message)
+        if not self._call.capabilities.http:
+            return _refusal("denied", "This tool has no access to the network.")
+        if self._requests > caps.MAX_HTTP_CALLS:
+            return _refusal("denied", f"One call may send {caps.MAX_HTTP_CALLS} requests.")
+        try:
+            return _passable(await self._host.http(request))
+        except EgressDenied as error:
+            return _refusal("denied", str(error))
+        except EgressUnavailable as error:
+            return _refusal("unavailable", str(error))
+        except Exception:  # noqa: BLE001 - the host's own mistake; its text is not for a guest.
+            return _refusal("unavailable", "The host could not send the request.")
+
+    def _believed(self, message: Message) -> HttpRequest:
+        """:raises WorkerGone: our worker would never have passed this on"""
         self._requests += 1
         try:
             request = request_from_wire(message)
@@ -67,25 +83,26 @@ class Conversation:
             raise WorkerGone from None
         if caps.request_fault(request):
             raise WorkerGone
-        if not self._call.capabilities.http:
-            return _refusal("denied", "This tool has no access to the network.")
-        if self._requests > caps.MAX_HTTP_CALLS:
-            return _refusal("denied", f"One call may send {caps.MAX_HTTP_CALLS} requests.")
-        try:
-            response = await self._host.http(request)
-        except EgressDenied as error:
-            return _refusal("denied", str(error))
-        except EgressUnavailable as error:
-            return _refusal("unavailable", str(error))
-        except Exception:  # noqa: BLE001 - the host's own mistake; its text is not for a guest.
-            return _refusal("unavailable", "The host could not send the request.")
-        if len(response.body) > caps.MAX_BODY:
-            return _refusal("unavailable", f"The answer is longer than {caps.MAX_BODY} bytes.")
-        return response_to_wire(response)
+        return request
+
+
+def _passable(response: HttpResponse) -> Message:
+    """The response, unless a hostile server made it too long or no HTTP."""
+    if len(response.body) > caps.MAX_BODY:
+        return _refusal("unavailable", f"The answer is longer than {caps.MAX_BODY} bytes.")
+    message = response_to_wire(response)
+    try:
+        pack(message)
+    except WireError:  # aiohttp keeps bytes that are no UTF-8 as lone surrogates.
+        return _refusal("unavailable", "The answer's headers cannot be passed on.")
+    if not 100 <= response.status <= 999:
+        return _refusal("unavailable", "The answer has no HTTP status.")
+    return message
 
 
 def _refusal(kind: str, message: str) -> Message:
-    return {"kind": "http", "refusal": kind, "message": caps.clip(message)}
+    text = message.encode("utf-8", "replace").decode()
+    return {"kind": "http", "refusal": kind, "message": caps.clip(text)}
 
 
 def _order(call: Call) -> Message:

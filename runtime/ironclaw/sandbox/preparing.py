@@ -28,12 +28,16 @@ async def prepared_code(component: Component, cache: CodeCache, progress: Progre
     wasm = await asyncio.to_thread(_pinned_bytes, component)
     code = await asyncio.to_thread(cache.load, component)
     if code is None:
-        name = component.path.parent.name or component.path.name
-        progress(f"compiling {name} (some 10 s, once)")
+        progress(f"compiling {_shown(component)} (some 10 s, once)")
         code = await _compile(wasm, component)
         await asyncio.to_thread(cache.save, component, code)
-        progress(f"compiled {name}")
+        progress(f"compiled {_shown(component)}")
     return await asyncio.to_thread(sealed_memory, code)
+
+
+def _shown(component: Component) -> str:
+    """Its name with its toolbox's folder, for messages."""
+    return f"{component.path.parent.name}/{component.path.name}"
 
 
 def _pinned_bytes(component: Component) -> bytes:
@@ -41,11 +45,11 @@ def _pinned_bytes(component: Component) -> bytes:
         with component.path.open("rb") as file:
             wasm = file.read(MOST_WASM + 1)
     except OSError:
-        raise ToolboxError(f"The component {component.path.name} cannot be read.") from None
+        raise ToolboxError(f"The component {_shown(component)} cannot be read.") from None
     if len(wasm) > MOST_WASM:
-        raise ToolboxError(f"The component {component.path.name} is larger than {MOST_WASM >> 20} MiB.")
+        raise ToolboxError(f"The component {_shown(component)} is larger than {MOST_WASM >> 20} MiB.")
     if hashlib.sha256(wasm).hexdigest() != component.sha256:
-        raise ToolboxError(f"{component.path.name} is not the file that its manifest pins: build it again.")
+        raise ToolboxError(f"{_shown(component)} is not the file that its manifest pins: build it again.")
     return wasm
 
 
@@ -61,27 +65,24 @@ async def _compile(wasm: bytes, component: Component) -> bytes:
     try:
         async with asyncio.timeout(COMPILE_SECONDS):
             answer = await _talk(child, wasm)
-            await child.wait()
     except TimeoutError:
-        raise ToolboxError(f"The component takes longer than {COMPILE_SECONDS} s to compile.") from None
+        raise ToolboxError(f"{_shown(component)} takes longer than {COMPILE_SECONDS} s to compile.") from None
     finally:
         with contextlib.suppress(ProcessLookupError):
             child.kill()
         await child.wait()
-    return _code(answer)
+    return _code(answer, component)
 
 
 async def _talk(child: asyncio.subprocess.Process, wasm: bytes) -> bytes:
     """Send the component while reading what comes back, up to the cap."""
     assert child.stdin is not None  # noqa: S101 - both pipes were asked for.
     assert child.stdout is not None  # noqa: S101
-    sending = asyncio.create_task(_send(child.stdin, wasm))
     answer = bytearray()
-    while part := await child.stdout.read(1 << 20):
-        answer += part
-        if len(answer) > MOST:
-            break
-    await sending
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_send(child.stdin, wasm))
+        while len(answer) <= MOST and (part := await child.stdout.read(1 << 20)):
+            answer += part
     return bytes(answer)
 
 
@@ -95,12 +96,12 @@ async def _send(pipe: asyncio.StreamWriter, wasm: bytes) -> None:
         await pipe.wait_closed()
 
 
-def _code(answer: bytes) -> bytes:
+def _code(answer: bytes, component: Component) -> bytes:
     head, _, code = answer.partition(b"\n")
     try:
         fault = json.loads(head)["fault"]
     except (ValueError, KeyError, TypeError):
-        raise ToolboxError("The component cannot be compiled within the compiler's limits.") from None
+        raise ToolboxError(f"{_shown(component)} cannot be compiled within the compiler's limits.") from None
     if fault is not None:
-        raise ToolboxError(f"The component cannot be a toolbox: {fault}.")
+        raise ToolboxError(f"{_shown(component)} cannot be a toolbox: {fault}.")
     return code

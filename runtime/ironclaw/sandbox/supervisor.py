@@ -28,7 +28,8 @@ class Sandbox:
     """Made by :meth:`open`.  One per process; belongs to the event loop that opened it."""
 
     def __init__(self, cache: CodeCache, pool: Pool, scratch_root: Path | None) -> None:
-        self._cache, self._pool, self._root = cache, pool, scratch_root
+        self._cache, self._pool = cache, pool
+        self._root = scratch_root and Path(os.path.realpath(scratch_root))
         self._preparing: dict[tuple[str, Profile], asyncio.Lock] = {}
         self._clocks: set[asyncio.Timeout] = set()  #: Of the calls that run.
         self._is_closed = False
@@ -57,8 +58,11 @@ class Sandbox:
 
         :param progress: gets a line when a slow step begins and ends
         :raises ToolboxError: it is not what was pinned, or cannot be a toolbox
+        :raises SandboxError: the sandbox is closed
         """
         key = component.sha256, component.profile
+        if self._is_closed:
+            raise SandboxError("The sandbox is closed.")
         if self._pool.has_code(*key):
             return
         async with self._preparing.setdefault(key, asyncio.Lock()):
@@ -77,6 +81,7 @@ class Sandbox:
         if fault:
             return ToolResult(failure=fault)
         await self.prepare(call.component)
+        call = dataclasses.replace(call, scratch=_real(call.scratch))
         kind = Kind(call.component.sha256, call.component.profile, call.scratch.parent)
         try:
             lease = await self._pool.lease(kind, Owner(call.tenant, _folder_of(call)))
@@ -139,6 +144,11 @@ def _input_fault(text: str) -> ToolFailure | None:
     return None
 
 
+def _real(folder: Path) -> Path:
+    """The same folder for a process with another working directory, and without links above it."""
+    return Path(os.path.realpath(folder.parent), folder.name)
+
+
 def _folder_of(call: Call) -> tuple[int, int]:
     """Device and inode of the tenant's folder, which is made where missing.
 
@@ -146,7 +156,7 @@ def _folder_of(call: Call) -> tuple[int, int]:
     """
     folder = call.scratch
     try:
-        if ".." in folder.parts:
+        if folder.name in ("", ".."):
             raise ValueError
         if not os.path.lexists(folder):
             folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -34,8 +34,9 @@ class Turns:
         """Give the place to whoever is next."""
         self._free += 1
         self._running -= Counter({tenant: 1})
-        if self._waiting:
-            next_one = min(self._waiting, key=lambda waiter: self._running[waiter[0]])
+        still_there = [waiter for waiter in self._waiting if not waiter[1].done()]
+        if still_there:
+            next_one = min(still_there, key=lambda waiter: self._running[waiter[0]])
             self._waiting.remove(next_one)
             self._grant(next_one[0])
             next_one[1].set_result(None)
