@@ -78,8 +78,10 @@ class Control:
         return web.json_response({"ok": True, "teams": teams, **state_of_team(team, viewer)})
 
     async def _journal(self, request: web.Request) -> web.Response:
-        since = int(request.query.get("since", "0"))
-        entries = [entry for entry in self._hub.journal if entry["seq"] > since]
+        since = request.query.get("since", "0")
+        if not since.isdecimal():
+            return _refused("invalid_arguments", "since must be a number")
+        entries = [entry for entry in self._hub.journal if entry["seq"] > int(since)]
         return web.json_response({"ok": True, "entries": entries})
 
     async def _feed(self, request: web.Request) -> web.StreamResponse:

@@ -172,12 +172,15 @@ class People:
     async def stop_session(self, user: str, channel: str, thread_ts: str, *, team: str = PRIMARY) -> None:
         """Presses the stop button of an agent session."""
         place, person, room = self._place(team, user, channel)
+        streams = [one for one in room.replies(thread_ts) if one.get("stream", {}).get("state") == "open"]
+        for message in streams:
+            message["stream"]["state"] = "stopped"
         event = {
             "type": "agent_session_stopped",
             "channel": room.id,
             "thread_ts": thread_ts,
             "user": person["id"],
-            "streaming_message_ts": [],
+            "streaming_message_ts": [message["ts"] for message in streams],
             "event_ts": self.hub.world.stamp(),
         }
         self.postbox.emit(place, "agent_session_stopped", event)

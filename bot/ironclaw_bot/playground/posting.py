@@ -94,7 +94,7 @@ class Postbox:
         if thread_ts:
             message["thread_ts"] = self._thread(channel, thread_ts)
         channel.add(message)
-        self._tell(team, channel, payloads.message_event(channel, message))
+        self._tell(team, channel, payloads.message_event(channel, public_message(message)))
         self.changed(team, channel)
         return message
 
@@ -108,7 +108,7 @@ class Postbox:
     def replace(self, team: Team, channel: Channel, ts: str, content: Json) -> Json:
         """New text and blocks for a message that stays where it is."""
         message = channel.message(ts)
-        before = copy.deepcopy(message)
+        before = copy.deepcopy(public_message(message))
         stamp = self._hub.world.stamp()
         message["text"] = content["text"]
         if "blocks" in content:
@@ -116,14 +116,16 @@ class Postbox:
         if content.get("metadata"):
             message["metadata"] = content["metadata"]
         message["edited"] = {"user": message["user"], "ts": stamp}
-        self._tell(team, channel, payloads.changed_event(channel, message, before, stamp))
+        self._tell(team, channel, payloads.changed_event(channel, public_message(message), before, stamp))
         self.changed(team, channel)
         return message
 
     def remove(self, team: Team, channel: Channel, ts: str) -> None:
         message = channel.message(ts)
         channel.messages.remove(message)
-        self._tell(team, channel, payloads.deleted_event(channel, message, self._hub.world.stamp()))
+        self._tell(
+            team, channel, payloads.deleted_event(channel, public_message(message), self._hub.world.stamp())
+        )
         self.changed(team, channel)
 
     def whisper(self, team: Team, channel: Channel, user_id: str, content: Json) -> Json:
@@ -146,11 +148,10 @@ class Postbox:
             self._courier.post_event(name.partition(".")[0], payload)
 
     def _tell(self, team: Team, channel: Channel, event: Json) -> None:
-        """The message event; a bot hears its own messages too, without their metadata."""
+        """The message event; a bot hears its own messages too."""
         shared = payloads.is_shared(team, channel)
         if team.bot_user in channel.members:
-            heard = {key: value for key, value in event.items() if key != "metadata"}
-            self.emit(team, _EVENT_OF[channel.kind], heard, shared)
+            self.emit(team, _EVENT_OF[channel.kind], event, shared)
             if event.get("bot_id") is None and "subtype" not in event and channel.kind != "im":
                 self._tell_mention(team, channel, event, shared)
 
@@ -162,7 +163,7 @@ class Postbox:
 
 def public_message(message: Json, metadata: bool = False) -> Json:
     """A message as the Web API shows it."""
-    hidden = {"to", "is_ephemeral"} | (set() if metadata else {"metadata"})
+    hidden = {"to", "is_ephemeral", "stream"} | (set() if metadata else {"metadata"})
     return {key: value for key, value in message.items() if key not in hidden}
 
 

@@ -52,9 +52,16 @@ class Snapshot:
                 await asyncio.sleep(self.DELAY_SECONDS)
                 while not queue.empty():
                     queue.get_nowait()
-                self.save()
+                self._try_to_save()
         finally:
             self._hub.feed.leave(queue)
+
+    def _try_to_save(self) -> None:
+        """A full disk must not end the demo; the journal says that nothing is kept."""
+        try:
+            self.save()
+        except OSError as error:
+            self._hub.note("snapshot", error=error.strerror)
 
     def save(self) -> None:
         """A reader sees the old file or the new one, never half of one."""

@@ -16,7 +16,7 @@ from ironclaw_bot.playground.seed import PRIMARY
 from ironclaw_bot.playground.world import Json, SlackError, Team
 from ironclaw_bot.slack.rules.scopes import METHODS as SCOPES
 
-_JSON_FIELDS = ("blocks", "view", "metadata", "attachments", "loading_messages")
+_JSON_FIELDS = ("blocks", "chunks", "view", "metadata", "attachments", "loading_messages")
 _APP_METHODS = ("apps.connections.open",)
 _FLAGS = ("unfurl_links", "unfurl_media", "mrkdwn", "reply_broadcast", "link_names")
 

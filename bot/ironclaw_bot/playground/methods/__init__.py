@@ -5,14 +5,15 @@ A method that is in none of these tables is `unknown_method`, as in Slack.
 
 from __future__ import annotations
 
-from ironclaw_bot.playground.methods import agents, chat, conversations, people, views
+from ironclaw_bot.playground.methods import chat, conversations, people, statuses, streams, views
 from ironclaw_bot.playground.methods.desk import Desk, Method
 
 METHODS: dict[str, Method] = {
-    **agents.METHODS,
     **chat.METHODS,
     **conversations.METHODS,
     **people.METHODS,
+    **statuses.METHODS,
+    **streams.METHODS,
     **views.METHODS,
 }
 

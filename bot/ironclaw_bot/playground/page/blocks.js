@@ -94,6 +94,6 @@ export function renderBlock(block, place) {
 /** Blocks, or the text when there are none. */
 export function renderBlocks(message, place) {
   if (!message.blocks?.length) return h("div", { class: "text" }, mrkdwn(message.text));
-  const pressable = message.blocks.some((block) => block.type === "actions" || block.accessory?.type === "button");
-  return h("div", { class: pressable ? "blocks framed" : "blocks" }, message.blocks.map((block) => renderBlock(block, place)));
+  const isCard = message.blocks.some((block) => block.type === "actions" || block.type === "header");
+  return h("div", { class: isCard ? "blocks framed" : "blocks" }, message.blocks.map((block) => renderBlock(block, place)));
 }

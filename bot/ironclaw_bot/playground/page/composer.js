@@ -9,7 +9,6 @@ const SUGGESTIONS = [
   [`${COMMAND} run `, "Ask for something, seen by you alone"],
   [`${COMMAND} approvals`, "What waits for a decision"],
   [`${COMMAND} status `, "How a run stands"],
-  [`${COMMAND} cancel `, "Stop a run"],
 ];
 
 /** What could stand where the caret is: [text, note] pairs, and where the replaced text starts. */

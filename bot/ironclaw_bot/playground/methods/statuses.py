@@ -9,7 +9,7 @@ SESSION_STATES = ("active", "processing", "suspended", "closed")
 _STOP_EVENT = "agent_session_stopped"
 
 
-def set_session_status(desk: Desk, team: Team, args: Json) -> Json:
+def set_status(desk: Desk, team: Team, args: Json) -> Json:
     need(args, "channel_id", "status")
     if args["status"] not in SESSION_STATES:
         messages = [f"[ERROR] status must be one of {', '.join(SESSION_STATES)}"]
@@ -44,6 +44,6 @@ def _log(desk: Desk, team: Team, kind: str, args: Json, title: str) -> None:
 
 
 METHODS: dict[str, Method] = {
-    "agents.sessions.setStatus": set_session_status,
+    "agents.sessions.setStatus": set_status,
     "assistant.threads.setStatus": set_thread_status,
 }
