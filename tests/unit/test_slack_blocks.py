@@ -22,7 +22,7 @@ from ironclaw_bot.slack.text import chunks, cut, escape, person, units
 
 SAFE = 2**53 - 1
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-names = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=2)
 scalars = (
     st.none()
     | st.booleans()
@@ -33,7 +33,7 @@ scalars = (
 trees = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
-    max_leaves=12,
+    max_leaves=10,
 )
 
 
