@@ -46,7 +46,9 @@ def wire_name(tool: str) -> str:
     """The tool's name as a function name, which may hold no dot; tool names hold no hyphen."""
     name = tool.replace(".", "-")
     return (
-        name if _FUNCTION_NAME.fullmatch(name) else f"tool-{hashlib.sha256(tool.encode()).hexdigest()[:32]}"
+        name
+        if _FUNCTION_NAME.fullmatch(name)
+        else f"tool-{hashlib.sha256(_text(tool).encode()).hexdigest()[:32]}"
     )
 
 

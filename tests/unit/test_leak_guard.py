@@ -46,6 +46,7 @@ def redacted(text: str) -> str:
         "\n".join(VALUE),
         "\\n".join(VALUE[at : at + 5] for at in range(0, len(VALUE), 5)),
         "\u200b".join(VALUE),
+        "\u200b\n".join(VALUE),
         VALUE.encode().hex(),
         VALUE.encode().hex(" ").upper(),
         base64.b64encode(VALUE.encode()).decode(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.fakes.openai_lint import lint
 
@@ -17,6 +17,7 @@ SCHEMA = {"type": "object", "additionalProperties": False, "properties": {}}
 LIST = ToolOffer("files.list", "List files.", SCHEMA)
 WORDS = st.text(st.characters(), max_size=20)
 IDS = st.sampled_from(["a", "b", "c", ""])
+ODD = ProposedCall("a", "\ud800", "\ud800")  # Lone surrogates: JSON can carry them, UTF-8 cannot.
 CALLS = st.builds(ProposedCall, IDS, WORDS, WORDS)
 HISTORY = st.lists(
     st.one_of(
@@ -32,6 +33,7 @@ HISTORY = st.lists(
 
 
 @given(HISTORY)
+@example([Message(Role.ASSISTANT, calls=(ODD,)), Message(Role.TOOL, "\ud800", call_id="a")])
 def test_any_history_makes_a_good_request(history: list[Message]) -> None:
     """
     Whatever was stored, lost or repeated, servers get each call answered exactly once, in UTF-8.
