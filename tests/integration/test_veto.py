@@ -9,11 +9,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from tests.integration.engine import BO, Moves, approver, ask, engine, moves, wants
 
 from ironclaw.errors import Conflict
 from ironclaw.settings import TenantSettings
 from ironclaw.task import CallState, Decision, WorkflowState, WorkflowView
-from tests.integration.engine import BO, Moves, approver, ask, engine, moves, wants
 
 pytestmark = pytest.mark.sandbox
 WRITE = moves(wants("files.write", path="notes/today.md", text="hello"))
