@@ -51,10 +51,12 @@ export async function act(action, body) {
     if (answer.ok) return answer.result ?? {};
     toast(SENTENCES[answer.error] ?? `Refused: ${answer.error} ${answer.detail ?? ""}`);
   } catch {
-    toast("The playground does not answer. Is it still running?");
+    toast(DOWN);
   }
   return null;
 }
+
+const DOWN = "The playground does not answer. Is it still running?";
 
 const REASONS = {
   http_timeout: "IronClaw did not acknowledge this within 3 seconds.",
@@ -111,7 +113,7 @@ export function go(change) {
   if (here.user) memory.setItem(`user ${here.team}`, here.user);
   const path = [here.team, here.channel, here.thread].filter(Boolean).join("/");
   window.history.replaceState(null, "", `#/${path}`);
-  return refresh();
+  return refresh().catch(() => toast(DOWN));
 }
 
 export function readAddress() {
