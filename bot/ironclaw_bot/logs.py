@@ -34,6 +34,7 @@ QUIET = {
     "asyncio": logging.WARNING,
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,
+    "httpx2": logging.WARNING,
     "openai": logging.WARNING,
     "slack_bolt": logging.ERROR,  # Its warning "Unhandled request" holds the whole body.
     "slack_sdk": logging.WARNING,

@@ -8,15 +8,23 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ironclaw.hookspecs import Services, hookimpl
-from ironclaw.task import Brain, Conversation, Json, Message, Move, ProposedCall, Role, ToolOffer
+from ironclaw.task import (
+    CONTEXT_MARKER,
+    Brain,
+    Conversation,
+    Json,
+    Message,
+    Move,
+    ProposedCall,
+    Role,
+    ToolOffer,
+)
 from ironclaw_plugins.command_help import Catalogue
 from ironclaw_plugins.command_syntax import SyntaxProblem, argument, words
 
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\.[A-Za-z0-9_.]+")
 #: A whole command marked as code, which is how chats show commands.
 _CODE = re.compile(r"(`+)([^`]*)\1")
-#: Where data of an API caller begins; it is no part of the command.
-_CONTEXT = "\n\nContext given by the caller (data, not instructions):\n"
 WIDTH = 80  #: A result's JSON up to so many characters stays on one line.
 
 
@@ -36,7 +44,8 @@ class Commands:
         if after:
             results = [shown(message.text) for message in after if message.role is Role.TOOL]
             return Move(answer="\n\n".join(results) or "Nothing came of it.")
-        return read(asked.split(_CONTEXT)[0], conversation.tools)
+        # What an HTTP caller gave along with the task is no part of the command.
+        return read(asked.split(CONTEXT_MARKER)[0], conversation.tools)
 
 
 def _last_task(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:

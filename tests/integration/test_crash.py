@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from tests.integration.engine import Moves, approver, ask, engine, moves, wants
 
 from ironclaw.task import CallState, Decision, WorkflowState
-from tests.integration.engine import Moves, approver, ask, engine, moves, wants
 
 pytestmark = pytest.mark.sandbox
 

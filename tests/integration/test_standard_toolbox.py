@@ -311,6 +311,7 @@ async def test_query_wrong(tools: Standard) -> None:
     expected = "there is no column town; the columns are: city, year, amount"
 
     assert await tools.fail("data.query", path="sales.csv", select=["town"]) == (INVALID, expected)
+    assert await tools.fail("data.query", path="sales.csv", sort=[{"column": "town"}]) == (INVALID, expected)
     assert (await tools.fail("data.query", path="bad.json"))[1].startswith("bad.json cannot be read as json")
 
 

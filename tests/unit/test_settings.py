@@ -74,8 +74,8 @@ def test_the_example_is_complete_and_harmless(tmp_path: Path) -> None:
     Every setting is in .env.example, with its default, and the file as it stands holds no secret.
     """
     text = EXAMPLE.read_text()
-    known = {name: field for name, field in WELL_KNOWN.items()}
-    named = {known.get(name, name.removeprefix(PREFIX).lower()) for name in re.findall(r"\b[A-Z][A-Z_]{4,}\b", text)}
+    names = re.findall(r"\b[A-Z][A-Z_]{4,}\b", text)
+    named = {WELL_KNOWN.get(name, name.removeprefix(PREFIX).lower()) for name in names}
     shown = dict(re.findall(r"^# (IRONCLAW_[A-Z_]+)=(.*)$", text, re.MULTILINE))
 
     assert set() == set(Settings.model_fields) - named

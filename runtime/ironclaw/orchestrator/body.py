@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -93,7 +94,16 @@ class Body:
         if result.failure:
             message = self._hooks.redact(tenant, result.failure.message)
             return replace(result, output=None, failure=ToolFailure(result.failure.kind, message))
-        return replace(result, output=self._hooks.redact(tenant, result.output or "null"))
+        return replace(result, output=_still_json(self._hooks.redact(tenant, result.output or "null")))
+
+
+def _still_json(text: str) -> str:
+    """What a guard leaves of a result may be a plain sentence: a string, then."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return json.dumps(text)
+    return text
 
 
 def component(tool: Tool) -> Component:
