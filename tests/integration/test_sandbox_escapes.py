@@ -15,6 +15,7 @@ from tests.fakes.sandbox import KEY, Recorder
 from ironclaw.capabilities import Capabilities, Limits
 from ironclaw.registry import Registry
 from ironclaw.sandbox import Component, Profile, Sandbox
+from ironclaw.sandbox.guest import WARM_TOOL
 from ironclaw.sandbox.model import Call
 from ironclaw.task import FailureKind, ToolResult
 
@@ -206,6 +207,15 @@ async def test_http(probe: Probe) -> None:
 
     assert '{"status": 200}' == result.output
     assert ["token"] == [request.secret for request in probe.host.requests]
+
+
+async def test_warm_call(probe: Probe) -> None:
+    """
+    Toolboxes of the SDK answer the call that warms an instance, the long way through JSON.
+    """
+    warm = replace(probe.call("echo"), tool=WARM_TOOL)
+
+    assert "{}" == (await probe.send(warm)).output
 
 
 async def test_clock_and_random(probe: Probe) -> None:
