@@ -1,0 +1,59 @@
+"""The benchmarks still run, with tiny numbers; how fast they are is no test's business."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.bench import sandbox, slack_ack, workflows
+from tests.bench.measure import Result, Samples, keep, table
+
+pytestmark = pytest.mark.sandbox
+
+
+def kept(result: Result, folder: Path) -> dict[str, object]:
+    """What the result's file says."""
+    numbers: dict[str, object] = json.loads(keep(result, folder).read_text())["numbers"]
+    return numbers
+
+
+async def test_sandbox_bench(built_toolboxes: Path, tmp_path: Path) -> None:
+    """
+    Every row has the samples that were asked for.
+    """
+    result = await sandbox.measure(sandbox.Size(rounds=3, burst=2, warmup=1))
+
+    assert [3, 2, 3, 3] == [row["samples"] for row in kept(result, tmp_path).values()]
+    assert 4 == table(result).count("\n| sandbox") + table(result).count("\n| floor")
+
+
+async def test_workflows_bench(built_toolboxes: Path, tmp_path: Path) -> None:
+    """
+    Each approved workflow ran its tool once, each denied one never.
+    """
+    size = workflows.Size(rounds=2, warmup=1, lanes=3, waves=1, depth=1)
+    numbers = kept(await workflows.measure(size), tmp_path)
+
+    assert 2 + 1 + 3 == numbers["tool"]["samples"]
+    assert [4, 2, 2, 2, 2] == [row["samples"] for row in numbers["alone"].values()]
+
+
+async def test_slack_bench(built_toolboxes: Path, tmp_path: Path) -> None:
+    """
+    Every event is acknowledged, and answered in its thread.
+    """
+    size = slack_ack.Size(events=4, warmup=1)
+    numbers = kept(await slack_ack.measure(size), tmp_path)
+
+    assert [4, 4] == [numbers[name]["samples"] for name in ("bot", "floor")]
+
+
+def test_percentiles() -> None:
+    """
+    The median and the 99th percentile are in milliseconds.
+    """
+    samples = Samples(tuple(number / 1000 for number in range(1, 102)))
+
+    assert (51.0, 100.0) == (samples.p50, samples.p99)
