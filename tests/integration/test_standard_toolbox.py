@@ -290,6 +290,18 @@ async def test_query(tools: Standard) -> None:
     assert rows == {"rows": [{"city": "Bonn"}, {"city": "Köln"}], "total": 2}
 
 
+async def test_query_finds_nothing(tools: Standard) -> None:
+    """
+    Nothing that matches is an answer, not an error.
+    """
+    await tools.ask("files.write", path="sales.csv", text=SALES)
+    none = {"where": [{"column": "city", "op": "=", "value": "Rome"}], "group_by": ["city"]}
+
+    found = await tools.ask("data.query", path="sales.csv", sort=[{"column": "count"}], **none)
+
+    assert found == {"rows": [], "total": 0}
+
+
 async def test_query_json(tools: Standard) -> None:
     """
     JSON and JSON lines are asked in the same way.

@@ -15,11 +15,7 @@ from ironclaw.registry import parse_arguments
 
 SAFE = 2**53 - 1
 values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-SAFE, SAFE)
-    | st.floats(-SAFE, SAFE)
-    | st.text(),
+    st.none() | st.booleans() | st.integers(-SAFE, SAFE) | st.floats(-SAFE, SAFE) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )

@@ -115,7 +115,7 @@ class Egress:
         """
         hop = _first_hop(request, idempotency_key, before_effect)
         try:
-            async with self._at_once, asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds), self._at_once:
                 return await self._follow(hop, rules)
         except TimeoutError:
             raise EgressUnavailable(f"{hop.target.host} did not answer within {self._seconds:g} s.") from None

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import statistics
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from families.paths import existing_file, shown
 
 Row = dict[str, Any]
 
-MAX_BYTES = 20_000_000
+MAX_BYTES = 10_000_000
 MAX_ROWS = 1000  #: In one answer.
 
 
@@ -29,18 +30,26 @@ def query(
 ) -> dict[str, Any]:
     rows = _load(path)
     columns = _columns(rows)
-    _need(columns, [step["column"] for step in where or []], group_by or [], select or [])
-    rows = [row for row in rows if all(_holds(row, step) for step in where or [])]
+    _need(columns, [step["column"] for step in where or []], group_by or [])
+    for step in where or []:
+        rows = [row for row in rows if _holds(row, step)]
     if group_by or aggregate:
         _need(columns, [step["column"] for step in aggregate or [] if "column" in step])
         rows = _group(rows, group_by or [], aggregate or [{"op": "count"}])
+        columns = _columns(rows)
+    if rows:
+        _need(columns, select or [], [step["column"] for step in sort or []])
     rows = _sort(rows, sort or [])
     shown_rows = [{name: row.get(name) for name in select} for row in rows] if select else rows
     return {"rows": shown_rows[: min(limit, MAX_ROWS)], "total": len(rows)}
 
 
 def _columns(rows: list[Row]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
+    found: Row = {}
+    for row in rows:
+        if not row.keys() <= found.keys():
+            found.update(row)
+    return list(found)
 
 
 def _need(columns: list[str], *asked: list[str]) -> None:
@@ -66,18 +75,21 @@ def _read_csv(text: str, delimiter: str = ",") -> list[Row]:
     first = text.split("\n", 1)[0]
     if delimiter == "," and first.count(";") > first.count(","):
         delimiter = ";"
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restkey="(more)", restval="")
-    return [{name: _value(cell) for name, cell in row.items()} for row in reader]
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    header = next(lines, [])
+    rows = [dict(zip(header, map(_value, cells), strict=False)) for cells in lines if cells]
+    return [row if len(row) == len(header) else {name: row.get(name, "") for name in header} for row in rows]
 
 
-def _value(cell: Any) -> Any:
-    """A number where the cell is one as JSON writes them; so 007 and 1_000 stay text."""
-    try:
-        number = json.loads(cell)
-    except (TypeError, ValueError):
+def _value(cell: str) -> Any:
+    """A number where the cell is one as JSON writes it, and short enough to be exact; so 007 stays text."""
+    if cell[:1] not in _FIRST or len(cell) > 15 or not _NUMBER.fullmatch(cell):
         return cell
-    is_number = type(number) in (int, float) and number == number and abs(number) != float("inf")
-    return number if is_number else cell
+    return float(cell) if "." in cell else int(cell)
+
+
+_FIRST = frozenset("-0123456789")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 def _read_json(text: str) -> list[Row]:
@@ -129,19 +141,17 @@ def _holds(row: Row, step: Row) -> bool:
 
 def _order(value: Any) -> tuple[int, Any]:
     """A key that orders anything: empty cells, then truth values, numbers, texts, the rest as JSON."""
-    if value is None or value == "":
-        return (0, 0)
-    if isinstance(value, bool):
-        return (1, value)
-    if isinstance(value, int | float):
-        return (2, value)
-    return (3, value) if isinstance(value, str) else (4, json.dumps(value, sort_keys=True))
+    rank = 0 if value == "" else _RANKS.get(type(value), 4)
+    return (rank, (0 if rank == 0 else value) if rank < 4 else json.dumps(value, sort_keys=True))
+
+
+_RANKS = {type(None): 0, bool: 1, int: 2, float: 2, str: 3}
 
 
 def _group(rows: list[Row], by: list[str], aggregate: list[Row]) -> list[Row]:
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault(tuple(_order(row.get(name)) for name in by), []).append(row)
+        groups.setdefault(tuple([_order(row.get(name)) for name in by]), []).append(row)
     if not by and not groups:
         groups[()] = []
     return [
@@ -179,8 +189,6 @@ def _measure(members: list[Row], step: Row) -> Any:
 
 
 def _sort(rows: list[Row], steps: list[Row]) -> list[Row]:
-    if rows:
-        _need(_columns(rows), [step["column"] for step in steps])
     for step in reversed(steps):
         rows = sorted(rows, key=_sort_key(step["column"]), reverse=bool(step.get("descending")))
     return rows
