@@ -177,7 +177,7 @@ def _result(taken: Taken) -> Result:
         numbers={name: each.summary() for name, each in named.items()},
         notes=(
             "The sandbox: Sandbox.call in this process, one hardened worker process, a pre-warmed instance.",
-            "Rested: the worker had 6 ms to make its next instance ready; without a rest a call waits for it.",
+            "Rested: the worker had 6 ms to get the next instance ready; without a rest a call waits for it.",
             "The floor makes its instance ready outside the timed part, as the worker does between calls.",
         ),
     )
