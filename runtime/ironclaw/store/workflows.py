@@ -146,9 +146,9 @@ class Workflows:
     async def pause(self, flow: Flow, now: float) -> None:
         """Wait for people.
 
-        :raises Conflict: somebody else moved this workflow
+        :raises Conflict: somebody else moved this workflow, or decided meanwhile
         """
-        await self._writer.write(lambda c: _move(c, flow, WorkflowState.PAUSED, "", Spent(), now))
+        await self._writer.write(lambda c: _pause(c, flow, now))
 
     async def begin_call(self, flow: Flow, call: CallRow, now: float) -> None:
         """Spend the ticket: from here on the sandbox may have it.
@@ -386,6 +386,15 @@ def _record_move(
         _write_judged(c, flow, call, copies, now)
     if state is WorkflowState.PAUSED:
         _status(c, flow, "Waiting for approval.", now)
+
+
+def _pause(c: sqlite3.Connection, flow: Flow, now: float) -> None:
+    """A decision on a workflow that still ran woke nobody: it is seen here, or waits for ever."""
+    states = {call["state"] for call in sql.calls(c, workflow_id=flow.id)}
+    if CallState.PENDING.value not in states or CallState.APPROVED.value in states:
+        raise Conflict("A decision came meanwhile.")
+    _move(c, flow, WorkflowState.PAUSED, "", Spent(), now)
+    _status(c, flow, "Waiting for approval.", now)
 
 
 def _write_judged(
