@@ -372,9 +372,9 @@ async def test_bad_folder(sandbox: Sandbox, caller: Caller, name: str) -> None:
 
 async def test_close_in_a_call(code_cache: Path, asker: Caller) -> None:
     """
-    Closing ends calls that run, refuses later ones, and leaves no process.
+    Closing ends calls that run, refuses those that wait and later ones, and leaves no process.
     """
-    sandbox = await Sandbox.open(cache_dir=code_cache, cache_key=KEY)
+    sandbox = await Sandbox.open(cache_dir=code_cache, cache_key=KEY, workers=1)
     asked = asyncio.Event()
 
     async def never(_request: HttpRequest) -> HttpResponse:
@@ -383,9 +383,12 @@ async def test_close_in_a_call(code_cache: Path, asker: Caller) -> None:
 
     running = asyncio.create_task(sandbox.call(asker.call(http=ANY_HTTP), Recorder(never)))
     await asked.wait()
+    waiting = asyncio.create_task(sandbox.call(asker.call(), Recorder()))
+    await asyncio.sleep(0)
     await sandbox.close()
-    with pytest.raises(SandboxError):
-        await sandbox.call(asker.call(), Recorder())
+    for refused in (waiting, sandbox.call(asker.call(), Recorder())):
+        with pytest.raises(SandboxError):
+            await refused
 
     message = "The sandbox was closed while the tool ran."
     assert ToolFailure(FailureKind.CRASHED, message) == (await running).failure

@@ -15,8 +15,8 @@ from ironclaw.sandbox.hardening import Memory
 from ironclaw.sandbox.traps import Failure, declared_failure, trap_failure
 from ironclaw.task import FailureKind
 
-#: Called with {} before a tenant is known.  The SDK answers {}, others as they like: their code gets paged in,
-#: which halves the time of the call that counts (0.33 to 0.17 ms, measured).
+#: Called with {} before a tenant is known.  The SDK answers {}, others as they like: what counts is that
+#: their code is paged in, which halves the time of the real call (0.33 to 0.17 ms, measured).
 WARM_TOOL = "ironclaw.warm"
 WARM_FUEL = 2_000_000_000
 WARM_MEMORY = 256 << 20

@@ -50,13 +50,10 @@ class Pool:
         self._size = size
         self._turns = Turns(size)
         self._code: dict[tuple[str, Profile], int] = {}
-        self._busy: set[WorkerProcess] = set()
         self._idle: list[Lease] = []  #: The least recently used first.
         self._spares: OrderedDict[Kind, asyncio.Task[WorkerProcess]] = OrderedDict()
         self._errands: set[asyncio.Task[None]] = set()
         self._is_closed = False
-        self._is_quiet = asyncio.Event()
-        self._is_quiet.set()
 
     def add_code(self, sha256: str, profile: Profile, code: int) -> None:
         """Take over a descriptor of compiled code."""
@@ -84,26 +81,16 @@ class Pool:
         """
         await self._turns.take(owner.tenant)
         try:
-            if self._is_closed:
-                raise SandboxError("The sandbox is closed.")
-            lease = self._idle_worker(kind, owner) or Lease(await self._fresh(kind), kind, owner)
+            self._require_open()
+            return self._idle_worker(kind, owner) or Lease(await self._fresh(kind), kind, owner)
         except BaseException:
             self._turns.leave(owner.tenant)
             raise
-        self._busy.add(lease.worker)
-        self._is_quiet.clear()
-        if self._is_closed:  # While the worker was starting.
-            await self.end(lease)
-            raise SandboxError("The sandbox is closed.")
-        return lease
 
     def give_back(self, lease: Lease) -> None:
         """Keep the worker for its tenant's next call."""
-        if self._is_closed:
-            self._errand(self._end(lease))
-            return
         self._idle.append(lease)
-        self._leave(lease)
+        self._turns.leave(lease.owner.tenant)
 
     async def end(self, lease: Lease) -> None:
         """Kill the worker; returns when it is gone, and cancelling changes nothing."""
@@ -113,18 +100,12 @@ class Pool:
         try:
             await lease.worker.kill()
         finally:
-            self._leave(lease)
-
-    def _leave(self, lease: Lease) -> None:
-        self._busy.discard(lease.worker)
-        if not self._busy:
-            self._is_quiet.set()
-        self._turns.leave(lease.owner.tenant)
+            self._turns.leave(lease.owner.tenant)
 
     async def close(self) -> None:
-        """Wait for the calls that run, refuse those that wait, and end every worker."""
+        """Refuse the calls that wait, wait for those that run, and end every worker."""
         self._is_closed = True
-        await self._is_quiet.wait()
+        await self._turns.all_left()
         spares = [_discard(spare) for spare in self._spares.values()]
         workers = [lease.worker.kill() for lease in self._idle]
         self._spares.clear()
@@ -145,7 +126,7 @@ class Pool:
 
     async def _fresh(self, kind: Kind) -> WorkerProcess:
         """A worker that nobody used: the spare if it lives, else a new one; and the next spare after it."""
-        if len(self._busy) + len(self._idle) >= self._size and self._idle:
+        while self._idle and self._turns.taken + len(self._idle) > self._size:
             self._errand(self._idle.pop(0).worker.kill())
         worker = await self._spare(kind) or await self._start(kind)
         self.keep_spare(kind)
@@ -168,7 +149,12 @@ class Pool:
         return None
 
     async def _start(self, kind: Kind) -> WorkerProcess:
+        self._require_open()
         return await start(kind.profile, self._code[kind.sha256, kind.profile], kind.root)
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise SandboxError("The sandbox is closed.")
 
     def _errand(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -10,9 +10,20 @@ class Turns:
     """Like a semaphore, but the free place goes to the waiting tenant with the fewest running calls."""
 
     def __init__(self, places: int) -> None:
-        self._free = places
+        self._places = self._free = places
         self._running: Counter[str] = Counter()
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
+        self._all_left = asyncio.Event()
+        self._all_left.set()
+
+    @property
+    def taken(self) -> int:
+        """How many places are taken."""
+        return self._places - self._free
+
+    async def all_left(self) -> None:
+        """Wait until no place is taken."""
+        await self._all_left.wait()
 
     async def take(self, tenant: str) -> None:
         """Wait for a place.  Who is cancelled meanwhile has none."""
@@ -40,7 +51,10 @@ class Turns:
             self._waiting.remove(next_one)
             self._grant(next_one[0])
             next_one[1].set_result(None)
+        elif not self.taken:
+            self._all_left.set()
 
     def _grant(self, tenant: str) -> None:
+        self._all_left.clear()
         self._free -= 1
         self._running[tenant] += 1
