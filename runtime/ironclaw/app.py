@@ -369,9 +369,7 @@ async def open_app(
         door = egress or Egress(allow_localhost=allows_localhost(settings.http_allow))
         stack.push_async_callback(door.close)
         veto = Veto(store, hooks, registry, tenancy.tenant, key, clock)
-        # Absolute: a worker process stands in a folder of its own, where a relative path leads elsewhere.
-        scratch = settings.data_dir.absolute() / "mnt" / "scratch"
-        body = Body(sandbox, door, hooks, scratch, tenancy.http_allow)
+        body = Body(sandbox, door, hooks, settings.data_dir / "mnt" / "scratch", tenancy.http_allow)
         brains = _brains(settings, hooks)
         orchestrator = Orchestrator(
             store,
