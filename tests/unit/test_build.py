@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import tomllib
 from collections.abc import Callable
@@ -18,19 +19,10 @@ from ironclaw_bot.build import COMPONENTIZE_PY, build, main, tools_folder
 from ironclaw_bot.progress import CLEAR_LINE, Progress
 
 ROOT = Path(__file__).parents[2]
-APP = """
-from ironclaw_guest import WitWorld, tool
-@tool("small.hello")
-def hello(): return "hello"
-"""
-MANIFEST = """
-name = "small"
-version = "1.0.0"
-[tools."small.hello"]
-description = "Says hello."
-schema = { type = "object", additionalProperties = false }
-"""
-
+#: The example of docs/tools.md: what the page shows is what is built here.
+APP, MANIFEST = re.findall(
+    r"```(?:python|toml)\n(.*?)```", (ROOT / "docs" / "tools.md").read_text("utf-8"), re.DOTALL
+)
 IMPORTS = 10  #: The kind of a component's import section.
 
 pytestmark = pytest.mark.sandbox
