@@ -12,7 +12,6 @@ import aiohttp
 import structlog
 from aiohttp import web
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from ironclaw.app import Ironclaw, open_app
 from ironclaw.errors import SettingsError
@@ -20,6 +19,7 @@ from ironclaw.settings import Settings
 from ironclaw_bot import local, logs
 from ironclaw_bot.build import built_folder
 from ironclaw_bot.http.gateway import make_gateway
+from ironclaw_bot.slack.client import web_client
 from ironclaw_bot.slack.door import SlackDoor
 
 log = structlog.get_logger(__name__)
@@ -95,7 +95,7 @@ async def _slack(app: Ironclaw, settings: Settings) -> SlackDoor | None:
         raise SettingsError(
             "slack: set SLACK_SIGNING_SECRET (events over HTTP) or SLACK_APP_TOKEN (Socket Mode)."
         )
-    client = AsyncWebClient(settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url)
+    client = web_client(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
     try:
         me = await client.auth_test()
     except SlackApiError as error:
