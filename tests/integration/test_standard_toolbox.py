@@ -424,13 +424,15 @@ async def test_head(tools: Standard) -> None:
 
 async def test_post(tools: Standard) -> None:
     """
-    A body is sent as JSON, or as text, with a type that fits.
+    A body is sent as JSON, or as text, with a type that fits; or there is none.
     """
     await tools.ask("http.post", url=f"https://{HOST}/", body={"a": 1})
     await tools.ask("http.post", url=f"https://{HOST}/", text="hi", headers={"Content-Type": "text/csv"})
-    sent = [(seen.headers["content-type"], seen.body) for seen in tools.internet.requests]
+    await tools.ask("http.post", url=f"https://{HOST}/")
+    sent = [(seen.headers.get("content-type"), seen.body) for seen in tools.internet.requests]
 
-    assert sent == [("application/json", b'{"a": 1}'), ("text/csv", b"hi")]
+    assert sent[:2] == [("application/json", b'{"a": 1}'), ("text/csv", b"hi")]
+    assert sent[2][1] == b""
 
 
 @pytest.mark.parametrize("url", ["https://evil.test/", f"http://{HOST}/", "https://127.0.0.1/", "no address"])

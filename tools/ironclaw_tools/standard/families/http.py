@@ -20,10 +20,16 @@ def post(
 ) -> dict[str, Any]:
     if text is not None and body is not None:
         raise InvalidInput("give text or body, not both")
-    kind = "application/json" if text is None else "text/plain; charset=utf-8"
-    content = json.dumps(body) if text is None else text
+    kind, content = _typed(text, body)
     named = {name.lower(): value for name, value in (headers or {}).items()}
-    return _shown(http("POST", url, {"content-type": kind, **named}, content.encode("utf-8", "replace")))
+    return _shown(http("POST", url, {**kind, **named}, content.encode("utf-8", "replace")))
+
+
+def _typed(text: str | None, body: Any) -> tuple[dict[str, str], str]:
+    """The header that fits the body, and the body."""
+    if text is not None:
+        return {"content-type": "text/plain; charset=utf-8"}, text
+    return ({}, "") if body is None else ({"content-type": "application/json"}, json.dumps(body))
 
 
 def _shown(response: Response) -> dict[str, Any]:
