@@ -74,12 +74,16 @@ class Bot:
         """The folder above the tenants' files."""
         return self.data / "mnt" / "scratch"
 
-    def audited(self, text: str) -> list[str]:
-        """What the audit log says, event by event, of the workflows whose task holds this text."""
+    def events(self, text: str) -> list[dict[str, Any]]:
+        """What the audit log holds of the workflows whose task has this text in it."""
         with reading(self.data / "ironclaw.db") as database:
             events = [json.loads(row["event"]) for row in database.execute("SELECT event FROM audit")]
         wanted = {event["workflow"] for event in events if text in event.get("text", "")}
-        return [event["event"] for event in events if event.get("workflow") in wanted]
+        return [event for event in events if event.get("workflow") in wanted]
+
+    def audited(self, text: str) -> list[str]:
+        """The same, by the names of the events."""
+        return [event["event"] for event in self.events(text)]
 
     async def start(self, *words: str) -> None:
         """Returns once it takes tasks.
