@@ -51,6 +51,12 @@ class Tenancy:
         tenant = self.tenant(tenant_id)
         return self._settings.http_allow + (tenant.http_allow if tenant else ())
 
+    def every_host(self) -> tuple[str, ...]:
+        """The hosts that anybody's tools may ask."""
+        return self._settings.http_allow + tuple(
+            host for tenant in self._tenants.values() for host in tenant.http_allow
+        )
+
     def card_copies(self, tenant_id: str) -> str:
         """The channel that gets a copy of every card; "" for none."""
         tenant = self.tenant(tenant_id)

@@ -12,9 +12,9 @@ from ironclaw.app import Ironclaw, open_app
 from ironclaw.hookspecs import Services, hookimpl
 from ironclaw.settings import Settings, TenantSettings
 from ironclaw.task import Address, Brain, Conversation, Move, Principal, ProposedCall, Role, Task
-from ironclaw_bot.build import built_folder
 
 BO = "slack:T1:U_BO"
+SHARED = Path(__file__).parents[2] / ".ironclaw" / "tests"
 ADA = "slack:T1:U_ADA"
 PLUGINS = ("auth_slack", "leak_guard", "policy_cedar", "veto_rules")
 
@@ -69,7 +69,7 @@ class BrainPlugin:
 
 def shared_code() -> dict[str, Path]:
     """A key and a cache of compiled tools that all tests of this machine share: compiling takes 10 s."""
-    return {"key_file": built_folder() / ".test-key", "cache_dir": built_folder() / ".test-cache"}
+    return {"key_file": SHARED / "key", "cache_dir": SHARED / "cache"}
 
 
 def settings(folder: Path, **changes: Any) -> Settings:

@@ -36,11 +36,15 @@ class _Door:
         self._rules = capabilities.http
         self._egress = egress
         self._idem_key = idem_key
+        self._sent = 0
         self._before_effect = before_effect
 
     async def http(self, request: HttpRequest) -> HttpResponse:
+        # One key a request, the same ones in the same order when the call runs again.
+        self._sent += 1
+        key = f"{self._idem_key}-{self._sent}"
         return await self._egress.fetch(
-            request, self._rules, idempotency_key=self._idem_key, before_effect=self._before_effect
+            request, self._rules, idempotency_key=key, before_effect=self._before_effect
         )
 
     def log(self, level: str, message: str) -> None:

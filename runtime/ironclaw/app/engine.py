@@ -1,39 +1,30 @@
-"""Puts everything together: ``open_app(settings)`` gives an :class:`Ironclaw`."""
+"""The engine as the doors see it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from pathlib import Path
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable
 
 import structlog
 
-from ironclaw.canonical import subkey
 from ironclaw.delivery import Delivery
-from ironclaw.egress import Egress, allows_localhost
-from ironclaw.errors import BadRequest, NotFound, SettingsError, StoreError
-from ironclaw.keys import load_key
-from ironclaw.orchestrator import Body, Budgets, Orchestrator
-from ironclaw.orchestrator.body import component
-from ironclaw.plugin_manager import Factory, Hooks, load
+from ironclaw.dispatcher import LocalDispatcher
+from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError
+from ironclaw.orchestrator import Orchestrator
+from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry
-from ironclaw.sandbox import Sandbox
 from ironclaw.settings import Settings, TenantSettings
-from ironclaw.store import Flow, Store
+from ironclaw.store import Store
 from ironclaw.task import (
     Address,
     ApprovalView,
-    Brain,
     Credential,
     Decision,
     Principal,
     Sender,
     Task,
     ToolOffer,
-    WorkflowState,
     WorkflowView,
 )
 from ironclaw.tenancy import Tenancy
@@ -48,24 +39,6 @@ RECONCILE = 30.0  #: Seconds between looks for workflows that nobody advances.
 Clock = Callable[[], float]
 
 
-class _Services:
-    """What plugins may ask of the engine (hookspecs.Services)."""
-
-    def __init__(self, settings: Settings, tenancy: Tenancy, store: Store) -> None:
-        self.settings = settings
-        self._tenancy = tenancy
-        self._store = store
-
-    def tenant(self, tenant_id: str) -> TenantSettings | None:
-        return self._tenancy.tenant(tenant_id)
-
-    def tenant_of_workspace(self, team_id: str, enterprise_id: str = "") -> str | None:
-        return self._tenancy.of_workspace(team_id, enterprise_id)
-
-    async def remember(self, source: str, event_id: str, until: float) -> bool:
-        return await self._store.outbox.remember(source, event_id, until)
-
-
 class Ironclaw:
     """The engine as the doors see it."""
 
@@ -76,7 +49,6 @@ class Ironclaw:
         store: Store,
         hooks: Hooks,
         registry: Registry,
-        sandbox: Sandbox,
         veto: Veto,
         orchestrator: Orchestrator,
         brains: frozenset[str],
@@ -87,15 +59,11 @@ class Ironclaw:
         self._store = store
         self._hooks = hooks
         self._registry = registry
-        self._sandbox = sandbox
         self._veto = veto
-        self._orchestrator = orchestrator
         self._brains = brains
         self._clock = clock
         self._delivery = Delivery(store, clock)
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._again: set[str] = set()
-        self._moved = asyncio.Condition()
+        self._dispatcher = LocalDispatcher(orchestrator.run, self._delivery.ring)
         self._chores: list[asyncio.Task[None]] = []
 
     # Who
@@ -136,7 +104,7 @@ class Ironclaw:
         self._check(task)
         workflow_id, is_new = await self._store.workflows.add(task, new_id(), self._clock())
         if is_new:
-            self._wake(workflow_id)
+            self._dispatcher.wake(workflow_id)
         return workflow_id
 
     async def wait(self, tenant: str, workflow_id: str, seconds: float) -> WorkflowView:
@@ -144,12 +112,10 @@ class Ironclaw:
 
         :raises NotFound: no such workflow of this tenant
         """
-        view = await self.workflow(tenant, workflow_id)
+        await self.workflow(tenant, workflow_id)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds), self._moved:
-                while not _rests(view) or workflow_id in self._running:
-                    await self._moved.wait()
-                    view = await self.workflow(tenant, workflow_id)
+            async with asyncio.timeout(seconds):
+                await self._dispatcher.rest(workflow_id)
         return await self.workflow(tenant, workflow_id)
 
     async def workflow(self, tenant: str, workflow_id: str) -> WorkflowView:
@@ -248,7 +214,7 @@ class Ironclaw:
         """Take up what a stop or a crash left, and begin the chores."""
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
         for workflow_id in await self._store.workflows.open_ids():
-            self._wake(workflow_id)
+            self._dispatcher.wake(workflow_id)
         chores = (
             self._delivery.run(),
             self._every(SWEEP, self._expire),
@@ -258,12 +224,10 @@ class Ironclaw:
 
     async def close(self) -> None:
         """Stop: what runs is cut off and taken up at the next start."""
-        tasks = [*self._chores, *self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._sandbox.close()
-        await self._store.close()
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        await self._dispatcher.close()
 
     # Inside
 
@@ -280,130 +244,28 @@ class Ironclaw:
         if unknown:
             raise BadRequest(f"There is no tool called {unknown[0]!r}.", "/tools")
 
-    async def _decided(self, decision: object) -> ApprovalView:
+    async def _decided(self, decision: Awaitable[ApprovalView]) -> ApprovalView:
         try:
-            approval: ApprovalView = await decision  # type: ignore[misc]
-        finally:
-            self._delivery.ring()
-        self._wake(approval.workflow_id)
+            approval = await decision
+        except Conflict:
+            await self._reconcile()  # A call that was superseded moves its workflow too.
+            raise
+        self._dispatcher.wake(approval.workflow_id)
         return approval
-
-    def _wake(self, workflow_id: str) -> None:
-        """Have ``run`` go on, once at a time for each workflow."""
-        if workflow_id in self._running:
-            self._again.add(workflow_id)
-            return
-        self._running[workflow_id] = asyncio.create_task(self._advance(workflow_id))
-
-    async def _advance(self, workflow_id: str) -> None:
-        self._delivery.ring()
-        try:
-            await self._orchestrator.run(workflow_id)
-        except StoreError:
-            log.exception("workflow_stalled", workflow=workflow_id)
-        finally:
-            del self._running[workflow_id]
-        if workflow_id in self._again:
-            self._again.discard(workflow_id)
-            self._wake(workflow_id)
-        self._delivery.ring()
-        async with self._moved:
-            self._moved.notify_all()
 
     async def _expire(self) -> None:
         for approval in await self._veto.expire():
-            self._wake(approval.workflow_id)
+            self._dispatcher.wake(approval.workflow_id)
 
     async def _reconcile(self) -> None:
         await self._store.tidy(self._clock())
         for workflow_id in await self._store.workflows.open_ids():
-            if workflow_id not in self._running:
-                self._wake(workflow_id)
+            self._dispatcher.wake(workflow_id)
 
-    async def _every(self, seconds: float, chore: Callable[[], object]) -> None:
+    async def _every(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await chore()  # type: ignore[misc]
+                await chore()
             except StoreError:
                 log.exception("chore_failed")
             await asyncio.sleep(seconds)
-
-
-def _rests(view: WorkflowView) -> bool:
-    return view.state.is_final or view.state is WorkflowState.PAUSED
-
-
-@contextlib.asynccontextmanager
-async def open_app(
-    settings: Settings,
-    *,
-    toolboxes: Sequence[Path] = (),
-    clock: Clock = time.time,
-    progress: Callable[[str], None] = lambda _: None,
-    egress: Egress | None = None,
-    plugins: Mapping[str, Factory] = MappingProxyType({}),
-) -> AsyncIterator[Ironclaw]:
-    """The whole engine, open until the block ends.
-
-    :param toolboxes: folders of built toolboxes beside those of the settings
-    :param progress: told what start-up is waiting for
-    :param egress: the one door to the network, where a test has its own
-    :param plugins: beside those that the settings name
-    :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
-    """
-    key = load_key(settings.key_file)
-    registry = Registry.load([*toolboxes, *settings.toolboxes])
-    async with contextlib.AsyncExitStack() as stack:
-        store = await Store.open(settings.data_dir / "ironclaw.db")
-        stack.push_async_callback(store.close)
-        tenancy = Tenancy(settings)
-        hooks = load(settings.plugins, _Services(settings, tenancy, store), plugins)
-        sandbox = await Sandbox.open(
-            cache_dir=settings.cache_dir or settings.data_dir / "cache",
-            cache_key=subkey(key, "code cache"),
-            workers=settings.workers,
-        )
-        stack.push_async_callback(sandbox.close)
-        for each in {tool.toolbox: tool for tool in registry.tools}.values():
-            await sandbox.prepare(component(each), progress)
-        door = egress or Egress(allow_localhost=allows_localhost(settings.http_allow))
-        stack.push_async_callback(door.close)
-        veto = Veto(store, hooks, registry, tenancy.tenant, key, clock)
-        body = Body(sandbox, door, hooks, settings.data_dir / "mnt" / "scratch", tenancy.http_allow)
-        brains = _brains(settings, hooks)
-        orchestrator = Orchestrator(
-            store,
-            veto,
-            registry,
-            body,
-            brains,
-            hooks,
-            Budgets(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.history_tokens),
-            lambda flow: _card_places(tenancy, flow),
-            clock,
-        )
-        app = Ironclaw(
-            settings, tenancy, store, hooks, registry, sandbox, veto, orchestrator, frozenset(brains), clock
-        )
-        stack.push_async_callback(app.close)
-        await app.start()
-        yield app
-
-
-def _brains(settings: Settings, hooks: Hooks) -> dict[str, Brain]:
-    """Every brain by its name, and the one of the settings under ""."""
-    brains = hooks.brains()
-    if settings.brain_name not in brains:
-        known = ", ".join(sorted(brains)) or "none"
-        raise SettingsError(f"brain: no plugin offers {settings.brain_name!r}. Offered: {known}.")
-    return {**brains, "": brains[settings.brain_name]}
-
-
-def _card_places(tenancy: Tenancy, flow: Flow) -> tuple[Address, ...]:
-    """The requester's thread, and the tenant's approvals channel."""
-    channel = tenancy.card_copies(flow.tenant)
-    copies = (Address("slack", {"channel": channel}),) if channel else ()
-    return (
-        flow.address,
-        *(copy for copy in copies if copy.place["channel"] != flow.address.place.get("channel")),
-    )

@@ -1,0 +1,119 @@
+"""Puts everything together, in one place: ``open_app(settings)`` gives an :class:`Ironclaw`."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from ironclaw.app.engine import Clock, Ironclaw
+from ironclaw.canonical import subkey
+from ironclaw.egress import Egress, allows_localhost
+from ironclaw.errors import SettingsError
+from ironclaw.keys import load_key
+from ironclaw.orchestrator import Body, Budgets, Orchestrator
+from ironclaw.orchestrator.body import component
+from ironclaw.plugin_manager import Factory, Hooks, load
+from ironclaw.registry import Registry
+from ironclaw.sandbox import Sandbox
+from ironclaw.settings import Settings, TenantSettings
+from ironclaw.store import Flow, Store
+from ironclaw.task import Address, Brain
+from ironclaw.tenancy import Tenancy
+from ironclaw.veto import Veto
+
+
+class PluginServices:
+    """What plugins may ask of the engine (hookspecs.Services)."""
+
+    def __init__(self, settings: Settings, tenancy: Tenancy, store: Store) -> None:
+        self.settings = settings
+        self._tenancy = tenancy
+        self._store = store
+
+    def tenant(self, tenant_id: str) -> TenantSettings | None:
+        return self._tenancy.tenant(tenant_id)
+
+    def tenant_of_workspace(self, team_id: str, enterprise_id: str = "") -> str | None:
+        return self._tenancy.of_workspace(team_id, enterprise_id)
+
+    async def remember(self, source: str, event_id: str, until: float) -> bool:
+        return await self._store.outbox.remember(source, event_id, until)
+
+
+@contextlib.asynccontextmanager
+async def open_app(
+    settings: Settings,
+    *,
+    toolboxes: Sequence[Path] = (),
+    clock: Clock = time.time,
+    progress: Callable[[str], None] = lambda _: None,
+    egress: Egress | None = None,
+    plugins: Mapping[str, Factory] = MappingProxyType({}),
+) -> AsyncIterator[Ironclaw]:
+    """The whole engine, open until the block ends.
+
+    :param toolboxes: folders of built toolboxes beside those of the settings
+    :param progress: told what start-up is waiting for
+    :param egress: the one door to the network, where a test has its own
+    :param plugins: beside those that the settings name
+    :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
+    """
+    key = load_key(settings.key_file)
+    registry = Registry.load([*toolboxes, *settings.toolboxes])
+    async with contextlib.AsyncExitStack() as stack:
+        store = await Store.open(settings.data_dir / "ironclaw.db")
+        stack.push_async_callback(store.close)
+        tenancy = Tenancy(settings)
+        hooks = load(settings.plugins, PluginServices(settings, tenancy, store), plugins)
+        sandbox = await Sandbox.open(
+            cache_dir=settings.cache_dir or settings.data_dir / "cache",
+            cache_key=subkey(key, "code cache"),
+            workers=settings.workers,
+        )
+        stack.push_async_callback(sandbox.close)
+        for each in {tool.toolbox: tool for tool in registry.tools}.values():
+            await sandbox.prepare(component(each), progress)
+        door = egress or Egress(allow_localhost=allows_localhost(tenancy.every_host()))
+        stack.push_async_callback(door.close)
+        veto = Veto(store, hooks, registry, tenancy.tenant, key, clock)
+        body = Body(sandbox, door, hooks, settings.data_dir / "mnt" / "scratch", tenancy.http_allow)
+        brains = _brains(settings, hooks)
+        orchestrator = Orchestrator(
+            store,
+            veto,
+            registry,
+            body,
+            brains,
+            hooks,
+            Budgets(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.history_tokens),
+            lambda flow: _card_places(tenancy, flow),
+            clock,
+        )
+        app = Ironclaw(
+            settings, tenancy, store, hooks, registry, veto, orchestrator, frozenset(brains), clock
+        )
+        stack.push_async_callback(app.close)
+        await app.start()
+        yield app
+
+
+def _brains(settings: Settings, hooks: Hooks) -> dict[str, Brain]:
+    """Every brain by its name, and the one of the settings under ""."""
+    brains = hooks.brains()
+    if settings.brain_name not in brains:
+        known = ", ".join(sorted(brains)) or "none"
+        raise SettingsError(f"brain: no plugin offers {settings.brain_name!r}. Offered: {known}.")
+    return {**brains, "": brains[settings.brain_name]}
+
+
+def _card_places(tenancy: Tenancy, flow: Flow) -> tuple[Address, ...]:
+    """The requester's thread, and the tenant's approvals channel."""
+    channel = tenancy.card_copies(flow.tenant)
+    copies = (Address("slack", {"channel": channel}),) if channel else ()
+    return (
+        flow.address,
+        *(copy for copy in copies if copy.place["channel"] != flow.address.place.get("channel")),
+    )
