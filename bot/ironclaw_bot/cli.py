@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import os
-import shlex
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import datetime
@@ -158,12 +157,18 @@ async def _tool_list(settings: Settings, chosen: argparse.Namespace) -> int:
 
 async def _tool_run(settings: Settings, chosen: argparse.Namespace) -> int:
     # Through the brain that does as it is told: one way to run a call, and one veto before it.
-    pairs = [each.partition("=") for each in chosen.arguments]
-    task = " ".join([chosen.name, *(f"{key}={shlex.quote(value)}" for key, _, value in pairs)])
+    task = " ".join([chosen.name, *map(_as_typed, chosen.arguments)])
     async with _door(settings) as door:
         return _told(
             await door.ask("run", tenant=chosen.tenant, task=task, brain="commands", wait=chosen.wait)
         )
+
+
+def _as_typed(argument: str) -> str:
+    """``KEY=VALUE`` as one types it to the bot; the shell has taken the quotes off the value."""
+    key, equals, value = argument.partition("=")
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{key}="{escaped}"' if equals else argument
 
 
 async def _audit_verify(settings: Settings, chosen: argparse.Namespace) -> int:
@@ -183,8 +188,8 @@ async def _doctor(settings: Settings, chosen: argparse.Namespace) -> int:
 
     findings = await examine(settings)
     for finding in findings:
-        print(f"{finding.mark} {finding.what}" + (f"\n    {finding.remedy}" if finding.remedy else ""))
-    return FAILED if any(finding.is_fatal for finding in findings) else DONE
+        print(f"{finding.mark} {finding.what}" + (f"\n    {finding.remedy}" if not finding.is_well else ""))
+    return FAILED if any(finding.is_fatal and not finding.is_well for finding in findings) else DONE
 
 
 async def _version(settings: Settings, chosen: argparse.Namespace) -> int:

@@ -1,0 +1,203 @@
+"""The console script, beside a running bot and without one.  Exit codes: 0, 1, 2, and 3 for waiting."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.e2e.bot import Bot, Said, running
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+ME = f"local:{getpass.getuser()}"
+TENANT = {"approvers": [ME], "self_approval": True}
+WAITS = re.compile(r"ironclaw approve ([0-9a-f]{32})")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["beside a bot", "alone"])
+async def bot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bot]:
+    """A folder with one tenant, whose approver is whoever runs the tests; in one of two, a bot runs in it."""
+    bot = Bot(tmp_path_factory.mktemp("cli"), workers=1, tenants={"acme": TENANT})
+    if request.param == "alone":
+        yield bot
+    else:
+        async with running(bot):
+            yield bot
+
+
+async def waiting(bot: Bot, path: str) -> str:
+    """The id of an approval that ``ironclaw run`` left waiting."""
+    said = await bot.command("run", f"files.write path={path} text=hello")
+    assert 3 == said.code, said
+    return WAITS.search(said.out)[1]  # type: ignore[index]
+
+
+async def test_run(bot: Bot) -> None:
+    """
+    ironclaw run prints the answer.
+    """
+    said = await bot.command("run", "python.run", 'code="print(6 * 7)"')
+
+    assert (0, "") == (said.code, said.err)
+    assert "42" in said.out
+
+
+async def test_approve(bot: Bot) -> None:
+    """
+    What waits is listed by ironclaw approvals; ironclaw approve runs it and prints what came of it.
+    """
+    approval = await waiting(bot, "approved.md")
+    listed, said = await bot.command("approvals"), await bot.command("approve", approval)
+
+    assert f'{approval}  files.write  {{"path":"approved.md","text":"hello"}}' in listed.out
+    assert 0 == said.code
+    assert "approved.md" in said.out
+    assert "hello" == (bot.scratch / "acme" / "approved.md").read_text()
+
+
+async def test_deny(bot: Bot) -> None:
+    """
+    ironclaw deny ends the call, with the reason for the record; a second decision fails and says why.
+    """
+    approval = await waiting(bot, "denied.md")
+    said = await bot.command("deny", approval, "--reason", "not today")
+    second = await bot.command("approve", approval)
+
+    assert "not today" in said.out
+    assert (0, 1, "ironclaw: This is already denied.\n") == (said.code, second.code, second.err)
+    assert not (bot.scratch / "acme" / "denied.md").exists()
+
+
+async def test_approve_nothing(bot: Bot) -> None:
+    """
+    An id that nobody knows is an error in a sentence.
+    """
+    said = await bot.command("approve", "0" * 32)
+
+    assert (1, "", "ironclaw: There is no such approval.\n") == (said.code, said.out, said.err)
+
+
+async def test_tool_run(bot: Bot) -> None:
+    """
+    ironclaw tool run takes any text as an argument, and the same veto.
+    """
+    code = "print('a \"quoted\" $word', r'\\d', 1 < 2)\nprint(2)"
+    said = await bot.command("tool", "run", "python.run", f"code={code}")
+    write = await bot.command("tool", "run", "files.write", "path=tool.md", "text=a b")
+
+    assert (0, 3) == (said.code, write.code)
+    assert 'a "quoted" $word \\d True\n2' in said.out
+
+
+async def test_other_tenant(bot: Bot) -> None:
+    """
+    A tenant that is none is named with those that are.
+    """
+    said = await bot.command("run", "--tenant", "nobody", "files.list")
+
+    assert (1, "ironclaw: Name a tenant with --tenant. There are: acme.\n") == (said.code, said.err)
+
+
+async def test_audit_verify(bot: Bot) -> None:
+    """
+    ironclaw audit verify walks every chain.
+    """
+    await bot.command("run", "files.list")
+    said = await bot.command("audit", "verify")
+
+    assert 0 == said.code
+    assert re.fullmatch(r"acme +\d+ events  intact  head [0-9a-f]{16}\n", said.out)
+
+
+async def test_tool_list(bot: Bot) -> None:
+    """
+    ironclaw tool list names each tool with its risk and what it may touch.
+    """
+    said = await bot.command("tool", "list")
+
+    assert 0 == said.code
+    assert re.search(r"^files\.write +high +scratch write +no network$", said.out, re.MULTILINE)
+
+
+async def test_version(bot: Bot) -> None:
+    """
+    ironclaw version is one line.
+    """
+    assert re.fullmatch(r"ironclaw \d+\.\d+\.\d+\n", (await bot.command("version")).out)
+
+
+async def test_doctor(bot: Bot) -> None:
+    """
+    ironclaw doctor finds nothing wrong here.
+    """
+    said = await bot.command("doctor")
+
+    assert 0 == said.code
+    assert "FAIL" not in said.out
+    assert "ok   policy is valid" in said.out
+
+
+async def test_broken_chain(tmp_path: Path) -> None:
+    """
+    One changed word in the audit log is found.
+    """
+    bot = Bot(tmp_path, workers=1, tenants={"acme": TENANT})
+    await bot.command("run", "help")
+    _change(bot.data / "ironclaw.db")
+    said = await bot.command("audit", "verify")
+
+    assert 1 == said.code
+    assert "BROKEN: event 1 was changed" in said.out
+
+
+def _change(path: Path) -> None:
+    """What somebody does who has the file and knows SQL: the table's own guard goes first."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+        database.execute("UPDATE audit SET event = replace(event, 'help', 'harm') WHERE n = 1")
+        database.commit()
+
+
+@pytest.mark.parametrize(
+    ("setting", "part"),
+    [
+        ({"prot": 1}, "prot: there is no such setting. Did you mean port?"),
+        ({"workers": 0}, "workers: "),
+        ({"brain": "nobody"}, "brain: no plugin offers 'nobody'."),
+    ],
+)
+async def test_wrong_settings(tmp_path: Path, setting: dict[str, object], part: str) -> None:
+    """
+    A wrong setting is named, with what is wrong and what to do, and nothing else is said.
+    """
+    said = await Bot(tmp_path, **setting).command("serve")
+
+    assert 2 == said.code
+    assert part in said.err
+    assert "Traceback" not in said.err
+
+
+async def test_wrong_words(tmp_path: Path) -> None:
+    """
+    A command that is none is a usage error.
+    """
+    assert 2 == (await Bot(tmp_path).command("dance")).code
+
+
+async def test_stops_when_told(tmp_path: Path) -> None:
+    """
+    SIGTERM ends the bot cleanly, and a second one on the same folder is refused while it runs.
+    """
+    bot = Bot(tmp_path, workers=1, tenants={"acme": TENANT})
+    async with running(bot):
+        second: Said = await bot.command("serve")
+        code = await bot.stop()
+
+    assert (0, 1) == (code, second.code)
+    assert "Another ironclaw process uses this data_dir." in second.err
