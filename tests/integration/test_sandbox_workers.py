@@ -358,6 +358,17 @@ async def test_unusual_root(sandbox: Sandbox, caller: Caller, monkeypatch: pytes
     assert (caller.root / "acme").is_dir()
 
 
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "/elsewhere"])
+async def test_outside_the_root(caller: Caller, code_cache: Path, name: str) -> None:
+    """
+    A tenant whose name is no plain folder name gets neither the root nor what lies around it.
+    """
+    sandbox = await Sandbox.open(cache_dir=code_cache, cache_key=KEY, scratch_root=caller.root)
+    with pytest.raises(SandboxError):
+        await sandbox.call(caller.call(tenant=name), Recorder())
+    await sandbox.close()
+
+
 @pytest.mark.parametrize("name", ["..", "link", "file"])
 async def test_bad_folder(sandbox: Sandbox, caller: Caller, name: str) -> None:
     """

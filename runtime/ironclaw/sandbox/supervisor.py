@@ -29,7 +29,8 @@ class Sandbox:
 
     def __init__(self, cache: CodeCache, pool: Pool, scratch_root: Path | None) -> None:
         self._cache, self._pool = cache, pool
-        self._root = scratch_root and Path(os.path.realpath(scratch_root))
+        self._roots: dict[Path, Path] = {}
+        self._root = scratch_root and self._real_root(scratch_root)
         self._preparing: dict[tuple[str, Profile], asyncio.Lock] = {}
         self._clocks: set[asyncio.Timeout] = set()  #: Of the calls that run.
         self._is_closed = False
@@ -42,7 +43,8 @@ class Sandbox:
         :param cache_dir: folder for compiled code, made (0700) where missing
         :param cache_key: at least 16 bytes, kept outside that folder
         :param workers: how many calls run at once, and how many tenants' workers are kept
-        :param scratch_root: the folder above the tenants' folders; given, a worker is ready before a call
+        :param scratch_root: the folder above the tenants' folders; given, a worker is ready before a call,
+            and a folder that does not lie directly in it is refused
         :raises SandboxError: the folder or the key will not do, or a guest could sleep
         """
         if workers < 1:
@@ -81,7 +83,7 @@ class Sandbox:
         if fault:
             return ToolResult(failure=fault)
         await self.prepare(call.component)
-        call = dataclasses.replace(call, scratch=_real(call.scratch))
+        call = self._resolved(call)
         kind = Kind(call.component.sha256, call.component.profile, call.scratch.parent)
         try:
             lease = await self._pool.lease(kind, Owner(call.tenant, _folder_of(call)))
@@ -95,6 +97,19 @@ class Sandbox:
         for clock in self._clocks:
             clock.reschedule(0)
         await self._pool.close()
+
+    def _resolved(self, call: Call) -> Call:
+        """The same call with a path that holds for a process with another working directory."""
+        root = self._real_root(call.scratch.parent)
+        if call.scratch.name in ("", "..") or self._root not in (None, root):
+            raise SandboxError("A tenant's scratch folder must lie directly in the scratch root.")
+        return dataclasses.replace(call, scratch=root / call.scratch.name)
+
+    def _real_root(self, root: Path) -> Path:
+        """The root absolute and without links, found out once."""
+        if root not in self._roots:
+            self._roots[root] = Path(os.path.realpath(root))
+        return self._roots[root]
 
     async def _run(self, lease: Lease, call: Call, host: Host) -> ToolResult:
         started = time.perf_counter()
@@ -144,11 +159,6 @@ def _input_fault(text: str) -> ToolFailure | None:
     return None
 
 
-def _real(folder: Path) -> Path:
-    """The same folder for a process with another working directory, and without links above it."""
-    return Path(os.path.realpath(folder.parent), folder.name)
-
-
 def _folder_of(call: Call) -> tuple[int, int]:
     """Device and inode of the tenant's folder, which is made where missing.
 
@@ -156,8 +166,6 @@ def _folder_of(call: Call) -> tuple[int, int]:
     """
     folder = call.scratch
     try:
-        if folder.name in ("", ".."):
-            raise ValueError
         if not os.path.lexists(folder):
             folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
