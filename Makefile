@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CASES ?= tests/cases/data
 
 demo: $(VENV)/.demo
-	$(BIN)/ironclaw demo
+	$(BIN)/ironclaw demo $(ARGS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest tests $(ARGS)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
 
 from ironclaw.errors import IronclawError, SettingsError
 from ironclaw.settings import Settings, TenantSettings, load
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "serve", _serve, "run the bot")
     demo = _add(commands, "demo", _demo, "run the bot with a local Slack workspace to try it in")
     demo.add_argument("--port", type=int, default=8765, help="port of the workspace's page (default 8765)")
+    demo.add_argument("--folder", type=Path, default=Path(".ironclaw/demo"), help="where it keeps things")
     _add_work(commands)
     _add_tools(commands)
     audit = commands.add_parser("audit", help="the audit log").add_subparsers(
@@ -107,7 +109,7 @@ async def _demo(settings: Settings, chosen: argparse.Namespace) -> int:
     from ironclaw_bot.demo import run_demo  # noqa: PLC0415 - as _serve
 
     _need_toolbox()
-    await run_demo(settings, chosen.port, _say)
+    await run_demo(settings, chosen.port, chosen.folder, _say)
     return DONE
 
 

@@ -16,7 +16,6 @@ from ironclaw.settings import Settings, TenantSettings
 from ironclaw_bot.playground import Playground
 from ironclaw_bot.serve import running, stopped
 
-FOLDER = Path(".ironclaw/demo")
 TEAM = "T0001"
 APPROVER = "slack:T0001:U1BO"
 WELCOME = """
@@ -33,11 +32,12 @@ Nothing leaves this machine. Ctrl-C stops it; what waits is kept.
 
 @contextlib.asynccontextmanager
 async def demo(
-    settings: Settings, port: int, progress: Callable[[str], None], folder: Path = FOLDER
+    settings: Settings, port: int, folder: Path, progress: Callable[[str], None]
 ) -> AsyncIterator[Playground]:
     """Bot and playground, open until the block ends.
 
     :param port: of the playground's page; 0 takes a free one
+    :param folder: keeps the workspace and the bot's data from one start to the next
     :raises IronclawError: something is not right; nothing was opened
     """
     tokens = _tokens(folder)
@@ -60,9 +60,9 @@ async def demo(
         await playground.stop()
 
 
-async def run_demo(settings: Settings, port: int, progress: Callable[[str], None]) -> None:
+async def run_demo(settings: Settings, port: int, folder: Path, progress: Callable[[str], None]) -> None:
     """Until SIGTERM or SIGINT."""
-    async with demo(settings, port, progress) as playground:
+    async with demo(settings, port, folder, progress) as playground:
         print(WELCOME.format(url=playground.url), flush=True)
         await stopped()
 
