@@ -54,14 +54,12 @@ class Delivery:
                 continue
 
     async def _pause(self) -> float:
-        at = await self._store.outbox.next_at()
+        at = await self._store.outbox.next_at(self._senders)
         return IDLE if at is None else min(IDLE, max(0.05, at - self._clock()))
 
     async def _send_due(self) -> bool:
         """Send what is due: workflows side by side, each one's notices in order."""
-        due = [
-            each for each in await self._store.outbox.due(self._clock()) if each.address.door in self._senders
-        ]
+        due = await self._store.outbox.due(self._senders, self._clock())
         by_workflow: dict[str, list[Notice]] = {}
         for notice in due:
             by_workflow.setdefault(notice.workflow_id or notice.subject, []).append(notice)

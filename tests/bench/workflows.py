@@ -2,7 +2,7 @@
 
 Pause: ``submit`` until the workflow waits for an approver (accepted, planned, judged by the policy, card in
 the outbox).  Resume: the approver's ``decide`` until the workflow is done.  Nothing is left out but the door
-and the model: store, audit, policy, veto, schema, leak guard and sandbox are the real ones.
+and the model: store, audit, policy, veto, schema, leak guard, outbox and sandbox are the real ones.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import asyncio
 import hashlib
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ironclaw.app import Ironclaw, open_app
 from ironclaw.store import reading
-from ironclaw.task import Decision, WorkflowState, WorkflowView
+from ironclaw.task import Decision, Notice, WorkflowState, WorkflowView
 from tests.bench.floor import PAUSE, RESUME, Floor, floor, new_names
 from tests.bench.measure import Result, Samples, ms, say, times
 from tests.fakes.sandbox import toolbox
@@ -44,6 +44,13 @@ text = {{ type = "string", description = "Given back as it is." }}
 PATIENCE = 60.0  #: Seconds for one workflow.
 
 Work = Callable[[Ironclaw], Awaitable[float]]
+
+
+class Listener:
+    """Hears every status, card and answer at once: the outbox works as in the product, without a network."""
+
+    async def send(self, notice: Notice) -> Mapping[str, str] | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,7 @@ async def _engine(folder: Path) -> AsyncIterator[Ironclaw]:
     brain = Moves(moves(wants(TOOL, text="hello")))
     plugins = {"test_brain": lambda _services: BrainPlugin(brain)}
     async with open_app(settings(folder, workers=2), toolboxes=[box], plugins=plugins) as app:
+        app.speak("test", Listener())
         yield app
 
 

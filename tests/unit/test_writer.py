@@ -13,6 +13,7 @@ import pytest
 from ironclaw.errors import Conflict, StoreError
 from ironclaw.store import Store
 from ironclaw.store.writer import Writer
+from ironclaw.task import Address
 
 
 @pytest.fixture
@@ -46,6 +47,23 @@ async def test_a_failed_unit_takes_no_other_with_it(writer: Writer) -> None:
     assert [1, 2] == await rows(writer)
     kinds = [type(each) for each in results]
     assert [int, sqlite3.IntegrityError, Conflict, sqlite3.IntegrityError, int] == kinds
+
+
+async def test_reads_share_the_hop_and_see_what_was_committed(writer: Writer) -> None:
+    """
+    Units that read and units that write are served together; a read that fails is told so alone.
+    """
+    work = [
+        writer.read(lambda c: c.execute("SELECT count(*) FROM t").fetchone()[0]),
+        writer.write(insert(1)),
+        writer.read(lambda c: c.execute("SELECT nothing FROM t")),
+        writer.write(insert(2)),
+    ]
+    results = await asyncio.gather(*work, return_exceptions=True)
+
+    assert [2, 1, sqlite3.OperationalError, 1] == [
+        each if isinstance(each, int) else type(each) for each in results
+    ]
 
 
 async def test_a_full_database_refuses_the_batch_and_goes_on(writer: Writer) -> None:
@@ -93,6 +111,8 @@ async def test_after_close_nothing_is_taken(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError):
         await writer.write(insert(1))
+    with pytest.raises(StoreError):
+        await rows(writer)
 
 
 async def test_a_newer_database_is_not_touched(tmp_path: Path) -> None:
@@ -117,3 +137,18 @@ def test_the_private_names_are_there() -> None:
 
     assert callable(connection._execute)
     assert isinstance(type(connection)._conn, property)
+
+
+async def test_a_door_that_is_not_there_holds_nobody_up(tmp_path: Path) -> None:
+    """
+    However much waits for one door, another door's notice is next.
+    """
+    store = await Store.open(tmp_path / "outbox.db")
+    for number in range(3):
+        await store.outbox.refuse("T1", Address("absent", {}), "No.", f"a{number}", None, 1.0)
+    await store.outbox.refuse("T1", Address("here", {}), "No.", "h", None, 2.0)
+    due = await store.outbox.due(["here"], 3.0, limit=2)
+    waits_until = await store.outbox.next_at(["here"])
+    await store.close()
+
+    assert (["h"], 2.0) == ([notice.subject for notice in due], waits_until)

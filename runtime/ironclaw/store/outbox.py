@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ironclaw.store import rows
 from ironclaw.store.rows import sql
@@ -35,15 +35,29 @@ class Outbox:
 
         await self._writer.write(unit)
 
-    async def due(self, now: float, limit: int = 100) -> tuple[Notice, ...]:
-        """What can be told now: the newest of each subject."""
+    async def due(self, doors: Iterable[str], now: float, limit: int = 100) -> tuple[Notice, ...]:
+        """What can be told now at these doors: the newest of each subject.
+
+        :param limit: at most so many for each door
+        """
+        asked = tuple(doors)
         return await self._writer.read(
-            lambda c: tuple(rows.notice(row) for row in sql.due_notices(c, now=now, limit=limit))
+            lambda c: tuple(
+                rows.notice(row)
+                for door in asked
+                for row in sql.due_notices(c, door=door, now=now, limit=limit)
+            )
         )
 
-    async def next_at(self) -> float | None:
-        """When the next notice is due, unix seconds; None when nothing waits."""
-        return await self._writer.read(lambda c: sql.next_notice_at(c)["at"])
+    async def next_at(self, doors: Iterable[str]) -> float | None:
+        """When the next notice at these doors is due, unix seconds; None when nothing waits."""
+        asked = tuple(doors)
+
+        def unit(c: sqlite3.Connection) -> float | None:
+            found = (sql.next_notice_at(c, door=door)["at"] for door in asked)
+            return min((at for at in found if at is not None), default=None)
+
+        return await self._writer.read(unit)
 
     async def sent(self, notice: Notice, ref: Mapping[str, str] | None) -> None:
         """It was told; ``ref`` is what the door needs to update it."""

@@ -131,18 +131,18 @@ INSERT INTO outbox (tenant, workflow_id, subject, kind, door, place, body, state
 VALUES (:tenant, :workflow_id, :subject, :kind, :door, :place, :body, 'waiting', 0, :now)
 
 -- name: due_notices
--- The newest waiting notice of each subject and place (it shows what the older ones would have shown),
+-- A door's newest waiting notice of each subject and place (it shows what the older ones would have shown),
 -- with what the door said of it before.
 SELECT o.*, (SELECT p.ref FROM outbox p WHERE p.subject = o.subject AND p.door = o.door AND p.place = o.place
         AND p.ref IS NOT NULL ORDER BY p.id DESC LIMIT 1) AS known_ref
 FROM outbox o
-WHERE o.state = 'waiting' AND o.next_at <= :now AND NOT EXISTS (
+WHERE o.state = 'waiting' AND o.door = :door AND o.next_at <= :now AND NOT EXISTS (
     SELECT 1 FROM outbox n WHERE n.subject = o.subject AND n.door = o.door AND n.place = o.place
         AND n.state = 'waiting' AND n.id > o.id)
 ORDER BY o.id LIMIT :limit
 
 -- name: next_notice_at^
-SELECT MIN(next_at) AS at FROM outbox WHERE state = 'waiting'
+SELECT MIN(next_at) AS at FROM outbox WHERE state = 'waiting' AND door = :door
 
 -- name: notice_sent!
 UPDATE outbox SET state = 'sent', ref = :ref WHERE id = :id AND state = 'waiting'

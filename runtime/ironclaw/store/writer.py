@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import itertools
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +22,6 @@ from ironclaw.errors import StoreError
 
 T = TypeVar("T")
 Unit = Callable[[sqlite3.Connection], T]  #: SQL only: it holds up everybody's commit.
-Job = tuple[Unit[Any], "asyncio.Future[Any]"]
 
 BATCH = 128  #: Units in one transaction at most.
 PRAGMAS = (
@@ -31,6 +32,46 @@ PRAGMAS = (
     "PRAGMA secure_delete = ON",
     "PRAGMA trusted_schema = OFF",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A unit and who waits for it."""
+
+    unit: Unit[Any]
+    done: asyncio.Future[Any]
+    reads: bool  #: It changes nothing, and so needs no transaction.
+
+    def tell(self, result: Any) -> None:
+        """Wake who waits, unless they have gone."""
+        if self.done.cancelled():
+            return
+        if isinstance(result, Exception):
+            self.done.set_exception(result)
+        else:
+            self.done.set_result(result)
+
+
+def serve(connection: sqlite3.Connection, jobs: Sequence[Job]) -> list[Any]:
+    """All jobs in one thread hop: those that write first, in one transaction, then those that read.
+
+    :return: each job's result or exception, in the order of the jobs
+    """
+    writing = [job.unit for job in jobs if not job.reads]
+    written: Iterator[Any]
+    try:
+        written = iter(apply(connection, writing) if writing else ())
+    except Exception as error:  # noqa: BLE001 - every writer of the batch hears of it
+        refused = StoreError(f"The database refused to write: {error}. Nothing was changed.")
+        written = itertools.repeat(refused)
+    return [_read_one(connection, job.unit) if job.reads else next(written) for job in jobs]
+
+
+def _read_one(connection: sqlite3.Connection, unit: Unit[Any]) -> Any:
+    try:
+        return unit(connection)
+    except Exception as error:  # noqa: BLE001 - it goes to who asked
+        return error
 
 
 def apply(connection: sqlite3.Connection, units: Sequence[Unit[Any]]) -> list[Any]:
@@ -101,15 +142,21 @@ class Writer:
 
         :raises StoreError: the batch could not be committed; nothing of it happened
         """
+        return await self._hand_in(unit, reads=False)
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run one unit that only reads, on the same connection, outside any transaction.
+
+        :raises StoreError: the database is closed
+        """
+        return await self._hand_in(unit, reads=True)
+
+    async def _hand_in(self, unit: Unit[T], *, reads: bool) -> T:
         if self._closed:
             raise StoreError("The database is closed; the process is stopping.")
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        await self._jobs.put((unit, done))
+        self._jobs.put_nowait(Job(unit, done, reads))
         return await done  # type: ignore[no-any-return]
-
-    async def read(self, unit: Unit[T]) -> T:
-        """Run one unit that only reads, on the same connection, between two batches."""
-        return await self._hop(unit)
 
     async def close(self) -> None:
         """Commit what was handed in, then close."""
@@ -128,22 +175,15 @@ class Writer:
             while len(batch) < BATCH and not self._jobs.empty():
                 batch.append(self._jobs.get_nowait())
             stopping = None in batch
-            await self._commit([job for job in batch if job is not None])
+            await self._serve([job for job in batch if job is not None])
 
-    async def _commit(self, jobs: Sequence[Job]) -> None:
+    async def _serve(self, jobs: Sequence[Job]) -> None:
         try:
-            results = await self._hop(lambda connection: apply(connection, [unit for unit, _ in jobs]))
-        except Exception as error:  # noqa: BLE001 - every caller of the batch hears of it, the writer lives on
-            results = [StoreError(f"The database refused to write: {error}. Nothing was changed.")] * len(
-                jobs
-            )
-        for (_, done), result in zip(jobs, results, strict=True):
-            if done.cancelled():
-                continue
-            if isinstance(result, Exception):
-                done.set_exception(result)
-            else:
-                done.set_result(result)
+            results = await self._hop(lambda connection: serve(connection, jobs))
+        except Exception as error:  # noqa: BLE001 - every caller hears of it, the writer lives on
+            results = [StoreError(f"The database cannot be used: {error}.")] * len(jobs)
+        for job, result in zip(jobs, results, strict=True):
+            job.tell(result)
 
     async def _hop(self, unit: Unit[T]) -> T:
         # Both private names are held by a test: one thread hop a batch is where the speed comes from.
