@@ -68,10 +68,12 @@ async def open_app(
         stack.push_async_callback(store.close)
         tenancy = Tenancy(settings)
         hooks = load(settings.plugins, PluginServices(settings, tenancy, store), plugins)
+        scratch = settings.data_dir / "mnt" / "scratch"
         sandbox = await Sandbox.open(
             cache_dir=settings.cache_dir or settings.data_dir / "cache",
             cache_key=subkey(key, "code cache"),
             workers=settings.workers,
+            scratch_root=scratch,
         )
         stack.push_async_callback(sandbox.close)
         for each in {tool.toolbox: tool for tool in registry.tools}.values():
@@ -79,7 +81,7 @@ async def open_app(
         door = egress or Egress(allow_localhost=allows_localhost(tenancy.every_host()))
         stack.push_async_callback(door.close)
         veto = Veto(store, hooks, registry, tenancy.tenant, key, clock)
-        body = Body(sandbox, door, hooks, settings.data_dir / "mnt" / "scratch", tenancy.http_allow)
+        body = Body(sandbox, door, hooks, scratch, tenancy.http_allow)
         brains = _brains(settings, hooks)
         orchestrator = Orchestrator(
             store,
