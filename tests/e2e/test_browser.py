@@ -1,0 +1,124 @@
+"""What a stranger does: ``ironclaw demo``, and its page in a real browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+from tests.e2e.bot import Bot, running
+from tests.e2e.browser import CHROMIUM, Person, at_the_page
+from tests.integration.engine import shared_code
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.sandbox,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="chromium is not installed"),
+]
+WRITE = '@ironclaw files.write path=notes/{name}.md text="hello"'
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Demo:
+    """``ironclaw demo`` in a folder of its own, at an address that stays."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.words = ("demo", "--port", str(self.port))
+        self.bot = Bot(folder)
+        self.notes = folder / ".ironclaw/demo/data/mnt/scratch/T0001/notes"
+        # The tools that other tests have compiled are under their key; as on a machine's second start.
+        (folder / ".ironclaw" / "demo").mkdir(parents=True, mode=0o700)
+        if shared_code()["key_file"].exists():
+            shutil.copy(shared_code()["key_file"], folder / ".ironclaw" / "demo" / "key")
+
+    async def restart(self) -> None:
+        await self.bot.stop()
+        await self.bot.start(*self.words)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
+    demo = Demo(tmp_path_factory.mktemp("demo"))
+    async with running(demo.bot, *demo.words):
+        yield demo
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def person(demo: Demo) -> AsyncIterator[Person]:
+    async with at_the_page(demo.url) as person:
+        yield person
+
+
+async def test_demo(demo: Demo, person: Person) -> None:
+    """
+    Ada writes a file, Bo approves it, the card and the thread say so, and a read runs at once.
+    """
+    await person.write(WRITE.format(name="today"))
+    await expect(person.thread).to_contain_text("Waiting for approval.")
+    await person.picture("waiting")
+    assert not (demo.notes / "today.md").exists()
+    await person.speak_as("Bo Lindqvist")
+    await person.press("Approve")
+    await expect(person.card("Approved: files.write")).to_contain_text(
+        re.compile(r"Approved by @bo at \w+ \d+, \d{4} \d+:\d\d")
+    )
+    await expect(person.thread).to_contain_text("Done.")
+    await expect(person.thread).to_contain_text("path: notes/today.md")
+    await person.picture("approved")
+    assert "hello" == (demo.notes / "today.md").read_text()
+
+    await person.write("@ironclaw files.read path=notes/today.md")
+    await expect(person.thread).to_contain_text("hello")
+    await expect(person.thread).not_to_contain_text("Approval needed")
+    assert [] == person.troubles
+
+
+async def test_own_call(demo: Demo, person: Person) -> None:
+    """
+    Ada's own click on her card is refused, and she alone sees why.
+    """
+    await person.write(WRITE.format(name="own"))
+    await person.press("Approve")
+    await expect(person.thread).to_contain_text("You are not an approver here.")
+    await person.picture("refused")
+    await person.speak_as("Bo Lindqvist")
+    await expect(person.thread).not_to_contain_text("You are not an approver here.")
+    assert not (demo.notes / "own.md").exists()
+
+
+async def test_help(demo: Demo, person: Person) -> None:
+    """
+    /ironclaw help shows what there is to type.
+    """
+    await person.write("/ironclaw help")
+    await expect(person.channel).to_contain_text("/ironclaw run <task>")
+    await expect(person.channel).to_contain_text("Only visible to you")
+    await person.picture("help")
+    assert [] == person.troubles
+
+
+async def test_restart(demo: Demo, person: Person) -> None:
+    """
+    Stopped while a card waits and started again, the click in the page that stayed open goes on.
+    """
+    await person.write(WRITE.format(name="restart"))
+    await expect(person.thread).to_contain_text("Waiting for approval.")
+    await demo.restart()
+    await person.speak_as("Bo Lindqvist")
+    await person.press("Approve")
+    await expect(person.card("Approved: files.write")).to_be_visible()
+    await expect(person.thread).to_contain_text("path: notes/restart.md")
+    assert "hello" == (demo.notes / "restart.md").read_text()
