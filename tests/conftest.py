@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,14 @@ def built_toolboxes() -> Path:
 def code_cache(pytestconfig: pytest.Config) -> Path:
     """Where the sandbox keeps compiled toolboxes from one test run to the next."""
     return pytestconfig.cache.mkdir("sandbox")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Browser tests that were skipped are said in the last lines, not in a letter among hundreds."""
+    yield
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum("browser" in report.keywords for report in skipped)
+    if count:
+        line = f"chromium is not installed: {count} browser tests were skipped"
+        terminalreporter.write_line(line, red=True)

@@ -1,0 +1,25 @@
+"""What the test run says of tests that a machine cannot run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_skipped_browser_tests_are_said() -> None:
+    """
+    Without a Chromium the last lines name how many browser tests were skipped, and why.
+    """
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/e2e/test_browser.py"]
+    environ = {**os.environ, "CHROMIUM": "/nowhere/chromium"}
+    run = subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
+    *_, reason, said, total = run.stdout.strip().splitlines()
+    count = total.partition(" skipped")[0]
+
+    assert (0, True) == (run.returncode, int(count) > 0)
+    assert reason.endswith("chromium is not installed")
+    assert f"chromium is not installed: {count} browser tests were skipped" == said
