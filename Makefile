@@ -12,7 +12,7 @@ demo: $(VENV)/.demo
 	$(BIN)/ironclaw demo $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest tests $(ARGS)
+	$(BIN)/python -m pytest tests -n auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

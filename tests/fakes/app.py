@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import structlog
+
 from ironclaw.canonical import digest
 from ironclaw.errors import BadRequest, Conflict, Expired, IdentityError, NotFound, Refused, StoreError
 from ironclaw.settings import Settings, TenantSettings
@@ -71,6 +73,7 @@ class FakeApp:
         principal = await self._auth.ironclaw_authenticate(credential)
         if principal is None:
             raise IdentityError
+        structlog.contextvars.bind_contextvars(tenant=principal.tenant)
         return principal
 
     async def ready(self) -> dict[str, bool]:

@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import structlog
 from aiohttp import web
 
 from ironclaw.errors import IdentityError, Refused
 from ironclaw.task import Bearer, Decision, Principal, WorkflowView
 from ironclaw_bot.http.bodies import DecisionRequest, RunRequest, RunResponse, run_response
-from ironclaw_bot.http.middlewares import TENANT, explain_errors, guard_response, log_access, name_request
+from ironclaw_bot.http.middlewares import explain_errors, guard_response, log_access, name_request
 from ironclaw_bot.http.problems import MAX_BODY_BYTES, Problem
 from ironclaw_bot.http.reading import read
 
@@ -106,10 +105,7 @@ class Gateway:
 
     async def _principal(self, request: web.Request, *, single_use: bool) -> Principal:
         """:raises IdentityError: no token, more than one, or not a valid one"""
-        principal = await self._app.authenticate(Bearer(_token(request), single_use))
-        request[TENANT] = principal.tenant
-        structlog.contextvars.bind_contextvars(tenant=principal.tenant)
-        return principal
+        return await self._app.authenticate(Bearer(_token(request), single_use))
 
 
 def _token(request: web.Request) -> str:

@@ -18,7 +18,6 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 UNFORESEEN = "Something went wrong here. Tell the operator the request_id."
 REQUEST_ID = web.RequestKey("request_id", str)
-TENANT = web.RequestKey("tenant", str)
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +26,9 @@ log = structlog.get_logger(__name__)
 async def name_request(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give each request an id of ours; one from outside could forge a line in somebody's log."""
     name = secrets.token_hex(12)
-    structlog.contextvars.bind_contextvars(request_id=name)
+    # One connection's requests share a context: the last one's tenant must not stay.
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=name, tenant="")
     request[REQUEST_ID] = name
     response = await handler(request)
     response.headers["X-Request-Id"] = name
@@ -45,7 +46,7 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
         route=_route(request),
         status=response.status,
         latency_ms=round((time.perf_counter() - began) * 1000, 2),
-        tenant=request.get(TENANT, ""),
+        tenant=structlog.contextvars.get_contextvars().get("tenant", ""),
     )
     return response
 
