@@ -16,6 +16,7 @@ from ironclaw.errors import IronclawError, SettingsError
 from ironclaw.settings import Settings, TenantSettings, load
 from ironclaw.task import Json
 from ironclaw_bot import logs
+from ironclaw_bot.auditing import add_verify_options, rotate, verify_log
 from ironclaw_bot.build import build, built_folder
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
 from ironclaw_bot.progress import Progress
@@ -58,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser("audit", help="the audit log").add_subparsers(
         required=True, metavar="COMMAND"
     )
-    _add(audit, "verify", _audit_verify, "check every tenant's chain")
+    add_verify_options(_add(audit, "verify", _audit_verify, "check every tenant's chain"))
+    _add(audit, "rotate-key", _audit_rotate, "have a new key sign the checkpoints")
     _add(commands, "doctor", _doctor, "say what works here and what does not")
     _add(commands, "version", _version, "print the version")
     return parser
@@ -161,9 +163,8 @@ async def _tool_run(settings: Settings, chosen: argparse.Namespace) -> int:
     # Through the brain that does as it is told: one way to run a call, and one veto before it.
     task = " ".join([chosen.name, *map(_as_typed, chosen.arguments)])
     async with _door(settings) as door:
-        return _told(
-            await door.ask("run", tenant=chosen.tenant, task=task, brain="commands", wait=chosen.wait)
-        )
+        how = {"brain": "commands", "tools": [chosen.name], "wait": chosen.wait}
+        return _told(await door.ask("run", tenant=chosen.tenant, task=task, **how))
 
 
 def _as_typed(argument: str) -> str:
@@ -174,15 +175,12 @@ def _as_typed(argument: str) -> str:
 
 
 async def _audit_verify(settings: Settings, chosen: argparse.Namespace) -> int:
-    from ironclaw.audit import verify  # noqa: PLC0415 - as _serve
+    return DONE if verify_log(settings, chosen) else FAILED
 
-    chains = verify(settings.data_dir / "ironclaw.db")
-    for chain in chains:
-        verdict = f"BROKEN: {chain.fault}" if chain.fault else "intact"
-        print(f"{chain.tenant or '(all)':<16} {chain.events:>8} events  {verdict}  head {chain.head[:16]}")
-    if not chains:
-        print("The audit log is empty.")
-    return FAILED if any(chain.fault for chain in chains) else DONE
+
+async def _audit_rotate(settings: Settings, chosen: argparse.Namespace) -> int:
+    rotate(settings)
+    return DONE
 
 
 async def _doctor(settings: Settings, chosen: argparse.Namespace) -> int:

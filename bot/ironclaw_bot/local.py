@@ -10,7 +10,7 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,17 @@ class Door:
     app: Ironclaw
     person: str  #: Login name.
 
-    async def run(self, tenant: str, task: str, brain: str, wait: float) -> Json:
-        """Submit a task and wait for it."""
+    async def run(
+        self, tenant: str, task: str, brain: str, wait: float, tools: Sequence[str] | None = None
+    ) -> Json:
+        """Submit a task and wait for it.
+
+        :param tools: the only ones that it may use; None: all of them
+        :raises BadRequest: there is no such tool
+        """
         principal = self._principal(tenant)
-        asked = Task(principal.tenant, principal.id, task, Address("cli"), brain=brain)
+        only = None if tools is None else tuple(tools)
+        asked = Task(principal.tenant, principal.id, task, Address("cli"), tools=only, brain=brain)
         workflow_id = await self.app.submit(asked)
         return shown(await self.app.wait(principal.tenant, workflow_id, wait))
 

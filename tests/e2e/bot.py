@@ -21,7 +21,7 @@ from ironclaw.store import reading
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "ironclaw"
 READY = re.compile(r'^\{"url": "(http://127\.0\.0\.1:(\d+))".*"event": "ready"')
-START_SECONDS = 60.0  #: Generous: the first start on a machine compiles the tools.
+START_SECONDS = 180.0  #: Generous: the first start on a machine compiles the tools.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Bot:
         """
         folder.mkdir(parents=True, exist_ok=True)
         defaults = {"port": 0, "log_format": "json", **shared_code()}
+        defaults["checkpoints"] = folder / "checkpoints.jsonl"
         (folder / "ironclaw.toml").write_text(_toml({**defaults, **settings}), "utf-8")
         self.folder = folder
         self.environ = {"PATH": os.environ["PATH"], "HOME": str(folder), **(environ or {})}
@@ -143,7 +144,7 @@ class Bot:
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(START_SECONDS):
                 out, err = await child.communicate()
         except TimeoutError:
             child.kill()

@@ -18,6 +18,7 @@ from tests.integration.engine import shared_code
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.sandbox,
+    pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(not CHROMIUM.exists(), reason="chromium is not installed"),
 ]

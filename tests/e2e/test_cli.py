@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from tests.e2e.bot import Bot, Said, running
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 ME = f"local:{getpass.getuser()}"
 TENANT = {"approvers": [ME], "self_approval": True}
 WAITS = re.compile(r"ironclaw approve ([0-9a-f]{32})")
@@ -94,6 +94,15 @@ async def test_tool_run(bot: Bot) -> None:
     assert 'a "quoted" $word \\d True\n2' in said.out
 
 
+async def test_tool_run_unknown(bot: Bot) -> None:
+    """
+    A tool that is none is a failure, not an answer.
+    """
+    said = await bot.command("tool", "run", "no.such", "a=b")
+
+    assert (1, "", "ironclaw: There is no tool called 'no.such'.\n") == (said.code, said.out, said.err)
+
+
 async def test_other_tenant(bot: Bot) -> None:
     """
     A tenant that is none is named with those that are.
@@ -111,7 +120,7 @@ async def test_audit_verify(bot: Bot) -> None:
     said = await bot.command("audit", "verify")
 
     assert 0 == said.code
-    assert re.fullmatch(r"acme +\d+ events  intact  head [0-9a-f]{16}\n", said.out)
+    assert re.match(r"acme +\d+ events  intact  head acme=\d+:[0-9a-f]{64}\ncheckpoints: \d+ good,", said.out)
 
 
 async def test_tool_list(bot: Bot) -> None:
@@ -140,6 +149,16 @@ async def test_doctor(bot: Bot) -> None:
     assert 0 == said.code
     assert "FAIL" not in said.out
     assert "ok   policy is valid" in said.out
+
+
+async def test_failed(tmp_path: Path) -> None:
+    """
+    A task that fails is told in a sentence, and by the exit code.
+    """
+    said = await Bot(tmp_path, workers=1, brain="script").command("run", "hello")
+
+    assert 1 == said.code
+    assert "set IRONCLAW_BRAIN_SCRIPT to a JSON file of moves" in said.out
 
 
 async def test_broken_chain(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.e2e.workspace import DENY, Workspace, workspace
 
 from ironclaw_bot.slack.people import GUEST
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

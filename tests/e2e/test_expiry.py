@@ -10,7 +10,7 @@ from tests.e2e.callers import BOSS, Callers
 from tests.e2e.workspace import APPROVERS, Workspace, workspace
 from tests.fakes.tokens import ISSUER
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 SECONDS = 1.5
 
 

@@ -11,7 +11,7 @@ from tests.e2e.bot import Bot, running
 from tests.e2e.callers import BOSS, Callers
 from tests.fakes.tokens import ISSUER
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest_asyncio
 from tests.e2e.workspace import DENY, Workspace, workspace
 from tests.fakes.openai_server import FakeOpenAI, calls, error, slow, text
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 KEY = "sk-" + "test-" + "4f9a0c77d2"
 
 

@@ -14,7 +14,7 @@ from tests.integration.test_sandbox_escapes import ESCAPES
 
 from ironclaw.registry import Registry
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 SECRETS = {"file": "the-rival-keeps-this", "environment": "only-the-host-knows-this"}
 #: Where a tool is told of this process, {port} is the bot's own.
 ATTEMPTS = {

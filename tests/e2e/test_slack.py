@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from tests.e2e.workspace import HTTP, SOCKET, Workspace, workspace
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=[HTTP, SOCKET])

@@ -10,7 +10,7 @@ from tests.e2e.workspace import Thread, Workspace, workspace
 
 from ironclaw_bot.playground import SECOND
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 SORRY = "Sorry, IronClaw is not set up for this workspace"
 
 
