@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 from aiohttp import web
-from pydantic import SecretStr
 from tests.fakes.card_reader import arguments
 from tests.fakes.slack_engine import NOW, SlackEngine, an_approval, settings
 from tests.fakes.wire import HOST, served
@@ -20,11 +19,11 @@ from ironclaw_bot.playground import Playground
 from ironclaw_bot.slack.app import LISTENERS, make_slack
 from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.client import METHODS, web_client
+from ironclaw_bot.slack.door import SlackSocket
 from ironclaw_bot.slack.drawings import UNKNOWN_WORKSPACE
 from ironclaw_bot.slack.edge import PATH, SlackEdge
 from ironclaw_bot.slack.outbox import SlackSender
 from ironclaw_bot.slack.people import GUEST, UNKNOWN
-from ironclaw_bot.slack.socket import SlackSocket
 
 SECRET = "s" * 32
 TOKENS = {"T0001": "-".join(("xoxb", "one")), "T0002": "-".join(("xoxb", "two"))}
@@ -104,9 +103,9 @@ async def slack(playground):
 @pytest.fixture
 async def socket(playground):
     """Over Socket Mode."""
-    configuration = settings(slack_api_url=playground.url + "/api/", slack_app_token=SecretStr(APP_TOKEN))
+    configuration = settings(slack_api_url=playground.url + "/api/")
     slack = Slack(playground, configuration)
-    connection = SlackSocket(slack.bolt, configuration)
+    connection = SlackSocket(slack.bolt, APP_TOKEN, configuration.slack_api_url)
     await connection.start()
     yield slack
     await slack.settle()

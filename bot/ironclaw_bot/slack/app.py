@@ -17,17 +17,16 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from ironclaw.errors import BadRequest, IdentityError, Refused
+from ironclaw.app import Ironclaw
 from ironclaw.settings import Settings
-from ironclaw.task import Json
-from ironclaw_bot.slack import drawings, tasks
+from ironclaw_bot.slack import tasks
 from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.clicks import Clicks
 from ironclaw_bot.slack.client import ClientForTeam
 from ironclaw_bot.slack.commands import COMMAND, Commands
-from ironclaw_bot.slack.engine import Engine
 from ironclaw_bot.slack.people import People
 from ironclaw_bot.slack.rules import Listeners
+from ironclaw_bot.slack.talk import Talk
 
 #: What is heard, for the test that holds the manifest against the code.
 LISTENERS = Listeners(
@@ -48,66 +47,8 @@ _ANYTHING = re.compile("")
 log = structlog.get_logger(__name__)
 
 
-class Talk:
-    """The listeners of events: what people say, and what happens to the installation."""
-
-    def __init__(
-        self, app: Engine, clients: ClientForTeam, background: Background, *, plain_quotes: bool
-    ) -> None:
-        self._app = app
-        self._clients = clients
-        self._background = background
-        self._plain_quotes = plain_quotes
-
-    async def on_message(self, body: Json) -> None:
-        """A mention or a direct message becomes a task, durable before this returns."""
-        heard = tasks.heard_event(body)
-        if heard is None:
-            return
-        try:
-            principal = await self._app.authenticate(heard.identity)
-        except IdentityError:
-            log.warning("slack_unknown_workspace", team=heard.identity.team_id)
-            self._background.start(self._decline(heard), "decline a workspace")
-            return
-        task = tasks.to_task(heard, principal, plain_quotes=self._plain_quotes)
-        if task.text.strip().lower() in ("", "help"):
-            text = drawings.help_text(self._app.tools, command=COMMAND)
-            await self._app.refuse(task.tenant, task.reply_to, text, task.delivery)
-            return
-        try:
-            await self._app.submit(task)
-        except (BadRequest, Refused) as refused:
-            await self._app.refuse(task.tenant, task.reply_to, str(refused), task.delivery)
-
-    async def _decline(self, heard: tasks.Heard) -> None:
-        drawing = drawings.said(drawings.UNKNOWN_WORKSPACE)
-        place = heard.place
-        client = self._clients(heard.identity.team_id)
-        await client.chat_postMessage(channel=place["channel"], thread_ts=place.get("thread_ts"), **drawing)
-
-    async def on_home(self, body: Json) -> None:
-        """Somebody opened the bot's Home: show what waits."""
-        if body["event"].get("tab", "home") == "home":
-            self._background.start(self._show_home(body), "show Home")
-
-    async def _show_home(self, body: Json) -> None:
-        identity = tasks.event_identity(body)
-        try:
-            principal = await self._app.authenticate(identity)
-        except IdentityError:
-            log.warning("slack_unknown_workspace", team=identity.team_id)
-            return
-        view = drawings.home(await self._app.approvals(principal.tenant))
-        await self._clients(identity.team_id).views_publish(user_id=identity.user_id, view=view)
-
-    async def on_lifecycle(self, body: Json) -> None:
-        """Uninstalled, a token revoked, a session stopped: for the log, since no tokens are kept here."""
-        log.warning("slack_lifecycle", kind=str(body["event"].get("type")), team=str(body.get("team_id")))
-
-
 def make_slack(
-    app: Engine,
+    app: Ironclaw,
     settings: Settings,
     client: AsyncWebClient | ClientForTeam,
     background: Background | None = None,

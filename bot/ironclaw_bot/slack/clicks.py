@@ -5,15 +5,15 @@ from __future__ import annotations
 import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from ironclaw.errors import BadRequest, Conflict, Expired, IdentityError, NotFound, Refused
+from ironclaw.app import Ironclaw
+from ironclaw.errors import BadRequest, Conflict, Expired, NotFound, Refused
 from ironclaw.task import Json, Principal
 from ironclaw_bot.slack import drawings, tasks
 from ironclaw_bot.slack.arguments import Unshowable
 from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.card import details
 from ironclaw_bot.slack.client import ClientForTeam
-from ironclaw_bot.slack.engine import Engine
-from ironclaw_bot.slack.people import People
+from ironclaw_bot.slack.people import People, principal_of
 from ironclaw_bot.slack.text import escape
 
 log = structlog.get_logger(__name__)
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 class Clicks:
     """The listeners of a card's buttons."""
 
-    def __init__(self, app: Engine, clients: ClientForTeam, people: People, background: Background) -> None:
+    def __init__(self, app: Ironclaw, clients: ClientForTeam, people: People, background: Background) -> None:
         self._app = app
         self._clients = clients
         self._people = people
@@ -45,7 +45,7 @@ class Clicks:
 
     async def _decide(self, click: tasks.Click) -> str:
         """Why nothing was decided, escaped; "" when it was."""
-        principal = await self._who(click)
+        principal = await principal_of(click.identity, self._app)
         if principal is None:
             return drawings.UNKNOWN_WORKSPACE
         if principal.is_approver:
@@ -68,7 +68,7 @@ class Clicks:
 
     async def _open(self, click: tasks.Click, trigger_id: str) -> None:
         """A modal for the clicker, of an approval of their own tenant."""
-        principal = await self._who(click)
+        principal = await principal_of(click.identity, self._app)
         if principal is None:
             return
         try:
@@ -77,13 +77,6 @@ class Clicks:
             await self._whisper(click, escape(str(problem)))
             return
         await self._clients(click.place["team"]).views_open(trigger_id=trigger_id, view=view)
-
-    async def _who(self, click: tasks.Click) -> Principal | None:
-        try:
-            return await self._app.authenticate(click.identity)
-        except IdentityError:
-            log.warning("slack_unknown_workspace", team=click.identity.team_id)
-            return None
 
     async def _whisper(self, click: tasks.Click, sentence: str) -> None:
         place = click.place

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from ironclaw.errors import BadRequest, IdentityError, NotFound, Refused
+from ironclaw.app import Ironclaw
+from ironclaw.errors import BadRequest, NotFound, Refused
 from ironclaw.task import Json, Principal
 from ironclaw_bot.slack import drawings, tasks
 from ironclaw_bot.slack.blocks import Drawing
-from ironclaw_bot.slack.engine import Engine
+from ironclaw_bot.slack.people import principal_of
 from ironclaw_bot.slack.text import escape
 
 COMMAND = "/ironclaw"
-log = structlog.get_logger(__name__)
 
 Reply = Callable[[Principal, Json, str], Awaitable[Drawing]]
 
@@ -23,7 +22,7 @@ Reply = Callable[[Principal, Json, str], Awaitable[Drawing]]
 class Commands:
     """The listener of the slash command."""
 
-    def __init__(self, app: Engine, *, plain_quotes: bool) -> None:
+    def __init__(self, app: Ironclaw, *, plain_quotes: bool) -> None:
         self._app = app
         self._plain_quotes = plain_quotes
         self._words: dict[str, Reply] = {
@@ -39,11 +38,8 @@ class Commands:
 
     async def _reply(self, body: Json) -> Drawing:
         word, _, rest = str(body.get("text") or "").strip().partition(" ")
-        identity = tasks.command_identity(body)
-        try:
-            principal = await self._app.authenticate(identity)
-        except IdentityError:
-            log.warning("slack_unknown_workspace", team=identity.team_id)
+        principal = await principal_of(tasks.command_identity(body), self._app)
+        if principal is None:
             return drawings.said(drawings.UNKNOWN_WORKSPACE)
         return await self._words.get(word.lower(), self._help)(principal, body, rest.strip())
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from aiohttp import web
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from ironclaw.app import Ironclaw
 from ironclaw.settings import Settings
 from ironclaw_bot.slack.app import make_slack
 from ironclaw_bot.slack.background import Background
+from ironclaw_bot.slack.client import web_client
 from ironclaw_bot.slack.edge import SlackEdge
 from ironclaw_bot.slack.outbox import SlackSender
-from ironclaw_bot.slack.socket import SlackSocket
 
 
 class SlackDoor:
@@ -21,7 +23,7 @@ class SlackDoor:
         self._background = Background()
         self._bolt = make_slack(app, settings, client, self._background)
         self._secret = settings.slack_signing_secret
-        self._socket = SlackSocket(self._bolt, settings) if settings.slack_app_token else None
+        self._socket = _socket(self._bolt, settings)
         app.speak("slack", SlackSender(lambda team: client, app))
 
     def add_routes(self, site: web.Application) -> None:
@@ -38,3 +40,23 @@ class SlackDoor:
         if self._socket:
             await self._socket.stop()
         await self._background.drain()
+
+
+class SlackSocket:
+    """Socket Mode: the same payloads over a connection that the bot opens, and that renews itself."""
+
+    def __init__(self, bolt: AsyncApp, token: str, base_url: str) -> None:
+        self._handler = AsyncSocketModeHandler(bolt, token, web_client=web_client(token, base_url))
+
+    async def start(self) -> None:
+        """Connect; events arrive from then on."""
+        await self._handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
+
+    async def stop(self) -> None:
+        """Disconnect and let nothing run on."""
+        await self._handler.close_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
+
+
+def _socket(bolt: AsyncApp, settings: Settings) -> SlackSocket | None:
+    token = settings.slack_app_token
+    return SlackSocket(bolt, token.get_secret_value(), settings.slack_api_url) if token else None

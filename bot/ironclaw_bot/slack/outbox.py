@@ -14,13 +14,13 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from ironclaw.app import Ironclaw
 from ironclaw.errors import NotFound
 from ironclaw.task import Notice, NoticeKind
 from ironclaw_bot.slack import drawings
 from ironclaw_bot.slack.blocks import Drawing
 from ironclaw_bot.slack.card import card
 from ironclaw_bot.slack.client import ClientForTeam, later, reason
-from ironclaw_bot.slack.engine import Engine
 
 Ref = Mapping[str, str]
 #: What Slack says where the bot may not speak: then the person is written to directly.
@@ -34,7 +34,7 @@ class SlackSender:
     :param clients: the Web API client for a workspace; "" is the bot's own
     """
 
-    def __init__(self, clients: ClientForTeam, app: Engine) -> None:
+    def __init__(self, clients: ClientForTeam, app: Ironclaw) -> None:
         self._clients = clients
         self._app = app
         self._ways: dict[NoticeKind, Callable[[Notice], Awaitable[Ref | None]]] = {

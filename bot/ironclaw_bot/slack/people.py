@@ -1,4 +1,7 @@
-"""Guests and outsiders never approve, whatever a list says: Slack is asked who is one."""
+"""Who acts: a principal of ours; and, before a decision, whether Slack calls them a full member.
+
+Guests and outsiders never approve, whatever a list says.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError
 
-from ironclaw.task import SlackIdentity
+from ironclaw.app import Ironclaw
+from ironclaw.errors import IdentityError
+from ironclaw.task import Principal, SlackIdentity
 from ironclaw_bot.slack.client import ClientForTeam
 
 KEPT = 300.0  #: Seconds that an answer of Slack's is good for.
@@ -24,6 +29,15 @@ UNKNOWN = (
 )
 
 log = structlog.get_logger(__name__)
+
+
+async def principal_of(who: SlackIdentity, app: Ironclaw) -> Principal | None:
+    """Who the engine says this is, or None for somebody of a workspace that it does not know."""
+    try:
+        return await app.authenticate(who)
+    except IdentityError:
+        log.warning("slack_unknown_workspace", team=who.team_id)
+        return None
 
 
 class People:
