@@ -11,7 +11,7 @@ from wasmtime.component import Component, Linker, ListType, Variant
 from ironclaw.errors import SandboxError
 from ironclaw.sandbox import Profile, fastbytes
 from ironclaw.sandbox.engine import guard, make_engine, make_linker, self_test
-from ironclaw.sandbox.traps import declared_failure, trap_failure
+from ironclaw.sandbox.failures import declared_failure, trap_failure
 from ironclaw.task import FailureKind
 
 ENGINE = make_engine()
@@ -150,18 +150,18 @@ def test_traps(text: str, kind: FailureKind) -> None:
     """
     A trap becomes a kind and a sentence of ours, without wasmtime's text.
     """
-    found, message = trap_failure(text, 0, 1000)
+    failure = trap_failure(text, 0, 1000)
 
-    assert kind == found
-    assert text not in message
-    assert "/" not in message
+    assert kind == failure.kind
+    assert text not in failure.message
+    assert "/" not in failure.message
 
 
 def test_trap_with_full_memory() -> None:
     """
     A trap with nearly all memory taken was most likely a failed allocation.
     """
-    assert FailureKind.OUT_OF_MEMORY == trap_failure("wasm trap: unreachable", 950, 1000)[0]
+    assert FailureKind.OUT_OF_MEMORY == trap_failure("wasm trap: unreachable", 950, 1000).kind
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_declared_failures(tag: str, text: str, kind: FailureKind) -> None:
     """
     Each case of the WIT's failure has its kind.
     """
-    assert kind == declared_failure(Variant(tag, text))[0]
+    assert kind == declared_failure(Variant(tag, text)).kind
 
 
 def importing(instance: str, function: str) -> Component:

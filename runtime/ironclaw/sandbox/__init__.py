@@ -1,9 +1,10 @@
 """The sandbox: tools run as WebAssembly, in worker processes that reach nothing but what they are handed.
 
-``model`` says what travels and ``supervisor`` is the face.  Below it, in this process: ``pool``, ``turns``,
-``process`` and ``conversation`` for the workers, ``preparing`` and ``codecache`` for the code.  In processes
-of their own: ``compiler``, ``trial``; and ``worker`` with ``guest``, ``hostcalls``, ``engine``, ``landlock``,
-``seccomp`` and ``hardening``.
+``model`` says what travels, and ``supervisor`` is the face.  In this process: ``pool``, ``turns``,
+``process``, ``conversation`` and ``wire`` for the workers, ``preparing`` and ``codecache`` for the code,
+``check`` for what this machine can hold.  In processes of their own: ``compiler`` (with ``imports``),
+``trial``, and ``worker`` with ``guest``, ``failures``, ``hostcalls``, ``engine``, ``fastbytes``,
+``landlock``, ``seccomp`` and ``hardening``.  ``caps`` holds on both sides.
 """
 
 from ironclaw.sandbox.check import layers

@@ -11,9 +11,9 @@ from wasmtime import Engine, Store, WasiConfig, WasmtimeError
 from wasmtime.component import Component, ExportIndex, Linker, _enter
 
 from ironclaw.errors import ToolboxError
+from ironclaw.sandbox.failures import declared_failure, trap_failure
 from ironclaw.sandbox.hardening import Memory
-from ironclaw.sandbox.traps import Failure, declared_failure, trap_failure
-from ironclaw.task import FailureKind
+from ironclaw.task import FailureKind, ToolFailure
 
 #: Called with {} before a tenant is known.  The SDK answers {}, others as they like: what counts is that
 #: their code is paged in, which halves the time of the real call (0.33 to 0.17 ms, measured).
@@ -41,7 +41,7 @@ class Outcome:
     """What came of it."""
 
     output: str | None
-    failure: Failure | None
+    failure: ToolFailure | None
     fuel: int  #: Used.
     memory: int  #: Bytes of private memory that the instance cost the worker: an upper bound of its own.
 
@@ -107,8 +107,8 @@ class Guest:
             run: Any = self._linker.instantiate(store, self._component).get_func(store, self._run)
         except WasmtimeError as error:
             store.close()
-            _kind, message = trap_failure(str(error), 0, WARM_MEMORY)
-            raise ToolboxError(f"The toolbox cannot be started: {message}") from None
+            failure = trap_failure(str(error), 0, WARM_MEMORY)
+            raise ToolboxError(f"The toolbox cannot be started: {failure.message}") from None
         return _Instance(store, run, before)
 
     def _bind(self, store: Store, order: Order) -> None:
@@ -155,11 +155,11 @@ def _limit_memory(store: Store, most: int) -> None:
     store.set_limits(memory_size=most, memories=2, instances=64, tables=8, table_elements=20_000)
 
 
-def _output_fault(output: str, most: int) -> Failure | None:
+def _output_fault(output: str, most: int) -> ToolFailure | None:
     if len(output.encode()) > most:
-        return FailureKind.OUTPUT_TOO_LARGE, f"The result is longer than {most} bytes."
+        return ToolFailure(FailureKind.OUTPUT_TOO_LARGE, f"The result is longer than {most} bytes.")
     try:
         json.loads(output)
     except (ValueError, RecursionError):
-        return FailureKind.INTERNAL, "The result is not JSON."
+        return ToolFailure(FailureKind.INTERNAL, "The result is not JSON.")
     return None

@@ -8,12 +8,12 @@ import signal
 import sys
 
 from ironclaw.errors import SandboxError
+from ironclaw.sandbox.caps import MIB
 
 if sys.platform != "win32":
     import resource
 
 _PR_SET_PDEATHSIG = 1
-MIB = 1 << 20
 
 #: Of a worker: open files, bytes of one file, bytes of a core dump, bytes of data and heap.
 WORKER_LIMITS = {"NOFILE": 64, "FSIZE": 64 * MIB, "CORE": 0, "DATA": 768 * MIB}

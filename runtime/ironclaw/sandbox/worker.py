@@ -64,7 +64,7 @@ def _order(message: Message) -> Order:
 
 
 def _done(outcome: Outcome) -> Message:
-    failure = (outcome.failure[0].value, outcome.failure[1]) if outcome.failure else None
+    failure = (outcome.failure.kind.value, outcome.failure.message) if outcome.failure else None
     return {
         "kind": "done",
         "output": outcome.output,
