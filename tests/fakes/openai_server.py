@@ -115,7 +115,7 @@ class FakeOpenAI:
         self._secrets = [*secrets, *([key] if key else [])]
         self._rules: list[Rule] = []
         self._released = asyncio.Event()
-        self.asked = asyncio.Event()  #: Set by each request that arrives.
+        self.asked = asyncio.Event()  #: Set by each request that was read.
         self.requests: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []  #: Of the same requests.
         self.complaints: list[str] = []
@@ -144,11 +144,11 @@ class FakeOpenAI:
         await self._runner.cleanup()
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
-        self.asked.set()
         if self._key and request.headers.get("Authorization") != f"Bearer {self._key}":
             return _response(error(401, "invalid_api_key", "Incorrect API key provided."))
         body = await request.json()
         self.requests.append(body)
+        self.asked.set()
         self.headers.append(request.headers)
         complaints = lint(body, self._secrets)
         if complaints:
