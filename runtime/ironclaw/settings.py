@@ -73,6 +73,9 @@ class Settings(BaseModel):
         Path(".ironclaw/key"), description="The host's secret key, outside data_dir; made at the first start."
     )
     cache_dir: Path | None = Field(None, description="Compiled tools; data_dir/cache when not set.")
+    checkpoints: Path | None = Field(
+        None, description="Signed heads of the audit log; checkpoints.jsonl beside key_file when not set."
+    )
     toolboxes: tuple[Path, ...] = Field(
         (), description="Folders of built toolboxes, beside the standard one."
     )
@@ -145,6 +148,11 @@ class Settings(BaseModel):
     def _no_blank(cls, value: Any) -> Any:
         """``NAME=`` in .env means not set."""
         return None if isinstance(value, str) and not value.strip() else value
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """Where signed heads of the audit log go: not into data_dir, with which they would be rolled back."""
+        return self.checkpoints or self.key_file.with_name("checkpoints.jsonl")
 
     @property
     def brain_name(self) -> str:

@@ -108,6 +108,7 @@ async def _bot(folder: Path, api: int) -> AsyncIterator[str]:
         "IRONCLAW_SLACK_API_URL": f"http://{HOST}:{api}/api/",
         "IRONCLAW_PORT": "0",
         "IRONCLAW_DATA_DIR": str(folder / "data"),
+        "IRONCLAW_CHECKPOINTS": str(folder / "checkpoints.jsonl"),
         "IRONCLAW_BRAIN": "commands",
         "IRONCLAW_LOG_FORMAT": "json",
         **{f"IRONCLAW_{name.upper()}": str(path) for name, path in shared_code().items()},

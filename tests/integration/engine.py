@@ -78,6 +78,7 @@ def settings(folder: Path, **changes: Any) -> Settings:
         "T2": TenantSettings(slack=("T2",)),
     }
     values = {"data_dir": folder / "data", "plugins": PLUGINS, "brain": "test", **shared_code()}
+    values["checkpoints"] = folder / "checkpoints.jsonl"
     return Settings.model_validate({**values, "tenants": tenants, "workers": 1, **changes})
 
 

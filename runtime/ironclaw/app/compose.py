@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ironclaw.app.engine import Clock, Ironclaw
+from ironclaw.audit import Checkpoints, keep_checkpoints
 from ironclaw.canonical import subkey
 from ironclaw.egress import Egress, allows_localhost
 from ironclaw.errors import SettingsError
@@ -97,6 +98,8 @@ async def open_app(
         app = Ironclaw(
             settings, tenancy, store, hooks, registry, veto, orchestrator, frozenset(brains), clock
         )
+        checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
+        await stack.enter_async_context(keep_checkpoints(store, checkpoints, clock))
         stack.push_async_callback(app.close)
         await app.start()
         yield app

@@ -11,7 +11,7 @@ from pathlib import Path
 from ironclaw.errors import StoreError
 from ironclaw.store.approvals import Approvals, Signed
 from ironclaw.store.outbox import Outbox
-from ironclaw.store.rows import FIRST_LINK, link, sql
+from ironclaw.store.rows import FIRST_LINK, Head, link, sql
 from ironclaw.store.workflows import CallRow, Flow, Judged, Spent, Workflows
 from ironclaw.store.writer import Writer, reading
 
@@ -20,6 +20,7 @@ __all__ = [
     "Approvals",
     "CallRow",
     "Flow",
+    "Head",
     "Judged",
     "Outbox",
     "Signed",
@@ -75,6 +76,12 @@ class Store:
                 sql.add_installation(c, team_id=team_id, tenant=tenant)
 
         await self._writer.write(unit)
+
+    async def audit_heads(self) -> tuple[Head, ...]:
+        """Where each tenant's audit chain ends, for a checkpoint."""
+        return await self._writer.read(
+            lambda c: tuple(Head(row["tenant"], row["n"], row["hash"]) for row in sql.audit_heads(c))
+        )
 
     async def tidy(self, now: float) -> None:
         """Forget delivery ids that are too old to matter."""

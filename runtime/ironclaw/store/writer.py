@@ -31,7 +31,25 @@ PRAGMAS = (
     "PRAGMA busy_timeout = 30000",
     "PRAGMA secure_delete = ON",
     "PRAGMA trusted_schema = OFF",
+    "PRAGMA recursive_triggers = ON",  # Without it, INSERT OR REPLACE deletes past the audit's triggers.
 )
+#: What nothing in this process may do to the audit table, whatever SQL it is led to run.
+FORBIDDEN = frozenset(
+    {
+        sqlite3.SQLITE_UPDATE,
+        sqlite3.SQLITE_DELETE,
+        sqlite3.SQLITE_DROP_TABLE,
+        sqlite3.SQLITE_DROP_TRIGGER,
+        sqlite3.SQLITE_ALTER_TABLE,
+    }
+)
+FORBIDDEN_PRAGMAS = frozenset({"writable_schema", "recursive_triggers"})
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_where: str | None) -> int:
+    is_wrong = action in FORBIDDEN and "audit" in (first, second)
+    is_wrong |= action == sqlite3.SQLITE_PRAGMA and first in FORBIDDEN_PRAGMAS and second is not None
+    return sqlite3.SQLITE_DENY if is_wrong else sqlite3.SQLITE_OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +65,16 @@ class Job:
         if self.done.cancelled():
             return
         if isinstance(result, Exception):
-            self.done.set_exception(result)
+            self.done.set_exception(_explained(result))
         else:
             self.done.set_result(result)
+
+
+def _explained(error: Exception) -> Exception:
+    """A failing disk is no mistake of the unit's: whoever lives on after a StoreError must get one."""
+    if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
+        return StoreError(f"The database cannot be used: {error}.")
+    return error
 
 
 def serve(connection: sqlite3.Connection, jobs: Sequence[Job]) -> list[Any]:
@@ -128,6 +153,7 @@ class Writer:
             connection.row_factory = sqlite3.Row
             for pragma in PRAGMAS:
                 await connection.execute(pragma)
+            await connection.set_authorizer(_authorize)
         except (sqlite3.Error, OSError) as error:
             os.close(lock)
             raise StoreError(

@@ -1,0 +1,144 @@
+"""Checks the audit log: one hash chain per tenant, every edit seen."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ironclaw.audit.checkpoints import Checkpoint
+from ironclaw.errors import StoreError
+from ironclaw.store import FIRST_LINK, link, reading
+
+BACKWARDS = 5.0  #: Seconds: events that were written together may be that far out of order.
+
+Kept = dict[int, Checkpoint]  #: What is known of one tenant's chain from elsewhere, by the event's number.
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What the verifier found for one tenant."""
+
+    tenant: str
+    events: int  #: Good ones, from the first.
+    head: str  #: Hash of the last good event.  Kept elsewhere, it shows a cut tail or an old backup.
+    fault: str = ""  #: What is wrong with the event after them; "" when all is well.
+    set_back: int = 0  #: How often the clock went backwards; the order of events does not depend on it.
+
+
+def verify(path: Path, kept: Iterable[Checkpoint] = ()) -> tuple[Chain, ...]:
+    """Walk every tenant's chain.
+
+    A chain alone does not show a cut tail, a rollback, or a rewrite of all of it: ``kept`` does.
+
+    :param kept: heads that were kept outside the database
+    :raises StoreError: there is no database, or it cannot be read
+    """
+    expected: dict[str, Kept] = {}
+    for each in kept:
+        expected.setdefault(each.head.tenant, {})[each.head.n] = each
+    with _open(path) as c:
+        tenants = {row["tenant"] for row in c.execute("SELECT DISTINCT tenant FROM audit")} | expected.keys()
+        chains = tuple(_walk(c, tenant, expected.get(tenant, {})) for tenant in sorted(tenants))
+        orphans = c.execute(
+            "SELECT count(*) FROM workflows WHERE tenant NOT IN (SELECT tenant FROM audit)"
+        ).fetchone()[0]
+    if orphans:
+        return (*chains, Chain("", 0, FIRST_LINK, f"{orphans} workflows without any audit event"))
+    return chains
+
+
+def events(path: Path, tenant: str) -> Iterator[dict[str, object]]:
+    """The tenant's events, oldest first.
+
+    :raises StoreError: there is no database, or it cannot be read
+    """
+    with _open(path) as c:
+        for row in c.execute("SELECT n, event FROM audit WHERE tenant = ? ORDER BY n", (tenant,)):
+            yield {"n": row["n"], **json.loads(row["event"])}
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[sqlite3.Connection]:
+    """What it holds is not believed to be text, rows or a database."""
+    try:
+        with reading(path) as c:
+            c.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+            yield c
+    except sqlite3.Error as error:
+        raise StoreError(f"The audit log cannot be read: {error}. Restore the database.") from None
+
+
+@dataclass(slots=True)
+class _Walk:
+    n: int = 0
+    head: str = FIRST_LINK
+    at: float = 0.0
+    set_back: int = 0
+    missed: Kept = field(default_factory=dict)
+
+    def chain(self, tenant: str, fault: str = "") -> Chain:
+        return Chain(tenant, self.n, self.head, fault, self.set_back)
+
+    def step(self, row: sqlite3.Row) -> str:
+        """Go on to the next event.
+
+        :return: why that is not possible, or ""
+        """
+        fault = _fault(row, self.n + 1, self.head)
+        kept = self.missed.pop(self.n + 1, None)
+        if not fault and kept and kept.head.hash != row["hash"]:
+            fault = (
+                f"event {self.n + 1} is not the one of {_when(kept)}: the log was rewritten or rolled back"
+            )
+        if not fault:
+            self.n, self.head = row["n"], row["hash"]
+            at = _time(row["event"]) or 0.0
+            self.set_back += at < self.at - BACKWARDS
+            self.at = at
+        return fault
+
+
+def _walk(c: sqlite3.Connection, tenant: str, expected: Kept) -> Chain:
+    walk = _Walk(missed=dict(expected))
+    for row in c.execute("SELECT n, event, prev, hash FROM audit WHERE tenant = ? ORDER BY n", (tenant,)):
+        if fault := walk.step(row):
+            return walk.chain(tenant, fault)
+    if walk.missed:
+        last = max(walk.missed)
+        gone = f"event {last} of {_when(walk.missed[last])} is gone: the log was cut or rolled back"
+        return walk.chain(tenant, gone)
+    return walk.chain(tenant)
+
+
+def _fault(row: sqlite3.Row, n: int, prev: str) -> str:
+    if row["n"] != n:
+        return f"event {n} is missing"
+    if row["prev"] != prev:
+        return f"event {n} does not follow the one before it"
+    try:
+        is_same = row["hash"] == link(prev, n, row["event"])
+    except (TypeError, ValueError):  # Not text, or not UTF-8: no event of ours.
+        is_same = False
+    if not is_same:
+        return f"event {n} was changed"
+    return "" if _time(row["event"]) is not None else f"event {n} is no event of ours"
+
+
+def _time(event: str) -> float | None:
+    """When it happened, unix seconds; None where the text is not an event."""
+    try:
+        at = json.loads(event)["at"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    return at if isinstance(at, float | int) else None
+
+
+def _when(kept: Checkpoint) -> str:
+    if not kept.at:
+        return "the expected head"
+    return f"the checkpoint of {datetime.fromtimestamp(kept.at, UTC):%Y-%m-%d %H:%M:%S} UTC"
