@@ -17,8 +17,8 @@ from ironclaw.errors import BadRequest
 from ironclaw_bot.slack.card import card
 from ironclaw_bot.slack.rules import RuleError, validate_message
 from ironclaw_bot.slack.tasks import APPROVE
+from tests.fakes.approvals import an_approval
 from tests.fakes.card_reader import arguments, boxes
-from tests.fakes.slack_engine import an_approval
 
 FILE = "display_cases.json"
 Case = dict[str, Any]

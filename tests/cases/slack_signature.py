@@ -27,7 +27,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from ironclaw_bot.slack.app import make_slack
 from ironclaw_bot.slack.edge import PATH, SlackEdge
-from tests.fakes.slack_engine import SlackEngine, settings
+from tests.fakes.approvals import settings
+from tests.fakes.memory_engine import MemoryEngine
 from tests.fakes.wire import HOST, Reply, ask, parse, served
 
 FILE = "slack_signature_vectors.json"
@@ -50,7 +51,7 @@ class Door:
         self.effects = 0
         self.now = now
         configuration = settings(slack_signing_secret=SecretStr(secret))
-        self._bolt = make_slack(SlackEngine(configuration), configuration, AsyncWebClient())
+        self._bolt = make_slack(MemoryEngine(configuration), configuration, AsyncWebClient())
         self.site = web.Application()
         self.site.add_routes(SlackEdge(self._dispatch, secret, lambda: self.now).routes())
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ironclaw.settings import Settings, TenantSettings
 from ironclaw_bot.http import make_gateway
-from tests.fakes.app import FakeApp
+from tests.fakes.memory_engine import MemoryEngine
 from tests.fakes.tokens import ISSUER, Issuer
 from tests.fakes.wire import Reply, ask, served
 
@@ -33,7 +33,7 @@ class Door:
     """The gateway, and tokens for it."""
 
     port: int
-    app: FakeApp
+    app: MemoryEngine
     issuer: Issuer
     clock: Clock = field(default_factory=Clock)
 
@@ -64,6 +64,6 @@ async def open_door(folder: Path) -> AsyncIterator[Door]:
     issuer, clock = Issuer(), Clock()
     keys = issuer.write(folder / "jwks.json", "ed1")
     settings = Settings(jwt_issuer=ISSUER, jwt_jwks=keys, tenants={"T1": both, "T2": both})
-    app = FakeApp(settings, clock)
+    app = MemoryEngine(settings, clock)
     async with served(make_gateway(app)) as port:
         yield Door(port, app, issuer, clock)

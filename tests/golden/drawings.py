@@ -10,7 +10,7 @@ from ironclaw.canonical import canonical
 from ironclaw.task import ApprovalState, CallState, Decision, ToolOffer, Vote, WorkflowState, WorkflowView
 from ironclaw_bot.slack import drawings
 from ironclaw_bot.slack.card import card, details
-from tests.fakes.slack_engine import NOW, an_approval
+from tests.fakes.approvals import NOW, an_approval
 
 FOLDER = Path(__file__).parent / "blocks"
 VALUE = "ap_1.1.mac"

@@ -55,7 +55,7 @@ async def test_done(door: Door) -> None:
     """
     reply = await door.post("/run", {"task": "say hello"})
 
-    expected = {"workflow_id": "w1", "status": "done", "answer": "done: say hello"}
+    expected = {"workflow_id": "wf_1", "status": "done", "answer": "done: say hello"}
     assert reply.status == 200
     assert expected.items() <= reply.json.items()
 
@@ -66,8 +66,12 @@ async def test_paused(door: Door) -> None:
     """
     reply = await door.post("/run", {"task": "ask for it"})
 
-    expected = {"id": "a2", "tool": "files.write", "risk": "high", "expires_at": "2027-01-15T09:00:00.000Z"}
-    assert (reply.status, reply.json["status"], reply.headers["location"]) == (202, "paused", "/workflows/w1")
+    expected = {"id": "ap_2", "tool": "files.write", "risk": "high", "expires_at": "2027-01-15T09:00:00.000Z"}
+    assert (reply.status, reply.json["status"], reply.headers["location"]) == (
+        202,
+        "paused",
+        "/workflows/wf_1",
+    )
     assert expected.items() <= reply.json["approval"].items()
     assert reply.json["approval"]["args"] == {"path": "a", "text": "b"}
 
@@ -99,7 +103,7 @@ async def test_waits(door: Door) -> None:
     """
     waiting = asyncio.create_task(door.post("/run", {"task": "slow one", "wait": 60}))
     await door.app.accepted.wait()
-    door.app.finish("w1")
+    door.app.finish("wf_1")
 
     reply = await waiting
 
@@ -278,7 +282,7 @@ async def test_access_log(door: Door) -> None:
     A request is one line with its route, never with its path, its query or anything that it carried.
     """
     with capture_logs() as logs:
-        await door.get("/workflows/w7?access_token=secret-word")
+        await door.get("/workflows/wf_7?access_token=secret-word")
 
     line = logs[-1]
     assert tuple(line[name] for name in ("method", "route", "status", "tenant")) == (
@@ -288,7 +292,7 @@ async def test_access_log(door: Door) -> None:
         "T1",
     )
     assert line["latency_ms"] >= 0
-    assert "w7" not in str(logs)
+    assert "wf_7" not in str(logs)
     assert "secret-word" not in str(logs)
 
 

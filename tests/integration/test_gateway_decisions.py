@@ -97,7 +97,7 @@ async def test_not_an_approver(door: Door) -> None:
 
     reply = await door.post(f"/approve/{run['approval']['id']}")
 
-    assert (reply.status, reply.json["detail"]) == (403, "You are not an approver of this tenant.")
+    assert (reply.status, reply.json["detail"]) == (403, "You are not an approver here.")
     assert (await door.get(f"/workflows/{run['workflow_id']}")).json["status"] == "paused"
 
 
@@ -125,7 +125,7 @@ async def test_other_tenants_id(door: Door, path: str) -> None:
     method = "GET" if path.startswith("/workflows") else "POST"
     real = path.format(workflow_id=run["workflow_id"], approval=run["approval"]["id"])
     replies = []
-    for one in (real, path.format(workflow_id="w99", approval="a99"), path.split("{")[0] + "%00%ff"):
+    for one in (real, path.format(workflow_id="wf_99", approval="ap_99"), path.split("{")[0] + "%00%ff"):
         token = door.issuer.token("ed1", tenant_id="T2", sub=BOSS)
         replies.append(await ask(door.port, method, one, [("Authorization", f"Bearer {token}")]))
 

@@ -44,7 +44,7 @@ async def test_scheme(door: Door, scheme: str) -> None:
     """
     headers = [("Authorization", f"{scheme} {door.issuer.token('ed1')}")]
 
-    assert (await ask(door.port, "GET", "/workflows/w1", headers)).status == 401
+    assert (await ask(door.port, "GET", "/workflows/wf_1", headers)).status == 401
 
 
 async def test_two_tokens(door: Door) -> None:
@@ -53,7 +53,7 @@ async def test_two_tokens(door: Door) -> None:
     """
     headers = [("Authorization", f"Bearer {door.issuer.token('ed1')}") for _ in range(2)]
 
-    assert (await ask(door.port, "GET", "/workflows/w1", headers)).status == 401
+    assert (await ask(door.port, "GET", "/workflows/wf_1", headers)).status == 401
 
 
 async def test_one_token_many_reads(door: Door) -> None:
@@ -61,7 +61,7 @@ async def test_one_token_many_reads(door: Door) -> None:
     One token starts one task and may then be asked with how it stands, again and again.
     """
     bearer = [("Authorization", f"Bearer {door.issuer.token('ed1')}"), ("Content-Type", "application/json")]
-    calls = [("POST", "/run"), ("GET", "/workflows/w1"), ("GET", "/workflows/w1"), ("POST", "/run")]
+    calls = [("POST", "/run"), ("GET", "/workflows/wf_1"), ("GET", "/workflows/wf_1"), ("POST", "/run")]
     replies = [
         await ask(door.port, method, path, bearer, b'{"task": "say it"}' if method == "POST" else b"")
         for method, path in calls

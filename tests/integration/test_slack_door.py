@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 from aiohttp import web
+from tests.fakes.approvals import NOW, an_approval, settings
 from tests.fakes.card_reader import arguments
-from tests.fakes.slack_engine import NOW, SlackEngine, an_approval, settings
+from tests.fakes.memory_engine import MemoryEngine
 from tests.fakes.wire import HOST, served
 
 from ironclaw.canonical import canonical
@@ -36,7 +37,7 @@ class Slack:
     def __init__(self, playground, configuration):
         self.playground = playground
         self.people = playground.people
-        self.engine = SlackEngine(configuration)
+        self.engine = MemoryEngine(configuration, lambda: NOW)
         self.background = Background()
         self.clients = {
             team: web_client(token, configuration.slack_api_url) for team, token in TOKENS.items()
@@ -271,7 +272,7 @@ async def test_expired_click(slack):
     slack.engine.reviews["ap_1"] = an_approval(state=ApprovalState.EXPIRED)
     await slack.people.click("bo", "ops", ref["ts"], "ironclaw_approve")
 
-    assert ["Nobody decided in time."] == await whispered(slack, "U1BO")
+    assert ["Nobody decided in time; nothing was run."] == await whispered(slack, "U1BO")
 
 
 async def _in_general(slack):
@@ -383,7 +384,7 @@ async def test_command_run(slack):
     assert ("slack:T0001:U1ADA", 'text.grep pattern="a b"') == (task.requester, task.text)
     assert re.fullmatch(r"T0001:\S+", task.delivery[1])
     assert "text.grep" in await reply_to(slack, "status")
-    assert "at work" in await reply_to(slack, "status wf_1")
+    assert "*done*" in await reply_to(slack, "status wf_1")
 
 
 async def test_command_approvals(slack):

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from slack_bolt.response import BoltResponse
 from tests.cases.slack_signature import sign
-from tests.fakes.slack_engine import NOW
+from tests.fakes.approvals import NOW
 from tests.fakes.wire import ask, raw, served
 
 from ironclaw_bot.slack.edge import MAX_BYTES, PATH, Replays, SlackEdge

@@ -7,8 +7,8 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fakes.approvals import an_approval
 from tests.fakes.card_reader import arguments, boxes
-from tests.fakes.slack_engine import an_approval
 from tests.golden.drawings import DRAWINGS, FOLDER, text
 
 from ironclaw.canonical import canonical

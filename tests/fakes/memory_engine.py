@@ -1,8 +1,8 @@
-"""An engine in memory: the face of ironclaw.app.Ironclaw with real rules and no tools.
+"""An engine in memory: the face of ironclaw.app.Ironclaw with real identities and rules, and no tools.
 
 A task's first word decides what becomes of it: ``ask`` pauses for an approval, ``queue`` stays queued,
-``slow`` runs until :meth:`FakeApp.finish`, ``fail`` fails, ``crash`` and ``locked`` raise, ``full`` finds
-no room; anything else is done.
+``slow`` runs until :meth:`MemoryEngine.finish`, ``fail`` fails, ``crash`` and ``locked`` raise, ``full``
+finds no room; anything else is done.
 """
 
 from __future__ import annotations
@@ -17,20 +17,25 @@ import structlog
 
 from ironclaw.canonical import digest
 from ironclaw.errors import BadRequest, Conflict, Expired, IdentityError, NotFound, Refused, StoreError
-from ironclaw.settings import Settings, TenantSettings
+from ironclaw.settings import Settings
 from ironclaw.task import (
+    Address,
     ApprovalState,
     ApprovalView,
+    CallState,
     Credential,
     Decision,
     Principal,
     Risk,
     Task,
+    ToolOffer,
     Vote,
     WorkflowState,
     WorkflowView,
 )
 from ironclaw_plugins.auth_jwt import AuthJwt
+from ironclaw_plugins.auth_slack import AuthSlack
+from tests.fakes.services import PlainServices
 
 STATES = {
     "ask": WorkflowState.PAUSED,
@@ -38,55 +43,54 @@ STATES = {
     "queue": WorkflowState.QUEUED,
     "slow": WorkflowState.RUNNING,
 }
-DECIDED = {Decision.APPROVE: ApprovalState.APPROVED, Decision.DENY: ApprovalState.DENIED}
+FAULTS = {
+    "crash": RuntimeError("the engine broke"),
+    "locked": StoreError("the file /secret/place is locked"),
+    "full": Refused("Too many tasks wait already <now>."),
+}
+DECIDED = {
+    Decision.APPROVE: (ApprovalState.APPROVED, CallState.SUCCEEDED),
+    Decision.DENY: (ApprovalState.DENIED, CallState.DENIED),
+}
 
 
-class FakeApp:
-    """Tenants, workflows and approvals in dicts."""
+class MemoryEngine:
+    """Workflows and approvals in dicts.
+
+    :ivar tasks: what was submitted, once for each delivery
+    :ivar refused: (address, text) of what was turned down
+    :ivar broken: raised by the next submits and presses, as often as it says
+    """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
-        self.settings = settings
         self.clock = clock
         self.tasks: list[Task] = []
+        self.refused: list[tuple[Address, str]] = []
+        self.broken: list[Exception] = []
+        self.reviews: dict[str, ApprovalView] = {}
+        self.tools = (ToolOffer("files.write", "Write a file & <more>.", {}),)
         self.accepted = asyncio.Event()
         self.checks = {"database": True, "sandbox": True}
-        self._ids = itertools.count(1)
         self._workflows: dict[str, WorkflowView] = {}
-        self._approvals: dict[str, ApprovalView] = {}
         self._deliveries: dict[tuple[str, str], str] = {}
-        self._remembered: set[tuple[str, str]] = set()
+        self._ids = itertools.count(1)
         self._moved = asyncio.Event()
-        self._auth = AuthJwt(self)
-
-    def tenant(self, tenant_id: str) -> TenantSettings | None:
-        return self.settings.tenants.get(tenant_id)
-
-    def tenant_of_workspace(self, team_id: str, enterprise_id: str = "") -> str | None:
-        return None
-
-    async def remember(self, source: str, event_id: str, until: float) -> bool:
-        new = (source, event_id) not in self._remembered
-        self._remembered.add((source, event_id))
-        return new
+        services = PlainServices(settings)
+        self._doors = (AuthJwt(services), AuthSlack(services))
 
     async def authenticate(self, credential: Credential) -> Principal:
-        principal = await self._auth.ironclaw_authenticate(credential)
-        if principal is None:
-            raise IdentityError
-        structlog.contextvars.bind_contextvars(tenant=principal.tenant)
-        return principal
+        for door in self._doors:
+            if principal := await door.ironclaw_authenticate(credential):
+                structlog.contextvars.bind_contextvars(tenant=principal.tenant)
+                return principal
+        raise IdentityError
 
     async def ready(self) -> dict[str, bool]:
         return self.checks
 
     async def submit(self, task: Task) -> str:
         verb = task.text.split()[0]
-        if verb == "crash":
-            raise RuntimeError("the engine broke")
-        if verb == "locked":
-            raise StoreError("the file /secret/place is locked")
-        if verb == "full":
-            raise Refused("Too many tasks wait already.")
+        self._break(FAULTS.get(verb))
         if task.tools and "files.read" not in task.tools:
             raise BadRequest("There is no such tool.", "/tools/0")
         if task.delivery in self._deliveries:
@@ -98,20 +102,24 @@ class FakeApp:
             self._deliveries[task.delivery] = view.id
         return view.id
 
+    def _break(self, fault: Exception | None = None) -> None:
+        if self.broken:
+            raise self.broken.pop()
+        if fault:
+            raise fault
+
     def _begin(self, task: Task, state: WorkflowState) -> WorkflowView:
         outcome = "" if not state.is_final else f"{state.value}: {task.text}"
-        now = self.clock()
-        view = WorkflowView(
-            f"w{next(self._ids)}", task.tenant, task.requester, task.text, state, outcome, now, now
-        )
+        key, now = f"wf_{next(self._ids)}", self.clock()
+        view = WorkflowView(key, task.tenant, task.requester, task.text, state, outcome, now, now)
         if state is WorkflowState.PAUSED:
             view = replace(view, approval=self._ask(view))
-        self._workflows[view.id] = view
+        self._workflows[key] = view
         return view
 
     def _ask(self, view: WorkflowView) -> ApprovalView:
         approval = ApprovalView(
-            id=f"a{next(self._ids)}",
+            id=f"ap_{next(self._ids)}",
             version=1,
             tenant=view.tenant,
             workflow_id=view.id,
@@ -126,7 +134,7 @@ class FakeApp:
             created_at=view.created_at,
             expires_at=view.created_at + 3600,
         )
-        self._approvals[approval.id] = approval
+        self.reviews[approval.id] = approval
         return approval
 
     async def wait(self, tenant: str, workflow_id: str, seconds: float) -> WorkflowView:
@@ -139,16 +147,45 @@ class FakeApp:
         return await self.workflow(tenant, workflow_id)
 
     def finish(self, workflow_id: str) -> None:
-        """End a slow workflow."""
+        """End a slow or paused workflow."""
         view = self._workflows[workflow_id]
         self._workflows[workflow_id] = replace(view, state=WorkflowState.DONE, outcome="done", approval=None)
         self._moved.set()
 
+    async def refuse(
+        self, tenant: str, address: Address, text: str, delivery: tuple[str, str] | None = None
+    ) -> None:
+        self.refused.append((address, text))
+
     async def workflow(self, tenant: str, workflow_id: str) -> WorkflowView:
         view = self._workflows.get(workflow_id)
         if view is None or view.tenant != tenant:
-            raise NotFound(f"no workflow {workflow_id} of {tenant}")
+            raise NotFound("There is no such task here.")
         return view
+
+    async def workflows(self, tenant: str, limit: int = 20) -> tuple[WorkflowView, ...]:
+        return tuple(view for view in self._workflows.values() if view.tenant == tenant)[:limit]
+
+    async def approvals(self, tenant: str) -> tuple[ApprovalView, ...]:
+        return tuple(one for one in self.reviews.values() if one.tenant == tenant)
+
+    async def approval(self, tenant: str, approval_id: str) -> ApprovalView:
+        found = self.reviews.get(approval_id)
+        if found is None or found.tenant != tenant:
+            raise NotFound("There is no such approval here.")
+        return found
+
+    def button(self, approval: ApprovalView) -> str:
+        return f"{approval.id}.{approval.version}.mac"
+
+    async def press(
+        self, principal: Principal, value: str, decision: Decision, reason: str = ""
+    ) -> ApprovalView:
+        self._break()
+        approval = await self.approval(principal.tenant, value.split(".")[0])
+        if value != self.button(approval):
+            raise NotFound("There is no such approval here.")
+        return await self.decide(principal, approval.id, decision, reason=reason)
 
     async def decide(
         self,
@@ -159,22 +196,22 @@ class FakeApp:
         version: int | None = None,
         reason: str = "",
     ) -> ApprovalView:
-        approval = self._approvals.get(approval_id)
-        if approval is None or approval.tenant != principal.tenant:
-            raise NotFound(f"no approval {approval_id} of {principal.tenant}")
+        approval = await self.approval(principal.tenant, approval_id)
         if not principal.is_approver:
-            raise Refused("You are not an approver of this tenant.")
+            raise Refused("You are not an approver here.")
         self._check_open(approval, version)
+        state, call_state = DECIDED[decision]
         vote = Vote(principal.id, decision, self.clock(), reason)
-        decided = replace(approval, state=DECIDED[decision], votes=(vote,))
-        self._approvals[approval_id] = decided
-        self.finish(approval.workflow_id)
+        decided = replace(approval, state=state, votes=(vote,), call_state=call_state)
+        self.reviews[approval_id] = decided
+        if approval.workflow_id in self._workflows:
+            self.finish(approval.workflow_id)
         return decided
 
     def _check_open(self, approval: ApprovalView, version: int | None) -> None:
         if approval.votes:
             raise Conflict("This was decided before.", approval.votes[0].principal, approval.votes[0].at)
-        if self.clock() >= approval.expires_at:
+        if approval.state is ApprovalState.EXPIRED or self.clock() >= approval.expires_at:
             raise Expired
         if version not in (None, approval.version):
             raise Conflict("This approval has a newer version.")

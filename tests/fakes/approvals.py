@@ -1,0 +1,37 @@
+"""What the Slack door's tests start from: a tenant with approvers, a review that waits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ironclaw.settings import Settings, TenantSettings
+from ironclaw.task import ApprovalState, ApprovalView, Risk
+
+NOW = 1_800_000_000.0
+APPROVERS = ("slack:T0001:U1BO", "slack:T0001:U1GIL", "slack:T0001:U9EVE")
+
+
+def settings(**more):
+    tenants = {"acme": TenantSettings(slack=("T0001",), approvers=APPROVERS)}
+    return Settings(tenants=tenants, brain="commands", **more)
+
+
+def an_approval(**changes):
+    """A pending review of files.write."""
+    view = ApprovalView(
+        id="ap_1",
+        version=1,
+        tenant="acme",
+        workflow_id="wf_1",
+        requester="slack:T0001:U1ADA",
+        tool="files.write",
+        risk=Risk.HIGH,
+        args='{"path":"notes/today.md","text":"hello"}',
+        action_sha256="ab12cd34ef567890" * 4,
+        component_sha256="0" * 64,
+        rule="high-risk-asks",
+        state=ApprovalState.PENDING,
+        created_at=NOW,
+        expires_at=NOW + 3600,
+    )
+    return replace(view, **changes)
