@@ -23,6 +23,9 @@ from ironclaw_plugins.leak_values import Values
 MIN_BLOB = 40
 #: Bytes that a compressed run may grow to.
 MAX_UNPACKED = 64 * 1024
+#: Bytes that all compressed runs of one text may grow to: reading a megabyte takes 0.1 s, and others wait.
+MAX_UNPACKED_ALL = 1024 * 1024
+TOO_PACKED = "[redacted: a text with too much packed data]"
 #: Longer runs are decoded from their first character only, not also from the next three.
 MAX_SHIFTED = 8 * 1024
 
@@ -49,11 +52,18 @@ class LeakGuard:
         """The text without encoded runs that hide a secret."""
         if not any(len(word) >= MIN_BLOB for word in text.split()):
             return text
-        meanings = "\n".join(meaning for blob in _BLOB.findall(text) for meaning in _decodings(blob))
-        return _BLOB.sub(self._blob, text) if self._hides(meanings) else text
+        meanings: list[str] = []
+        room = MAX_UNPACKED_ALL
+        for blob in _BLOB.findall(text):
+            found = list(_decodings(blob))
+            room -= max(0, sum(map(len, found)) - 4 * len(blob))  # Decoding alone gives three times as much.
+            if room < 0:
+                return TOO_PACKED
+            meanings += found
+        return _BLOB.sub(self._blob, text) if self._hides("\n".join(meanings)) else text
 
     def _blob(self, match: re.Match[str]) -> str:
-        return "[redacted: encoded secret]" if any(map(self._hides, _decodings(match[0]))) else match[0]
+        return "[redacted: encoded secret]" if self._hides("\n".join(_decodings(match[0]))) else match[0]
 
     def _hides(self, text: str) -> bool:
         return self._plain(text) != text

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from ironclaw.hookspecs import Services, hookimpl
 from ironclaw.task import ApprovalView, Opinion, Principal, Verdict
+
+_SLACK_USER = re.compile(r"slack:[^:]*:([^:]+)")
 
 
 class VetoRules:
@@ -21,8 +25,17 @@ class VetoRules:
             return Opinion(
                 Verdict.DENY, "not-an-approver", "You are not an approver here. Ask one to decide."
             )
-        if principal.id == approval.requester and not tenant.self_approval:
+        if same_person(principal.id, approval.requester) and not tenant.self_approval:
             return Opinion(
                 Verdict.DENY, "own-call", "This is your own request: another approver must decide."
             )
         return Opinion(Verdict.ALLOW, "approver")
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two principals may be one human.
+
+    The workspaces of one organisation share their people: the same user id is the same person in each.
+    """
+    user, other_user = (_SLACK_USER.fullmatch(each) for each in (one, other))
+    return one == other or (user is not None and other_user is not None and user[1] == other_user[1])

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from ironclaw.errors import StoreError
-
 log = structlog.get_logger(__name__)
 
 
@@ -48,7 +46,7 @@ class LocalDispatcher:
     async def _run(self, workflow_id: str) -> None:
         try:
             await self._advance(workflow_id)
-        except StoreError:
+        except Exception:  # The rows are as they were: it is taken up again later.
             log.exception("workflow_stalled", workflow=workflow_id)
         finally:
             del self._at_work[workflow_id]

@@ -11,6 +11,7 @@ class Tenancy:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._tenants = dict(settings.tenants)
+        self.own = ""  #: The tenant of the bot's own workspace, once it is adopted.
         self._workspaces = {team: name for name, tenant in settings.tenants.items() for team in tenant.slack}
 
     @property
@@ -36,15 +37,13 @@ class Tenancy:
 
         :return: the tenant's id
         """
-        known = self.of_workspace(team_id)
-        if known:
-            return known
-        approvers = tuple(
-            f"slack:{team_id}:{each}" if ":" not in each else each for each in self._settings.approvers
-        )
-        self._tenants[team_id] = TenantSettings(slack=(team_id,), approvers=approvers)
-        self._workspaces[team_id] = team_id
-        return team_id
+        self.own = self._workspaces.setdefault(team_id, team_id)
+        if self.own not in self._tenants:
+            approvers = tuple(
+                f"slack:{team_id}:{each}" if ":" not in each else each for each in self._settings.approvers
+            )
+            self._tenants[team_id] = TenantSettings(slack=(team_id,), approvers=approvers)
+        return self.own
 
     def http_allow(self, tenant_id: str) -> tuple[str, ...]:
         """The hosts that this tenant's tools may ask."""

@@ -7,6 +7,7 @@ import gzip
 import json
 import random
 import time
+import zlib
 from urllib.parse import quote
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from tests.fakes.services import PlainServices
 
 from ironclaw.settings import Settings
-from ironclaw_plugins.leak_guard import LeakGuard, secrets_of
+from ironclaw_plugins.leak_guard import TOO_PACKED, LeakGuard, secrets_of
 from ironclaw_plugins.leak_patterns import KINDS
 from ironclaw_plugins.leak_values import Values
 
@@ -238,3 +239,13 @@ def test_there_are_enough_kinds() -> None:
     """
     assert [] == [kind.name for kind in KINDS if not kind.keywords]
     assert len(KINDS) >= 25
+
+
+def test_packed_data_is_unpacked_only_so_far() -> None:
+    """
+    A text of runs that each grow a thousandfold is withheld, not unpacked: others wait meanwhile.
+    """
+    bomb = base64.b64encode(zlib.compress(bytes(64 * 1024))).decode()
+
+    assert TOO_PACKED == redacted(f"{bomb} " * 1_000)
+    assert f"{bomb} " * 3 == redacted(f"{bomb} " * 3)

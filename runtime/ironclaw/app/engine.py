@@ -72,7 +72,9 @@ class Ironclaw:
         """
         :raises IdentityError: nobody we know
         """
-        return await self._hooks.authenticate(credential)
+        principal = await self._hooks.authenticate(credential)
+        structlog.contextvars.bind_contextvars(tenant=principal.tenant)  # For each log line from here on.
+        return principal
 
     @property
     def tenant_ids(self) -> frozenset[str]:
@@ -100,6 +102,7 @@ class Ironclaw:
 
         :return: the workflow's id; the same delivery gives the same one and does not run again
         :raises BadRequest: an empty or endless task, or tools that nobody knows
+        :raises Refused: too many tasks of this tenant are at work
         """
         self._check(task)
         workflow_id, is_new = await self._store.workflows.add(task, new_id(), self._clock())
@@ -240,9 +243,16 @@ class Ironclaw:
             raise BadRequest(f"The task is longer than {MAX_TASK} characters.", "/task")
         if task.brain and task.brain not in self._brains:
             raise BadRequest(f"There is no brain called {task.brain!r}.", "/brain")
+        if not self._may_speak(task):
+            raise BadRequest("This tenant has no Slack workspace here to answer in.", "/reply_to")
         unknown = [name for name in task.tools or () if self._registry.get(name) is None]
         if unknown:
             raise BadRequest(f"There is no tool called {unknown[0]!r}.", "/tools")
+
+    def _may_speak(self, task: Task) -> bool:
+        """A place without a team is one of the bot's own workspace: only that one's tenant may name it."""
+        place = task.reply_to.place
+        return task.reply_to.door != "slack" or "team" in place or task.tenant == self._tenancy.own
 
     async def _decided(self, decision: Awaitable[ApprovalView]) -> ApprovalView:
         try:
@@ -266,6 +276,6 @@ class Ironclaw:
         while True:
             try:
                 await chore()
-            except StoreError:
+            except Exception:  # Whatever it was, the next round must come.
                 log.exception("chore_failed")
             await asyncio.sleep(seconds)

@@ -105,7 +105,7 @@ def _still_json(text: str) -> str:
     """What a guard leaves of a result may be a plain sentence: a string, then."""
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # Deeper than this process reads: a worker reads a little deeper.
         return json.dumps(text)
     return text
 

@@ -8,6 +8,7 @@ from ironclaw.store import Flow
 from ironclaw.task import Conversation, Message, Move, ProposedCall, Role, ToolOffer
 
 CHARACTERS_PER_TOKEN = 4  #: A rule of thumb for budgets; the provider's own count is what is billed.
+MAX_KEPT = 64  #: Calls kept of one turn: each is a row, and a turn is one transaction that others wait for.
 MAX_TEXT = 100_000  #: Characters kept of an answer or of one call's arguments.
 
 
@@ -38,14 +39,17 @@ def _past(flow: Flow, history_tokens: int) -> tuple[Message, ...]:
 
 
 def safe_move(move: Move) -> Move:
-    """The move as it can be stored: no lone surrogates, no endless text, each call with an id of its own."""
-    calls = tuple(_safe_call(call, index) for index, call in enumerate(move.calls))
-    return replace(move, calls=calls, answer=None if move.answer is None else _safe(move.answer))
+    """The move as it can be stored: no lone surrogates, nothing endless, each call with an id of its own."""
+    calls = tuple(_safe_call(call, index) for index, call in enumerate(move.calls[:MAX_KEPT]))
+    return replace(move, calls=calls, answer=None if move.answer is None else storable(move.answer))
 
 
 def _safe_call(call: ProposedCall, index: int) -> ProposedCall:
-    return ProposedCall(_safe(call.id)[:200] or f"call-{index}", _safe(call.tool), _safe(call.arguments))
+    return ProposedCall(
+        storable(call.id)[:200] or f"call-{index}", storable(call.tool), storable(call.arguments)
+    )
 
 
-def _safe(text: str) -> str:
+def storable(text: str) -> str:
+    """The text as a row can hold it: a lone surrogate would make its workflow impossible to end."""
     return text[:MAX_TEXT].encode("utf-8", "replace").decode()

@@ -12,10 +12,10 @@ import structlog
 from ironclaw.capabilities import Scratch
 from ironclaw.errors import BrainError, Conflict, IronclawError, SandboxError, StoreError
 from ironclaw.orchestrator.body import Body
-from ironclaw.orchestrator.context import conversation, safe_move
+from ironclaw.orchestrator.context import conversation, safe_move, storable
 from ironclaw.orchestrator.judging import Judge
 from ironclaw.plugin_manager import Hooks
-from ironclaw.registry import Registry
+from ironclaw.registry import Registry, Tool
 from ironclaw.store import CallRow, Flow, Spent, Store
 from ironclaw.task import (
     Address,
@@ -34,6 +34,7 @@ from ironclaw.veto import CHANGED, Veto, tool_call
 log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 3  #: Of one call over crashes: a call that takes the host down with it ends.
+HOST_FAULT = "The host failed while this ran. It may have happened: look before you repeat it."
 UNKNOWN = "The host stopped while this ran. It is not known whether it happened. Do not repeat it."
 
 
@@ -155,18 +156,23 @@ class Orchestrator:
             return await self._store.workflows.supersede(flow, call, seen, self._clock())
         await self._store.workflows.begin_call(flow, call, self._clock())
         began = time.monotonic()
-        planned = tool_call(flow, call.seq, tool, call.args)
-        try:
-            result = await self._body.run(
-                planned, tool, call.idem_key, lambda: self._before_effect(flow, call)
-            )
-        except SandboxError as error:
-            result = ToolResult(failure=ToolFailure(FailureKind.CRASHED, str(error)))
+        result = await self._result(flow, call, tool)
         state = CallState.FAILED if result.failure else CallState.SUCCEEDED
         spent = Spent(seconds=time.monotonic() - began)
         return await self._store.workflows.end_call(
             flow, call, state, result, _seen(result), spent, self._clock()
         )
+
+    async def _result(self, flow: Flow, call: CallRow, tool: Tool) -> ToolResult:
+        """What came of a call whose ticket is spent: whatever goes wrong, it gets an end of its own."""
+        planned = tool_call(flow, call.seq, tool, call.args)
+        try:
+            return await self._body.run(planned, tool, call.idem_key, lambda: self._before_effect(flow, call))
+        except SandboxError as error:
+            return ToolResult(failure=ToolFailure(FailureKind.CRASHED, str(error)))
+        except Exception:
+            log.exception("call_failed_in_host", tool=call.tool, seq=call.seq)
+            return ToolResult(failure=ToolFailure(FailureKind.CRASHED, HOST_FAULT))
 
     async def _before_effect(self, flow: Flow, call: CallRow) -> None:
         await self._store.workflows.begin_effect(flow, call, self._clock())
@@ -197,7 +203,7 @@ class Orchestrator:
     async def _fail(self, flow: Flow, sentence: str) -> None:
         fresh = await self._store.workflows.load(flow.id)
         if not fresh.state.is_final:
-            text = self._hooks.redact(flow.tenant, sentence)
+            text = storable(self._hooks.redact(flow.tenant, sentence))
             await self._store.workflows.finish(
                 fresh, WorkflowState.FAILED, text, self._clock(), Spent(steps=1)
             )

@@ -167,7 +167,12 @@ def _after(
     )
     if moved != 1:
         raise Conflict("The call behind this approval is no longer waiting.")
-    detail = {"workflow": approval.workflow_id, "approval": approval.id, "action": approval.action_sha256}
+    detail = {
+        "workflow": approval.workflow_id,
+        "seq": row["seq"],
+        "approval": approval.id,
+        "action": approval.action_sha256,
+    }
     note(c, approval.tenant, now, "approval_" + state.value, actor, **detail)
     if state is not ApprovalState.APPROVED:
         sql.add_message(

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ironclaw.errors import Conflict, NotFound
+from ironclaw.errors import Conflict, NotFound, Refused
 from ironclaw.store import rows
 from ironclaw.store.rows import note, sql, tell
 from ironclaw.store.writer import Writer
@@ -28,6 +28,13 @@ from ironclaw.task import (
     WorkflowView,
 )
 
+#: What becomes of a call that its workflow leaves behind.
+ENDS = {
+    CallState.PENDING: CallState.CANCELLED,
+    CallState.APPROVED: CallState.CANCELLED,
+    CallState.EXECUTING: CallState.IN_DOUBT,
+}
+MAX_OPEN = 1_000  #: Workflows of one tenant at work at once; what waits for people does not count.
 KEEP_DELIVERIES = 7 * 24 * 3600.0  #: Seconds that a delivery id is remembered.
 
 
@@ -118,6 +125,7 @@ class Workflows:
         """Accept a task, durably.
 
         :return: the workflow's id, and False when the same delivery had made it before
+        :raises Refused: too many of this tenant are at work
         """
         return await self._writer.write(lambda c: _add(c, task, workflow_id, now))
 
@@ -247,6 +255,8 @@ def _add(c: sqlite3.Connection, task: Task, workflow_id: str, now: float) -> tup
         )
         if not first:
             return sql.delivered_workflow(c, source=source, event_id=event_id)["workflow_id"], False
+    if sql.open_workflows_of(c, tenant=task.tenant)["open"] >= MAX_OPEN:
+        raise Refused(f"{MAX_OPEN} tasks of this tenant are at work already. Ask again when some have ended.")
     _insert(c, task, workflow_id, now)
     sql.add_message(
         c, workflow_id=workflow_id, role=Role.USER.value, text=_asked(task), calls="[]", call_id=""
@@ -511,10 +521,13 @@ def _cancel_open(c: sqlite3.Connection, flow: Flow, now: float) -> None:
     """What the workflow leaves behind can never run."""
     for approval in list(sql.pending_approvals_of(c, workflow_id=flow.id)):
         sql.close_approval(c, id=approval["id"], state=ApprovalState.CANCELLED.value)
-        show_card(c, flow.tenant, flow.id, approval["id"], now)
     for call in list(sql.calls(c, workflow_id=flow.id)):
-        if CallState(call["state"]) in (CallState.PENDING, CallState.APPROVED):
-            _one(_move_call(c, flow.id, call["seq"], CallState(call["state"]), CallState.CANCELLED))
+        end = ENDS.get(CallState(call["state"]))
+        if end:
+            _one(_move_call(c, flow.id, call["seq"], CallState(call["state"]), end))
+            detail = {"seq": call["seq"], "tool": call["tool"], "action": call["action_sha256"]}
+            note(c, flow.tenant, now, "call_" + end.value, "host", workflow=flow.id, **detail)
+            _show_card(c, flow, call["seq"], now)
 
 
 def _status(c: sqlite3.Connection, flow: Flow, sentence: str, now: float, *, is_last: bool = False) -> None:

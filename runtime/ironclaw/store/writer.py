@@ -1,6 +1,6 @@
 """Group commit: units of work that arrive together share one transaction and one fsync.
 
-Measured (notes: durability, section 3): 9 times a lock per transaction at 64 concurrent workflows.
+Measured: 9 times the speed of a lock per transaction at 64 concurrent workflows.
 """
 
 from __future__ import annotations
