@@ -33,7 +33,7 @@ BUNDLED = (
     "veto_rules",
 )
 
-#: Tenant ids name folders and appear in logs: plain ASCII, no dot, no slash (notes: security, section 4).
+#: Tenant ids name folders and appear in logs: plain ASCII, no dot, no slash.
 TenantId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Words = tuple[str, ...]
 

@@ -300,7 +300,7 @@ class ApprovalView:
     tool: str
     risk: Risk
     args: str  #: The stored canonical JSON text: exactly the bytes that would run.
-    action_sha256: str  #: What the approval is bound to (DESIGN section 3).
+    action_sha256: str  #: What the approval is bound to: see veto.action.
     component_sha256: str
     rule: str  #: Which policy rule asked.
     state: ApprovalState

@@ -243,7 +243,7 @@ def tool_call(flow: Flow, seq: int, tool: Tool, args: str) -> ToolCall:
 
 
 def action(call: ToolCall, policy_version: str, expires_at: float) -> str:
-    """What an approval is bound to (DESIGN section 3): exactly this call and no other."""
+    """What an approval is bound to: exactly this call and no other."""
     return digest(
         [
             SCHEMA,

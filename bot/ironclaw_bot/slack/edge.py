@@ -1,7 +1,7 @@
 """The Slack door over HTTP: what has to hold before Bolt sees a byte.
 
 Bolt alone answers 500 to odd headers, parses before it verifies, takes a replay for a new request and
-logs what it refuses (notes: slack, section 3).  So everything is checked here, on the raw bytes, and
+logs what it refuses.  So everything is checked here, on the raw bytes, and
 Bolt's own verification is off.
 """
 

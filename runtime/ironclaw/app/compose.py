@@ -70,19 +70,14 @@ async def open_app(
         tenancy = Tenancy(settings)
         hooks = load(settings.plugins, PluginServices(settings, tenancy, store), plugins)
         scratch = settings.data_dir / "mnt" / "scratch"
-        sandbox = await Sandbox.open(
-            cache_dir=settings.cache_dir or settings.data_dir / "cache",
-            cache_key=subkey(key, "code cache"),
-            workers=settings.workers,
-            scratch_root=scratch,
-        )
+        sandbox = await _sandbox(settings, scratch, key)
         stack.push_async_callback(sandbox.close)
         for each in {tool.toolbox: tool for tool in registry.tools}.values():
             await sandbox.prepare(component(each), progress)
-        door = egress or Egress(allow_localhost=allows_localhost(tenancy.every_host()))
-        stack.push_async_callback(door.close)
+        egress = egress or Egress(allow_localhost=allows_localhost(tenancy.every_host()))
+        stack.push_async_callback(egress.close)
         veto = Veto(store, hooks, registry, tenancy.tenant, key, clock)
-        body = Body(sandbox, door, hooks, scratch, tenancy.http_allow)
+        body = Body(sandbox, egress, hooks, scratch, tenancy.http_allow)
         brains = _brains(settings, hooks)
         orchestrator = Orchestrator(
             store,
@@ -91,7 +86,7 @@ async def open_app(
             body,
             brains,
             hooks,
-            Budgets(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.history_tokens),
+            _budgets(settings),
             lambda flow: _card_places(tenancy, flow),
             clock,
         )
@@ -105,6 +100,19 @@ async def open_app(
         yield app
 
 
+async def _sandbox(settings: Settings, scratch: Path, key: bytes) -> Sandbox:
+    return await Sandbox.open(
+        cache_dir=settings.cache_dir or settings.data_dir / "cache",
+        cache_key=subkey(key, "code cache"),
+        workers=settings.workers,
+        scratch_root=scratch,
+    )
+
+
+def _budgets(settings: Settings) -> Budgets:
+    return Budgets(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.history_tokens)
+
+
 def _brains(settings: Settings, hooks: Hooks) -> dict[str, Brain]:
     """Every brain by its name, and the one of the settings under ""."""
     brains = hooks.brains()
@@ -115,10 +123,8 @@ def _brains(settings: Settings, hooks: Hooks) -> dict[str, Brain]:
 
 
 def _card_places(tenancy: Tenancy, flow: Flow) -> tuple[Address, ...]:
-    """The requester's thread, and the tenant's approvals channel."""
+    """The requester's thread, and the tenant's approvals channel where that is another place."""
     channel = tenancy.card_copies(flow.tenant)
-    copies = (Address("slack", {"channel": channel}),) if channel else ()
-    return (
-        flow.address,
-        *(copy for copy in copies if copy.place["channel"] != flow.address.place.get("channel")),
-    )
+    if not channel or channel == flow.address.place.get("channel"):
+        return (flow.address,)
+    return flow.address, Address("slack", {"channel": channel})
