@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from ironclaw.audit import Checkpoints, events, read, verify
 from ironclaw.errors import StoreError
 from ironclaw.store import Head, Store
-from ironclaw.store.rows import note
+from ironclaw.store.chain import note
 from ironclaw.store.writer import Writer
 from ironclaw.task import ApprovalState, Decision
 from ironclaw_bot.build import built_folder

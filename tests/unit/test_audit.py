@@ -20,7 +20,7 @@ from ironclaw.canonical import digest
 from ironclaw.errors import StoreError
 from ironclaw.keys import load_key
 from ironclaw.store import FIRST_LINK, Head, Store, link
-from ironclaw.store.rows import note
+from ironclaw.store.chain import note
 from ironclaw.store.writer import Writer
 
 H1, H2 = Head("T1", 3, "a" * 64), Head("T2", 1, "b" * 64)

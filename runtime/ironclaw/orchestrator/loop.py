@@ -153,15 +153,13 @@ class Orchestrator:
         tool = self._registry.get(call.tool)
         if tool is None or not await self._veto.may_run(flow, call):
             seen = observation("superseded", CHANGED)
-            return await self._store.workflows.supersede(flow, call, seen, self._clock())
-        await self._store.workflows.begin_call(flow, call, self._clock())
+            return await self._store.calls.supersede(flow, call, seen, self._clock())
+        await self._store.calls.begin(flow, call, self._clock())
         began = time.monotonic()
         result = await self._result(flow, call, tool)
         state = CallState.FAILED if result.failure else CallState.SUCCEEDED
         spent = Spent(seconds=time.monotonic() - began)
-        return await self._store.workflows.end_call(
-            flow, call, state, result, _seen(result), spent, self._clock()
-        )
+        return await self._store.calls.end(flow, call, state, result, _seen(result), spent, self._clock())
 
     async def _result(self, flow: Flow, call: CallRow, tool: Tool) -> ToolResult:
         """What came of a call whose ticket is spent: whatever goes wrong, it gets an end of its own."""
@@ -175,7 +173,7 @@ class Orchestrator:
             return ToolResult(failure=ToolFailure(FailureKind.CRASHED, HOST_FAULT))
 
     async def _before_effect(self, flow: Flow, call: CallRow) -> None:
-        await self._store.workflows.begin_effect(flow, call, self._clock())
+        await self._store.calls.begin_effect(flow, call, self._clock())
 
     async def _wait(self, flow: Flow, call: CallRow) -> None:
         await self._store.workflows.pause(flow, self._clock())
@@ -183,14 +181,16 @@ class Orchestrator:
     async def _settle_crashed(self, flow: Flow, call: CallRow) -> None:
         """A call that a crash interrupted: nobody else in this process can be executing it."""
         if call.attempts < MAX_ATTEMPTS and self._may_repeat(call):
-            return await self._store.workflows.retry_call(flow, call, self._clock())
+            return await self._store.calls.retry(flow, call, self._clock())
         seen = observation("in_doubt", UNKNOWN)
-        await self._store.workflows.end_call(
+        await self._store.calls.end(
             flow, call, CallState.IN_DOUBT, ToolResult(), seen, Spent(), self._clock()
         )
         again = await self._store.workflows.load(flow.id)
         sentence = f"The host stopped while {call.tool} ran; whether it happened is not known. Look first."
-        return await self._store.workflows.finish(again, WorkflowState.FAILED, sentence, self._clock())
+        return await self._store.workflows.finish(
+            again, WorkflowState.FAILED, sentence, self._clock(), Spent()
+        )
 
     def _may_repeat(self, call: CallRow) -> bool:
         if call.effect in (Effect.PURE, Effect.KEYED):

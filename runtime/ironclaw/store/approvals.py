@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from ironclaw.errors import Conflict, Expired, NotFound
 from ironclaw.store import rows
-from ironclaw.store.rows import note, sql
-from ironclaw.store.workflows import show_card
+from ironclaw.store.chain import note
+from ironclaw.store.model import Signed
+from ironclaw.store.outbox import show_card
+from ironclaw.store.rows import sql
+from ironclaw.store.transitions import move_call, observe
 from ironclaw.store.writer import Writer
-from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision, Role
+from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision
 
 #: What the call becomes when its approval ends.
 CALL_AFTER = {
@@ -20,17 +23,6 @@ CALL_AFTER = {
     ApprovalState.CANCELLED: CallState.CANCELLED,
     ApprovalState.SUPERSEDED: CallState.SUPERSEDED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """One person's decision, sealed with the host's key."""
-
-    principal: str
-    decision: Decision
-    reason: str
-    at: float
-    mac: str
 
 
 class Approvals:
@@ -55,13 +47,7 @@ class Approvals:
     async def pending(self, tenant: str) -> tuple[ApprovalView, ...]:
         """What waits, oldest first."""
 
-        def unit(c: sqlite3.Connection) -> tuple[ApprovalView, ...]:
-            found = (
-                rows.load_approval(c, row["id"]) for row in list(sql.pending_approvals(c, tenant=tenant))
-            )
-            return tuple(approval for approval in found if approval)
-
-        return await self._writer.read(unit)
+        return await self._writer.read(lambda c: _loaded(c, sql.pending_approvals(c, tenant=tenant)))
 
     async def of_call(self, workflow_id: str, seq: int) -> tuple[ApprovalView, tuple[str, ...]] | None:
         """The newest approval of a call with the MACs of its decisions, or None."""
@@ -102,11 +88,12 @@ class Approvals:
     async def due(self, now: float) -> tuple[ApprovalView, ...]:
         """Reviews whose time is over."""
 
-        def unit(c: sqlite3.Connection) -> tuple[ApprovalView, ...]:
-            found = (rows.load_approval(c, row["id"]) for row in list(sql.due_approvals(c, now=now)))
-            return tuple(approval for approval in found if approval)
+        return await self._writer.read(lambda c: _loaded(c, sql.due_approvals(c, now=now)))
 
-        return await self._writer.read(unit)
+
+def _loaded(c: sqlite3.Connection, found: Iterable[sqlite3.Row]) -> tuple[ApprovalView, ...]:
+    approvals = (rows.load_approval(c, row["id"]) for row in list(found))
+    return tuple(approval for approval in approvals if approval)
 
 
 def _settle(
@@ -156,17 +143,12 @@ def _after(
     actor: str,
     now: float,
 ) -> None:
+    """What follows for the call, the brain, the workflow and the cards.
+
+    :raises Conflict: the call behind it is no longer waiting
+    """
     row = sql.approval(c, id=approval.id)
-    call_state = CALL_AFTER[state]
-    moved = sql.move_call(
-        c,
-        workflow_id=approval.workflow_id,
-        seq=row["seq"],
-        was=CallState.PENDING.value,
-        state=call_state.value,
-    )
-    if moved != 1:
-        raise Conflict("The call behind this approval is no longer waiting.")
+    move_call(c, approval.workflow_id, row["seq"], CallState.PENDING, CALL_AFTER[state])
     detail = {
         "workflow": approval.workflow_id,
         "seq": row["seq"],
@@ -175,13 +157,6 @@ def _after(
     }
     note(c, approval.tenant, now, "approval_" + state.value, actor, **detail)
     if state is not ApprovalState.APPROVED:
-        sql.add_message(
-            c,
-            workflow_id=approval.workflow_id,
-            role=Role.TOOL.value,
-            text=observation,
-            calls="[]",
-            call_id=row["call_id"],
-        )
+        observe(c, approval.workflow_id, row["call_id"], observation)
     sql.wake_workflow(c, id=approval.workflow_id, now=now)
     show_card(c, approval.tenant, approval.workflow_id, approval.id, now)

@@ -6,9 +6,13 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 from ironclaw.store import rows
+from ironclaw.store.chain import note
 from ironclaw.store.rows import sql
 from ironclaw.store.writer import Writer
 from ironclaw.task import Address, Notice, NoticeKind
+
+#: Doors that read the rows instead of being told.
+ANSWERS_WHEN_ASKED = frozenset({"http", "cli"})
 
 
 class Outbox:
@@ -31,7 +35,7 @@ class Outbox:
         def unit(c: sqlite3.Connection) -> None:
             if delivery and not _first(c, *delivery, now + 24 * 3600):
                 return
-            rows.tell(c, now, tenant, "", subject, NoticeKind.REFUSAL, address, {"text": sentence})
+            tell(c, now, tenant, "", subject, NoticeKind.REFUSAL, address, {"text": sentence})
 
         await self._writer.write(unit)
 
@@ -80,7 +84,7 @@ class Outbox:
         def unit(c: sqlite3.Connection) -> None:
             sql.notice_given_up(c, id=notice.id)
             detail = {"workflow": notice.workflow_id, "subject": notice.subject, "why": why}
-            rows.note(c, notice.tenant, now, "notice_given_up", "host", **detail)
+            note(c, notice.tenant, now, "notice_given_up", "host", **detail)
 
         await self._writer.write(unit)
 
@@ -94,3 +98,37 @@ class Outbox:
 
 def _first(c: sqlite3.Connection, source: str, event_id: str, until: float) -> bool:
     return bool(sql.note_delivery(c, source=source, event_id=event_id, workflow_id=None, kept_until=until))
+
+
+def tell(
+    c: sqlite3.Connection,
+    now: float,
+    tenant: str,
+    workflow_id: str,
+    subject: str,
+    kind: NoticeKind,
+    address: Address,
+    body: Mapping[str, object],
+) -> None:
+    """Put one notice into the outbox, in the caller's transaction."""
+    if address.door in ANSWERS_WHEN_ASKED:
+        return
+    sql.add_notice(
+        c,
+        tenant=tenant,
+        workflow_id=workflow_id,
+        subject=subject,
+        kind=kind.value,
+        door=address.door,
+        place=rows.text(dict(address.place)),
+        body=rows.text(dict(body)),
+        now=now,
+    )
+
+
+def show_card(c: sqlite3.Connection, tenant: str, workflow_id: str, approval_id: str, now: float) -> None:
+    """Have every copy of an approval's card drawn anew."""
+    subject = f"card:{approval_id}"
+    for row in list(sql.card_places(c, subject=subject)):
+        body = {"approval_id": approval_id}
+        tell(c, now, tenant, workflow_id, subject, NoticeKind.CARD, rows.address_of(row), body)

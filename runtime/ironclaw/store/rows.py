@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiosql
 
 from ironclaw.canonical import canonical
+from ironclaw.errors import NotFound
+from ironclaw.store.model import CallRow, Flow
 from ironclaw.task import (
     Address,
     ApprovalState,
     ApprovalView,
     CallState,
     Decision,
+    Effect,
     Message,
     Notice,
     NoticeKind,
@@ -33,67 +33,10 @@ from ironclaw.task import (
 #: A statement runs by its name in queries.sql, on a connection; only this package names one.
 sql: Any = aiosql.from_path(Path(__file__).with_name("queries.sql"), "sqlite3", mandatory_parameters=False)
 
-#: Doors that read the rows instead of being told.
-ANSWERS_WHEN_ASKED = frozenset({"http", "cli"})
-FIRST_LINK = "0" * 64  #: What the first audit row of a tenant has before it.
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Where one tenant's audit chain ends."""
-
-    tenant: str
-    n: int  #: How many events it has.
-    hash: str  #: Of the last one.
-
 
 def text(value: object) -> str:
     """A JSON value as the text that columns hold."""
     return canonical(value).decode()
-
-
-def link(prev: str, n: int, event: str) -> str:
-    """The hash of one audit row: over the one before it, its number and its event.
-
-    The RFC 8785 text of the three, which the standard library writes alike for two strings and a small
-    number, and six times as fast.
-    """
-    chained = json.dumps([prev, n, event], ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(chained.encode()).hexdigest()
-
-
-def note(c: sqlite3.Connection, tenant: str, at: float, event: str, actor: str, **detail: object) -> None:
-    """Append one event to the tenant's audit chain, in the caller's transaction."""
-    head = sql.audit_head(c, tenant=tenant)
-    n, prev = (head["n"] + 1, head["hash"]) if head else (1, FIRST_LINK)
-    body = text({"at": round(at, 3), "event": event, "actor": actor, **detail})
-    sql.add_audit(c, tenant=tenant, n=n, event=body, prev=prev, hash=link(prev, n, body))
-
-
-def tell(
-    c: sqlite3.Connection,
-    now: float,
-    tenant: str,
-    workflow_id: str,
-    subject: str,
-    kind: NoticeKind,
-    address: Address,
-    body: Mapping[str, object],
-) -> None:
-    """Put one notice into the outbox, in the caller's transaction."""
-    if address.door in ANSWERS_WHEN_ASKED:
-        return
-    sql.add_notice(
-        c,
-        tenant=tenant,
-        workflow_id=workflow_id,
-        subject=subject,
-        kind=kind.value,
-        door=address.door,
-        place=text(dict(address.place)),
-        body=text(dict(body)),
-        now=now,
-    )
 
 
 def address_of(row: sqlite3.Row) -> Address:
@@ -169,3 +112,53 @@ def load_approval(c: sqlite3.Connection, approval_id: str) -> ApprovalView | Non
     if row is None:
         return None
     return approval_view(row, tuple(vote(each) for each in sql.decisions(c, approval_id=approval_id)))
+
+
+def call_row(row: sqlite3.Row) -> CallRow:
+    return CallRow(
+        seq=row["seq"],
+        call_id=row["call_id"],
+        tool=row["tool"],
+        args=row["args"],
+        risk=Risk(row["risk"]),
+        effect=Effect(row["effect"]),
+        component_sha256=row["component_sha256"],
+        manifest_sha256=row["manifest_sha256"],
+        policy_version=row["policy_version"],
+        rule=row["rule"],
+        action_sha256=row["action_sha256"],
+        state=CallState(row["state"]),
+        idem_key=row["idem_key"],
+        attempts=row["attempts"],
+        effect_begun_at=row["effect_begun_at"],
+    )
+
+
+def load_flow(c: sqlite3.Connection, workflow_id: str) -> Flow:
+    """
+    :raises NotFound: no such workflow
+    """
+    row = sql.workflow(c, id=workflow_id)
+    if row is None:
+        raise NotFound("There is no such workflow.")
+    past = sql.thread_past(
+        c, tenant=row["tenant"], thread=row["thread"], before=row["created_at"], id=workflow_id
+    )
+    return Flow(
+        id=row["id"],
+        tenant=row["tenant"],
+        requester=row["requester"],
+        address=address_of(row),
+        thread=row["thread"],
+        tools=None if row["tools"] is None else tuple(json.loads(row["tools"])),
+        brain=row["brain"],
+        state=WorkflowState(row["state"]),
+        version=row["version"],
+        steps=row["steps"],
+        tokens=row["tokens"],
+        worked=row["worked"],
+        created_at=row["created_at"],
+        messages=tuple(message(each) for each in sql.messages(c, workflow_id=workflow_id)),
+        calls=tuple(call_row(each) for each in sql.calls(c, workflow_id=workflow_id)),
+        past=tuple((each["text"], each["outcome"]) for each in past)[::-1],
+    )

@@ -1,0 +1,192 @@
+"""Tool calls.  Each method is one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from ironclaw.store import rows
+from ironclaw.store.model import CallRow, Flow, Judged, Spent
+from ironclaw.store.outbox import show_card, tell
+from ironclaw.store.rows import sql
+from ironclaw.store.transitions import move_call, move_workflow, note_call, observe, one, show_status
+from ironclaw.store.writer import Writer
+from ironclaw.task import Address, ApprovalState, CallState, NoticeKind, ToolResult, WorkflowState
+
+#: What becomes of a call that its workflow leaves behind.
+ENDS = {
+    CallState.PENDING: CallState.CANCELLED,
+    CallState.APPROVED: CallState.CANCELLED,
+    CallState.EXECUTING: CallState.IN_DOUBT,
+}
+
+
+class Calls:
+    """The store of what tools were asked to do."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def begin(self, flow: Flow, call: CallRow, now: float) -> None:
+        """Spend the ticket: from here on the sandbox may have it.
+
+        :raises Conflict: it is not approved for exactly these bytes, or its ticket is spent
+        """
+        await self._writer.write(lambda c: _begin(c, flow, call, now))
+
+    async def begin_effect(self, flow: Flow, call: CallRow, now: float) -> None:
+        """Note that the next byte changes something outside.
+
+        :raises Conflict: the call is not executing
+        """
+
+        def unit(c: sqlite3.Connection) -> None:
+            one(sql.begin_effect(c, workflow_id=flow.id, seq=call.seq, now=now))
+
+        await self._writer.write(unit)
+
+    async def end(
+        self,
+        flow: Flow,
+        call: CallRow,
+        state: CallState,
+        result: ToolResult,
+        observation: str,
+        spent: Spent,
+        now: float,
+    ) -> None:
+        """Write what came of a call, and what the brain sees of it.
+
+        :raises Conflict: the call is not executing
+        """
+        await self._writer.write(lambda c: _end(c, flow, call, state, result, observation, spent, now))
+
+    async def retry(self, flow: Flow, call: CallRow, now: float) -> None:
+        """After a crash: the call may safely run again, with a new ticket.
+
+        :raises Conflict: the call is not executing
+        """
+
+        def unit(c: sqlite3.Connection) -> None:
+            move_call(c, flow.id, call.seq, CallState.EXECUTING, CallState.APPROVED)
+            note_call(c, flow, call, "call_retried", now)
+
+        await self._writer.write(unit)
+
+    async def supersede(self, flow: Flow, call: CallRow, observation: str, now: float) -> None:
+        """What was approved is no longer what would run: nothing runs.
+
+        :raises Conflict: the call is not approved
+        """
+
+        def unit(c: sqlite3.Connection) -> None:
+            move_call(c, flow.id, call.seq, CallState.APPROVED, CallState.SUPERSEDED)
+            observe(c, flow.id, call.call_id, observation)
+            note_call(c, flow, call, "call_superseded", now)
+            _show_card(c, flow, call.seq, now)
+
+        await self._writer.write(unit)
+
+
+def add(c: sqlite3.Connection, flow: Flow, call: Judged, places: Sequence[Address], now: float) -> None:
+    """Write a call with its verdict and, where people are asked, its approval and the cards."""
+    sql.add_call(
+        c,
+        workflow_id=flow.id,
+        seq=call.seq,
+        call_id=call.call_id,
+        tool=call.tool,
+        args=call.args,
+        risk=call.risk.value,
+        effect=call.effect.value,
+        component_sha256=call.component_sha256,
+        manifest_sha256=call.manifest_sha256,
+        policy_version=call.policy_version,
+        rule=call.rule,
+        action_sha256=call.action_sha256,
+        state=call.state.value,
+        idem_key=call.idem_key,
+    )
+    bound = {"rule": call.rule, "policy": call.policy_version}
+    note_call(c, flow, call, "call_" + call.state.value, now, "policy", **bound)
+    if call.state is CallState.DENIED:
+        observe(c, flow.id, call.call_id, call.refusal)
+    if call.state is CallState.PENDING:
+        _ask(c, flow, call, places, now)
+
+
+def _ask(c: sqlite3.Connection, flow: Flow, call: Judged, places: Sequence[Address], now: float) -> None:
+    sql.add_approval(
+        c,
+        id=call.approval_id,
+        tenant=flow.tenant,
+        workflow_id=flow.id,
+        seq=call.seq,
+        action_sha256=call.action_sha256,
+        now=now,
+        expires_at=call.expires_at,
+    )
+    for place in places:
+        body = {"approval_id": call.approval_id}
+        tell(c, now, flow.tenant, flow.id, f"card:{call.approval_id}", NoticeKind.CARD, place, body)
+
+
+def _begin(c: sqlite3.Connection, flow: Flow, call: CallRow, now: float) -> None:
+    one(sql.begin_call(c, workflow_id=flow.id, seq=call.seq, action_sha256=call.action_sha256))
+    note_call(c, flow, call, "call_executing", now)
+    show_status(c, flow, f"Running {call.tool}.", now)
+
+
+def _end(
+    c: sqlite3.Connection,
+    flow: Flow,
+    call: CallRow,
+    state: CallState,
+    result: ToolResult,
+    observation: str,
+    spent: Spent,
+    now: float,
+) -> None:
+    one(sql.end_call(c, workflow_id=flow.id, seq=call.seq, state=state.value, **_result_columns(result)))
+    move_workflow(c, flow, WorkflowState.RUNNING, "", spent, now)
+    observe(c, flow.id, call.call_id, observation)
+    detail: dict[str, object] = {
+        "failure": result.failure.kind.value if result.failure else None,
+        "fuel": result.usage.fuel,
+        "memory_bytes": result.usage.memory_bytes,
+        "seconds": round(result.usage.seconds, 4),
+    }
+    note_call(c, flow, call, "call_" + state.value, now, "host", **detail)
+    _show_card(c, flow, call.seq, now)
+
+
+def _result_columns(result: ToolResult) -> dict[str, object]:
+    failure = result.failure
+    return {
+        "output": result.output,
+        "failure_kind": failure.kind.value if failure else None,
+        "failure": failure.message if failure else None,
+        "fuel": result.usage.fuel,
+        "memory_bytes": result.usage.memory_bytes,
+        "seconds": result.usage.seconds,
+        "bytes_in": result.usage.bytes_in,
+        "bytes_out": result.usage.bytes_out,
+    }
+
+
+def end_open(c: sqlite3.Connection, flow: Flow, now: float) -> None:
+    """What the workflow leaves behind can never run."""
+    for approval in list(sql.pending_approvals_of(c, workflow_id=flow.id)):
+        sql.close_approval(c, id=approval["id"], state=ApprovalState.CANCELLED.value)
+    for call in [rows.call_row(row) for row in sql.calls(c, workflow_id=flow.id)]:
+        end = ENDS.get(call.state)
+        if end:
+            move_call(c, flow.id, call.seq, call.state, end)
+            note_call(c, flow, call, "call_" + end.value, now)
+            _show_card(c, flow, call.seq, now)
+
+
+def _show_card(c: sqlite3.Connection, flow: Flow, seq: int, now: float) -> None:
+    approval = sql.approval_of_call(c, workflow_id=flow.id, seq=seq)
+    if approval:
+        show_card(c, flow.tenant, flow.id, approval["id"], now)

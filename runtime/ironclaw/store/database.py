@@ -1,0 +1,110 @@
+"""The open database: its parts, its schema, and what belongs to no part."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+from ironclaw.errors import StoreError
+from ironclaw.store.approvals import Approvals
+from ironclaw.store.calls import Calls
+from ironclaw.store.chain import Head
+from ironclaw.store.outbox import Outbox
+from ironclaw.store.rows import sql
+from ironclaw.store.workflows import Workflows
+from ironclaw.store.writer import Writer
+
+
+class Store:
+    """The open database."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self.workflows = Workflows(writer)
+        self.calls = Calls(writer)
+        self.approvals = Approvals(writer)
+        self.outbox = Outbox(writer)
+
+    @classmethod
+    async def open(cls, path: Path) -> Store:
+        """Open or make the database, and bring its schema up to date.
+
+        :raises StoreError: another process has it, it cannot be opened, or a newer version made it
+        """
+        writer = await Writer.open(path)
+        try:
+            await writer.write(_migrate)
+        except BaseException:
+            await asyncio.shield(writer.close())
+            raise
+        return cls(writer)
+
+    async def close(self) -> None:
+        await self._writer.close()
+
+    async def is_ready(self) -> bool:
+        """Whether the database answers."""
+        return bool(await self._writer.read(lambda c: c.execute("SELECT 1").fetchone()))
+
+    async def map_tenants(self, workspaces: Mapping[str, str], tenants: frozenset[str], now: float) -> None:
+        """Make the tenants table say what the settings say.
+
+        :param workspaces: tenant by Slack team or enterprise id
+        """
+
+        def unit(c: sqlite3.Connection) -> None:
+            for tenant in tenants | set(workspaces.values()):
+                sql.add_tenant(c, id=tenant, now=now)
+            sql.forget_installations(c)
+            for team_id, tenant in workspaces.items():
+                sql.add_installation(c, team_id=team_id, tenant=tenant)
+
+        await self._writer.write(unit)
+
+    async def audit_heads(self) -> tuple[Head, ...]:
+        """Where each tenant's audit chain ends, for a checkpoint."""
+        return await self._writer.read(
+            lambda c: tuple(Head(row["tenant"], row["n"], row["hash"]) for row in sql.audit_heads(c))
+        )
+
+    async def tidy(self, now: float) -> None:
+        """Forget delivery ids that are too old to matter."""
+        await self._writer.write(lambda c: sql.forget_deliveries(c, now=now))
+
+
+def _migrate(c: sqlite3.Connection) -> None:
+    scripts = sorted(
+        (
+            each
+            for each in resources.files(__package__).joinpath("migrations").iterdir()
+            if each.name.endswith(".sql")
+        ),
+        key=lambda each: each.name,
+    )
+    version = _version(c)
+    if version > len(scripts):
+        raise StoreError("A newer ironclaw made this database. Use that version, or another data_dir.")
+    for number, script in enumerate(scripts[version:], start=version + 1):
+        for statement in _statements(script.read_text("utf-8")):
+            c.execute(statement)
+        c.execute("DELETE FROM schema_version")
+        c.execute("INSERT INTO schema_version (version) VALUES (?)", (number,))
+
+
+def _version(c: sqlite3.Connection) -> int:
+    known = c.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone()
+    return int(c.execute("SELECT version FROM schema_version").fetchone()[0]) if known else 0
+
+
+def _statements(script: str) -> list[str]:
+    """One by one, because executescript would commit what the batch holds."""
+    statements, current = [], ""
+    for line in script.splitlines(keepends=True):
+        current += line
+        if sqlite3.complete_statement(current):
+            statements.append(current)
+            current = ""
+    return statements

@@ -1,0 +1,95 @@
+"""What the store hands out, and what it takes to be written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ironclaw.task import Address, CallState, Decision, Effect, Message, Risk, WorkflowState
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One tool call as it stands."""
+
+    seq: int
+    call_id: str
+    tool: str
+    args: str
+    risk: Risk
+    effect: Effect
+    component_sha256: str
+    manifest_sha256: str
+    policy_version: str
+    rule: str
+    action_sha256: str
+    state: CallState
+    idem_key: str
+    attempts: int
+    effect_begun_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One workflow as it stands: everything that ``run`` needs to go on."""
+
+    id: str
+    tenant: str
+    requester: str
+    address: Address
+    thread: str
+    tools: tuple[str, ...] | None
+    brain: str
+    state: WorkflowState
+    version: int
+    steps: int
+    tokens: int
+    worked: float
+    created_at: float
+    messages: tuple[Message, ...]
+    calls: tuple[CallRow, ...]
+    past: tuple[tuple[str, str], ...]  #: (task, answer) of the thread before, oldest first.
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One call of a move with its verdict, ready to be written.
+
+    ``state`` is DENIED (``refusal`` says why), APPROVED, or PENDING (with ``approval_id``, ``expires_at``).
+    """
+
+    seq: int
+    call_id: str
+    tool: str
+    state: CallState
+    rule: str
+    refusal: str = ""
+    args: str = "{}"
+    risk: Risk = Risk.HIGH
+    effect: Effect = Effect.ONCE
+    component_sha256: str = ""
+    manifest_sha256: str = ""
+    policy_version: str = ""
+    action_sha256: str = ""
+    idem_key: str = ""
+    approval_id: str = ""
+    expires_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one turn or call cost the workflow's budgets."""
+
+    steps: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """One person's decision, sealed with the host's key."""
+
+    principal: str
+    decision: Decision
+    reason: str
+    at: float
+    mac: str

@@ -1,0 +1,74 @@
+"""The steps that changes are made of: each in the caller's transaction, and only from the state it names."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ironclaw.errors import Conflict
+from ironclaw.store.chain import note
+from ironclaw.store.model import CallRow, Flow, Judged, Spent
+from ironclaw.store.outbox import tell
+from ironclaw.store.rows import sql
+from ironclaw.task import CallState, NoticeKind, Role, WorkflowState
+
+
+def one(count: int) -> None:
+    """:raises Conflict: the row was not as it was read"""
+    if count != 1:
+        raise Conflict("Somebody else was first; read it again.")
+
+
+def move_workflow(
+    c: sqlite3.Connection, flow: Flow, state: WorkflowState, outcome: str, spent: Spent, now: float
+) -> None:
+    """From the version that was read to the next state, with what was spent.
+
+    :raises Conflict: somebody else moved this workflow
+    """
+    one(
+        sql.move_workflow(
+            c,
+            id=flow.id,
+            version=flow.version,
+            state=state.value,
+            outcome=outcome,
+            steps=flow.steps + spent.steps,
+            tokens=flow.tokens + spent.tokens,
+            worked=flow.worked + spent.seconds,
+            now=now,
+        )
+    )
+
+
+def move_call(c: sqlite3.Connection, workflow_id: str, seq: int, was: CallState, state: CallState) -> None:
+    """
+    :raises Conflict: the call is not in the state ``was``
+    """
+    one(sql.move_call(c, workflow_id=workflow_id, seq=seq, was=was.value, state=state.value))
+
+
+def observe(c: sqlite3.Connection, workflow_id: str, call_id: str, text: str) -> None:
+    """Append what the brain sees of a call."""
+    sql.add_message(c, workflow_id=workflow_id, role=Role.TOOL.value, text=text, calls="[]", call_id=call_id)
+
+
+def note_call(
+    c: sqlite3.Connection,
+    flow: Flow,
+    call: CallRow | Judged,
+    event: str,
+    now: float,
+    actor: str = "host",
+    **more: object,
+) -> None:
+    """Append an event of one call to the tenant's audit chain."""
+    detail = {"workflow": flow.id, "seq": call.seq, "tool": call.tool, "action": call.action_sha256, **more}
+    note(c, flow.tenant, now, event, actor, **detail)
+
+
+def show_status(
+    c: sqlite3.Connection, flow: Flow, sentence: str, now: float, *, is_last: bool = False
+) -> None:
+    """Say in the thread how the workflow stands."""
+    body = {"text": sentence, "is_last": is_last}
+    tell(c, now, flow.tenant, flow.id, f"status:{flow.id}", NoticeKind.STATUS, flow.address, body)
