@@ -114,15 +114,21 @@ async def _bot(folder: Path, api: int) -> AsyncIterator[str]:
         **{f"IRONCLAW_{name.upper()}": str(path) for name, path in shared_code().items()},
     }
     async with _process(("-c", SERVE), environ, folder) as lines:
-        async for line in lines:
-            if b'"ready"' in line:
-                url = json.loads(line)["url"]
-                break
-        else:
-            raise RuntimeError("the bot did not start")
+        url = await _ready(lines)
         draining = asyncio.create_task(_drain(lines))
         yield url + PATH
     await draining
+
+
+async def _ready(lines: asyncio.StreamReader) -> str:
+    """The url that the bot says."""
+    said = b""
+    async with asyncio.timeout(START_SECONDS):
+        async for line in lines:
+            if b'"ready"' in line:
+                return str(json.loads(line)["url"])
+            said = (said + line)[-2000:]
+    raise RuntimeError(f"the bot did not start: {said.decode()}")
 
 
 @asynccontextmanager
