@@ -54,7 +54,8 @@ class Judge:
                 "too-many-calls", "denied", f"At most {MAX_CALLS} calls in one turn; this one was not run."
             )
         tool = self._registry.get(proposed.tool)
-        offered = {offer.name for offer in self._registry.offers(flow.tools)}
+        names = {each.name for each in self._registry.tools}
+        offered = names if flow.tools is None else names.intersection(flow.tools)
         if tool is None or tool.name not in offered:
             near = difflib.get_close_matches(proposed.tool, sorted(offered), n=3)
             hint = f" Near names: {', '.join(near)}." if near else ""
