@@ -155,6 +155,59 @@ async def test_an_approver_who_is_none_any_more(
     assert [] == written(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE tool_calls SET args = replace(args, 'hello', 'evil')",
+        "UPDATE tool_calls SET tool = 'files.delete', args = '{\"path\":\"a.md\"}'",
+        "UPDATE workflows SET requester = 'slack:T1:U_CY'",
+        "UPDATE workflows SET tenant = 'T2'",
+        "UPDATE approvals SET expires_at = expires_at + 1",
+        "UPDATE approvals SET state = 'denied'",
+        "UPDATE decisions SET principal = 'slack:T1:U_CY'",
+        "UPDATE decisions SET at = at + 1",
+        "DELETE FROM decisions",
+    ],
+)
+async def test_a_row_changed_after_the_decision(tmp_path: Path, built_toolboxes: Path, change: str) -> None:
+    """
+    Between the click and the run somebody edits the database: what was approved is not there any more.
+    """
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        await app._veto.decide(approver(), view.approval.id, Decision.APPROVE)  # Decided, and nobody woken.
+        with thief(tmp_path) as c:
+            c.execute(change)
+        app._dispatcher.wake(view.id)
+        after = await app.wait("T2" if "'T2'" in change else "T1", view.id, 30)
+
+    assert after.state.is_final
+    assert [] == [each for each in (tmp_path / "data/mnt/scratch").rglob("*") if each.is_file()]
+
+
+@pytest.mark.parametrize("change", ["tool = 'files.list'", 'args = \'{"path":"b"}\''])
+async def test_an_allowed_call_changed_before_it_runs(
+    tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """
+    A low-risk call is bound too: what was judged is what runs, or nothing is.
+    """
+    brain = Moves(moves(wants("files.read", path="a")))
+    async with engine(tmp_path, brain, built_toolboxes) as app:
+        may_run = app._veto.may_run
+
+        async def changed_first(flow, call):  # type: ignore[no-untyped-def]
+            with thief(tmp_path) as c:
+                c.execute(f"UPDATE tool_calls SET {change}")
+            fresh = await app._store.workflows.load(flow.id)
+            return await may_run(fresh, fresh.calls[0])
+
+        monkeypatch.setattr(app._veto, "may_run", changed_first)
+        await app.wait("T1", await app.submit(ask()), 30)
+
+    assert "superseded" in brain.seen[-1].messages[-1].text
+
+
 async def test_what_was_decided_before_a_stop_runs_after_it(tmp_path: Path, built_toolboxes: Path) -> None:
     """
     The other side of the tests above: an honest decision that the host could not carry out is carried out.
