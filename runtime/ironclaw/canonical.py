@@ -29,6 +29,14 @@ def canonical(value: object) -> bytes:
         raise BadRequest(f"This value has no canonical JSON form: {error}") from None
 
 
+def canonical_text(value: object) -> str:
+    """The canonical bytes as text.
+
+    :raises BadRequest: as :func:`canonical`
+    """
+    return canonical(value).decode()
+
+
 def digest(value: object) -> str:
     """SHA-256 over the canonical bytes, in hex."""
     return hashlib.sha256(canonical(value)).hexdigest()

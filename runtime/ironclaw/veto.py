@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ironclaw.canonical import canonical, digest, mac, subkey
+from ironclaw.canonical import digest, mac, subkey
 from ironclaw.errors import Conflict, Expired, NotFound, Refused
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry, Tool
@@ -31,7 +31,7 @@ CHANGED = "The tool or the policy changed after this was judged. Nothing was run
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicted:
+class BoundVerdict:
     """A verdict with what it is bound to."""
 
     opinion: Opinion
@@ -60,7 +60,7 @@ class Veto:
         self._decision_key = subkey(key, "decision")
         self._clock = clock
 
-    async def judge(self, call: ToolCall) -> Verdicted:
+    async def judge(self, call: ToolCall) -> BoundVerdict:
         """The verdict on one call, bound to its bytes, its tool and the policy of this moment."""
         version = self._hooks.policy_version()
         opinion = await self._hooks.verdict(call)
@@ -71,7 +71,7 @@ class Veto:
         if opinion.verdict is Verdict.REVIEW:
             settings = self._tenant(call.tenant) or TenantSettings.model_validate({})
             expires_at = round(self._clock() + settings.approval_minutes * 60, 3)
-        return Verdicted(opinion, version, expires_at, action(call, version, expires_at))
+        return BoundVerdict(opinion, version, expires_at, action(call, version, expires_at))
 
     async def decide(
         self,
@@ -119,11 +119,11 @@ class Veto:
         if found is None:
             bound = action(current, call.policy_version, 0.0)
             return opinion.verdict is Verdict.ALLOW and hmac.compare_digest(bound, call.action_sha256)
-        approval, macs = found
+        approval, decisions = found
         bound = action(current, call.policy_version, approval.expires_at)
         if opinion.verdict is Verdict.DENY or not hmac.compare_digest(bound, call.action_sha256):
             return False
-        return approval.state is ApprovalState.APPROVED and await self._signed_by_approver(approval, macs)
+        return approval.state is ApprovalState.APPROVED and await self._all_approved(approval, decisions)
 
     def button(self, approval: ApprovalView) -> str:
         """The opaque value of a card's buttons: id, version and a MAC over both and the action."""
@@ -167,33 +167,34 @@ class Veto:
             raise Refused(opinion.reason or "You may not decide this.")
 
     async def _still_the_same(self, approval: ApprovalView) -> bool:
+        """Whether a call of the workflow, as it would run now, is what the approval is bound to."""
         flow = await self._store.workflows.load(approval.workflow_id)
-        for call in flow.calls:
-            if call.action_sha256 == approval.action_sha256:
-                current = self._as_it_would_run(flow, call)
-                version = self._hooks.policy_version()
-                return (
-                    current is not None
-                    and action(current, version, approval.expires_at) == approval.action_sha256
-                )
-        return False
+        version = self._hooks.policy_version()
+        as_now = (self._as_it_would_run(flow, call) for call in flow.calls)
+        return any(
+            call is not None and action(call, version, approval.expires_at) == approval.action_sha256
+            for call in as_now
+        )
 
     def _as_it_would_run(self, flow: Flow, call: CallRow) -> ToolCall | None:
         tool = self._registry.get(call.tool)
         return None if tool is None else tool_call(flow, call.seq, tool, call.args)
 
-    async def _signed_by_approver(self, approval: ApprovalView, macs: tuple[str, ...]) -> bool:
-        for vote, seal in zip(approval.votes, macs, strict=True):
-            expected = self._decision_mac(approval, vote.principal, vote.decision, vote.at)
-            if (
-                not hmac.compare_digest(seal.encode(), expected.encode())
-                or vote.decision is not Decision.APPROVE
-            ):
+    async def _all_approved(self, approval: ApprovalView, decisions: tuple[Signed, ...]) -> bool:
+        for signed in decisions:
+            if not await self._approved(approval, signed):
                 return False
-            person = Principal(approval.tenant, vote.principal, self._roles(approval.tenant, vote.principal))
-            if (await self._hooks.may_decide(approval, person)).verdict is not Verdict.ALLOW:
-                return False
-        return bool(approval.votes)
+        return bool(decisions)
+
+    async def _approved(self, approval: ApprovalView, signed: Signed) -> bool:
+        """Whether it is a yes, sealed by this host, of somebody who may say it now too."""
+        seal = self._decision_mac(approval, signed.principal, signed.decision, signed.at)
+        is_genuine = hmac.compare_digest(signed.mac.encode(), seal.encode())
+        if not is_genuine or signed.decision is not Decision.APPROVE:
+            return False
+        roles = self._roles(approval.tenant, signed.principal)
+        person = Principal(approval.tenant, signed.principal, roles)
+        return (await self._hooks.may_decide(approval, person)).verdict is Verdict.ALLOW
 
     def _roles(self, tenant: str, principal_id: str) -> frozenset[str]:
         settings = self._tenant(tenant)
@@ -264,11 +265,3 @@ def action(call: ToolCall, policy_version: str, expires_at: float) -> str:
 def new_id() -> str:
     """128 random bits: not to be guessed, with no order."""
     return secrets.token_hex(16)
-
-
-def canonical_text(value: object) -> str:
-    """The canonical JSON text of arguments.
-
-    :raises BadRequest: it has none
-    """
-    return canonical(value).decode()

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ironclaw.canonical import canonical
+from ironclaw.canonical import canonical_text
 from ironclaw.errors import BadRequest
 from ironclaw.task import Json
 
@@ -87,7 +87,7 @@ def _parse(args: str) -> Json:
         raise Unshowable(f"more than {MAX_BYTES:,} bytes")
     try:
         value = json.loads(args, parse_int=_whole)
-        same = canonical(value).decode() == args
+        same = canonical_text(value) == args
     except (ValueError, RecursionError, BadRequest):
         raise Unshowable("not a JSON text that is the same to every reader") from None
     if not same:
@@ -129,7 +129,7 @@ class _Value:
 
 def _value(value: Json) -> _Value:
     if not isinstance(value, str):
-        text = canonical(value).decode()
+        text = canonical_text(value)
         return _Value(text, text)
     letters = _spell(value)
     whole = _quote(letters)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-from ironclaw.canonical import digest
+from ironclaw.canonical import canonical_text, digest
 from ironclaw.errors import BadRequest
 from ironclaw.registry import Registry, Tool, parse_arguments
 from ironclaw.store import Flow, Judged
 from ironclaw.task import CallState, Json, ProposedCall, ToolCall, Verdict, observation
-from ironclaw.veto import Verdicted, Veto, canonical_text, new_id, tool_call
+from ironclaw.veto import BoundVerdict, Veto, new_id, tool_call
 
 STATES = {
     Verdict.ALLOW: CallState.APPROVED,
@@ -85,7 +85,7 @@ def _refused(flow: Flow, seq: int, proposed: ProposedCall, flaw: _Flawed) -> Jud
     )
 
 
-def _judged(flow: Flow, seq: int, proposed: ProposedCall, call: ToolCall, verdict: Verdicted) -> Judged:
+def _judged(flow: Flow, seq: int, proposed: ProposedCall, call: ToolCall, verdict: BoundVerdict) -> Judged:
     opinion = verdict.opinion
     reason = opinion.reason or "Policy does not allow this."
     waits = opinion.verdict is Verdict.REVIEW

@@ -46,18 +46,17 @@ class Approvals:
 
     async def pending(self, tenant: str) -> tuple[ApprovalView, ...]:
         """What waits, oldest first."""
-
         return await self._writer.read(lambda c: _loaded(c, sql.pending_approvals(c, tenant=tenant)))
 
-    async def of_call(self, workflow_id: str, seq: int) -> tuple[ApprovalView, tuple[str, ...]] | None:
-        """The newest approval of a call with the MACs of its decisions, or None."""
+    async def of_call(self, workflow_id: str, seq: int) -> tuple[ApprovalView, tuple[Signed, ...]] | None:
+        """The newest approval of a call with its decisions as they were sealed, or None."""
 
-        def unit(c: sqlite3.Connection) -> tuple[ApprovalView, tuple[str, ...]] | None:
+        def unit(c: sqlite3.Connection) -> tuple[ApprovalView, tuple[Signed, ...]] | None:
             row = sql.approval_of_call(c, workflow_id=workflow_id, seq=seq)
             found = rows.load_approval(c, row["id"]) if row else None
             if found is None:
                 return None
-            return found, tuple(each["mac"] for each in sql.decisions(c, approval_id=found.id))
+            return found, tuple(rows.signed(each) for each in sql.decisions(c, approval_id=found.id))
 
         return await self._writer.read(unit)
 
@@ -87,7 +86,6 @@ class Approvals:
 
     async def due(self, now: float) -> tuple[ApprovalView, ...]:
         """Reviews whose time is over."""
-
         return await self._writer.read(lambda c: _loaded(c, sql.due_approvals(c, now=now)))
 
 

@@ -7,7 +7,8 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
-from ironclaw.store.rows import sql, text
+from ironclaw.canonical import canonical_text
+from ironclaw.store.rows import sql
 
 FIRST_LINK = "0" * 64  #: What the first audit row of a tenant has before it.
 
@@ -35,5 +36,5 @@ def note(c: sqlite3.Connection, tenant: str, at: float, event: str, actor: str, 
     """Append one event to the tenant's audit chain, in the caller's transaction."""
     head = sql.audit_head(c, tenant=tenant)
     n, prev = (head["n"] + 1, head["hash"]) if head else (1, FIRST_LINK)
-    body = text({"at": round(at, 3), "event": event, "actor": actor, **detail})
+    body = canonical_text({"at": round(at, 3), "event": event, "actor": actor, **detail})
     sql.add_audit(c, tenant=tenant, n=n, event=body, prev=prev, hash=link(prev, n, body))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 
+from ironclaw.canonical import canonical_text
 from ironclaw.store import rows
 from ironclaw.store.chain import note
 from ironclaw.store.rows import sql
@@ -66,7 +67,7 @@ class Outbox:
     async def sent(self, notice: Notice, ref: Mapping[str, str] | None) -> None:
         """It was told; ``ref`` is what the door needs to update it."""
         known = dict(ref) if ref else dict(notice.ref or {})
-        column = rows.text(known) if known else None
+        column = canonical_text(known) if known else None
 
         def unit(c: sqlite3.Connection) -> None:
             sql.notice_sent(c, id=notice.id, ref=column)
@@ -120,8 +121,8 @@ def tell(
         subject=subject,
         kind=kind.value,
         door=address.door,
-        place=rows.text(dict(address.place)),
-        body=rows.text(dict(body)),
+        place=canonical_text(dict(address.place)),
+        body=canonical_text(dict(body)),
         now=now,
     )
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import aiosql
 
-from ironclaw.canonical import canonical
 from ironclaw.errors import NotFound
-from ironclaw.store.model import CallRow, Flow
+from ironclaw.store.model import CallRow, Flow, Signed
 from ironclaw.task import (
     Address,
     ApprovalState,
@@ -32,11 +31,6 @@ from ironclaw.task import (
 
 #: A statement runs by its name in queries.sql, on a connection; only this package names one.
 sql: Any = aiosql.from_path(Path(__file__).with_name("queries.sql"), "sqlite3", mandatory_parameters=False)
-
-
-def text(value: object) -> str:
-    """A JSON value as the text that columns hold."""
-    return canonical(value).decode()
 
 
 def address_of(row: sqlite3.Row) -> Address:
@@ -84,6 +78,10 @@ def workflow_view(row: sqlite3.Row, approval: ApprovalView | None = None) -> Wor
 
 def vote(row: sqlite3.Row) -> Vote:
     return Vote(row["principal"], Decision(row["decision"]), row["at"], row["reason"])
+
+
+def signed(row: sqlite3.Row) -> Signed:
+    return Signed(row["principal"], Decision(row["decision"]), row["reason"], row["at"], row["mac"])
 
 
 def approval_view(row: sqlite3.Row, votes: tuple[Vote, ...]) -> ApprovalView:

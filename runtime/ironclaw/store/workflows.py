@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from ironclaw.canonical import canonical_text
 from ironclaw.errors import Conflict, NotFound, Refused
 from ironclaw.store import calls, rows
 from ironclaw.store.chain import note
@@ -135,7 +136,7 @@ def _insert(c: sqlite3.Connection, task: Task, workflow_id: str, now: float) -> 
         requester=task.requester,
         text=task.text,
         door=task.reply_to.door,
-        place=rows.text(dict(task.reply_to.place)),
+        place=canonical_text(dict(task.reply_to.place)),
         thread=task.thread,
         tools=None if task.tools is None else json.dumps(task.tools),
         brain=task.brain,
@@ -146,7 +147,7 @@ def _insert(c: sqlite3.Connection, task: Task, workflow_id: str, now: float) -> 
 def _asked(task: Task) -> str:
     if not task.context:
         return task.text
-    return task.text + CONTEXT_MARKER + rows.text(dict(task.context))
+    return task.text + CONTEXT_MARKER + canonical_text(dict(task.context))
 
 
 def _record_move(
