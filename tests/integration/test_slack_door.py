@@ -25,6 +25,7 @@ from ironclaw_bot.slack.drawings import UNKNOWN_WORKSPACE
 from ironclaw_bot.slack.edge import PATH, SlackEdge
 from ironclaw_bot.slack.outbox import SlackSender
 from ironclaw_bot.slack.people import GUEST, UNKNOWN
+from ironclaw_bot.slack.talk import OUTSIDER
 
 SECRET = "s" * 32
 TOKENS = {"T0001": "-".join(("xoxb", "one")), "T0002": "-".join(("xoxb", "two"))}
@@ -297,6 +298,18 @@ async def test_outsiders(slack, user, user_id, sentence):
 
     assert [(user_id, sentence)] == [(one["to"], one["text"]) for one in slack.channel("general").ephemerals]
     assert ApprovalState.PENDING is slack.engine.reviews["ap_1"].state
+
+
+async def test_somebody_of_another_company_asks(slack):
+    """
+    In a channel shared with another company, its people's mentions run nothing: what is here is not theirs.
+    """
+    slack.people.say("eve", "general", "@ironclaw files.list")
+    slack.people.say("ada", "general", "@ironclaw files.list")
+    await slack.settle()
+
+    assert ["slack:T0001:U1ADA"] == [task.requester for task in slack.engine.tasks]
+    assert [OUTSIDER] == [text for _, text in slack.engine.refused]
 
 
 async def test_slack_cannot_say(slack):

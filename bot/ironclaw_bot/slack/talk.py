@@ -6,13 +6,14 @@ import structlog
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, Refused
-from ironclaw.task import Json
+from ironclaw.task import Json, Principal, SlackIdentity
 from ironclaw_bot.slack import drawings, tasks
 from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.client import ClientForTeam
 from ironclaw_bot.slack.commands import COMMAND
 from ironclaw_bot.slack.people import principal_of
 
+OUTSIDER = "Only people of this workspace can ask here."
 log = structlog.get_logger(__name__)
 
 
@@ -37,6 +38,9 @@ class Talk:
             self._background.start(self._decline(heard), "decline a workspace")
             return
         task = tasks.to_task(heard, principal, plain_quotes=self._plain_quotes)
+        if is_outsider(heard.identity, principal):
+            await self._app.refuse(task.tenant, task.reply_to, OUTSIDER, task.delivery)
+            return
         if task.text.strip().lower() in ("", "help"):
             text = drawings.help_text(self._app.tools, command=COMMAND)
             await self._app.refuse(task.tenant, task.reply_to, text, task.delivery)
@@ -68,3 +72,8 @@ class Talk:
     async def on_lifecycle(self, body: Json) -> None:
         """Uninstalled, a token revoked, a session stopped: for the log, since no tokens are kept here."""
         log.warning("slack_lifecycle", kind=str(body["event"].get("type")), team=str(body.get("team_id")))
+
+
+def is_outsider(who: SlackIdentity, principal: Principal) -> bool:
+    """Whether somebody of another company speaks (Slack Connect): what the tenant has is not theirs."""
+    return principal.id != f"slack:{who.team_id}:{who.user_id}"
