@@ -39,6 +39,13 @@ class Services(Protocol):
         """
         ...
 
+    def hide_secrets(self, tenant: str, text: str) -> str:
+        """The text without the values of the tenant's secrets, plain or in a usual encoding.
+
+        :param tenant: "" for the secrets of all
+        """
+        ...
+
 
 class Specs:
     """Every hook.  ``async`` hooks are awaited together, then folded."""

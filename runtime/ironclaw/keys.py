@@ -44,8 +44,18 @@ def _make(path: Path) -> None:
         os.write(handle, secrets.token_bytes(SIZE))
         os.fsync(handle)
         os.link(aside, path)
+        _sync_folder(path.parent)
     except FileExistsError:
         pass
     finally:
         os.close(handle)
         aside.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """So that a key outlives what is sealed with it, also when the power fails."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

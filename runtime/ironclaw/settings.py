@@ -72,6 +72,12 @@ class Settings(BaseModel):
     key_file: Path = Field(
         Path(".ironclaw/key"), description="The host's secret key, outside data_dir; made at the first start."
     )
+    secrets_key: SecretStr | None = Field(
+        None, description="Seals the tools' secrets: 64 hex digits; a key beside key_file when not set."
+    )
+    secrets_key_old: SecretStr | None = Field(
+        None, description="The key before it, which opens them until `ironclaw secrets rotate`."
+    )
     cache_dir: Path | None = Field(None, description="Compiled tools; data_dir/cache when not set.")
     checkpoints: Path | None = Field(
         None, description="Signed heads of the audit log; checkpoints.jsonl beside key_file when not set."
@@ -142,7 +148,13 @@ class Settings(BaseModel):
         return value
 
     @field_validator(
-        "slack_bot_token", "slack_signing_secret", "slack_app_token", "openai_api_key", mode="before"
+        "slack_bot_token",
+        "slack_signing_secret",
+        "slack_app_token",
+        "openai_api_key",
+        "secrets_key",
+        "secrets_key_old",
+        mode="before",
     )
     @classmethod
     def _no_blank(cls, value: Any) -> Any:

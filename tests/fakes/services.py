@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ironclaw.redaction import Values
 from ironclaw.settings import Settings, TenantSettings
 
 
@@ -13,6 +14,7 @@ class PlainServices:
 
     settings: Settings
     seen: dict[tuple[str, str], float] = field(default_factory=dict)
+    secrets: dict[str, Values] = field(default_factory=dict)  #: By tenant.
 
     def tenant(self, tenant_id: str) -> TenantSettings | None:
         return self.settings.tenants.get(tenant_id)
@@ -28,3 +30,6 @@ class PlainServices:
             return False
         self.seen[source, event_id] = until
         return True
+
+    def hide_secrets(self, tenant: str, text: str) -> str:
+        return self.secrets[tenant].redact(text) if tenant in self.secrets else text

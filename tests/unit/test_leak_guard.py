@@ -15,10 +15,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.fakes.services import PlainServices
 
+from ironclaw.redaction import TOO_PACKED, Values
 from ironclaw.settings import Settings
-from ironclaw_plugins.leak_guard import TOO_PACKED, LeakGuard, secrets_of
+from ironclaw_plugins.leak_guard import LeakGuard, secrets_of
 from ironclaw_plugins.leak_patterns import KINDS
-from ironclaw_plugins.leak_values import Values
 
 VALUE = 'n0t/a+real\\se"cret=' + "7f3a9c"
 MARK = "[redacted: openai_api_key]"

@@ -13,19 +13,20 @@ import aiohttp
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
 from multidict import CIMultiDict
 
+from ironclaw.binding import Injection
 from ironclaw.capabilities import SAFE_METHODS, HttpRequest, HttpResponse, HttpRule
-from ironclaw.egress import addresses, headers, rules
+from ironclaw.egress import addresses, credentials, headers, rules
 from ironclaw.egress.bodies import read_body
 from ironclaw.egress.connecting import Gate, Hook, OneConnection, Pinned, SocketFactory, plain_socket
 from ironclaw.egress.urls import Target, parse_url, redirect_target
 from ironclaw.errors import EgressDenied, EgressUnavailable
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 3
 MAX_BODY = 2 << 20  #: Bytes of a request's body.
 MAX_AT_ONCE = 64  #: Requests of the whole process.
 RESOLVE_SECONDS = 5.0
+UNKNOWN_SECRET = "There is no secret of this name for this tool."  # noqa: S105 - a sentence
 NOT_PUBLIC = "an address that is not one of the public internet"
 
 #: Gives a host's numeric addresses.
@@ -59,6 +60,7 @@ class _Hop:
     headers: CIMultiDict[str]
     body: bytes
     before: Hook | None  #: Awaited before the first byte that can change something.
+    secret: Injection | None = None  #: Goes along only where its binding covers this hop.
 
 
 class Egress:
@@ -103,6 +105,7 @@ class Egress:
         *,
         idempotency_key: str | None = None,
         before_effect: Hook | None = None,
+        secret: Injection | None = None,
     ) -> HttpResponse:
         """Send a request and give the answer, whatever its status.
 
@@ -110,10 +113,11 @@ class Egress:
         :param idempotency_key: sent with methods that can change something
         :param before_effect: awaited once, connected, before the first byte of such a method; what it raises
             ends the fetch, and nothing was sent
+        :param secret: the one that the request names.  The answer may hold it: that is the caller's to scrub
         :raises EgressDenied: no rule covers the request or where it leads
         :raises EgressUnavailable: no usable answer came
         """
-        hop = _first_hop(request, idempotency_key, before_effect)
+        hop = _first_hop(request, idempotency_key, before_effect, secret)
         try:
             async with asyncio.timeout(self._seconds), self._at_once:
                 return await self._follow(hop, rules)
@@ -130,7 +134,7 @@ class Egress:
             if hop.method not in SAFE_METHODS:
                 _check_host(allowed, target)
                 return response
-            hop = _Hop(hop.method, target, hop.headers, b"", None)
+            hop = _Hop(hop.method, target, hop.headers, b"", None, hop.secret)
         raise EgressDenied(f"{hop.target.host} redirects more than {MAX_REDIRECTS} times.")
 
     async def _send(self, hop: _Hop, allowed: tuple[HttpRule, ...]) -> tuple[HttpResponse, str | None]:
@@ -173,21 +177,24 @@ class Egress:
         return addresses.is_loopback if self._allow_localhost else lambda _address: False
 
 
-def _first_hop(request: HttpRequest, idempotency_key: str | None, before_effect: Hook | None) -> _Hop:
+def _first_hop(
+    request: HttpRequest, idempotency_key: str | None, before_effect: Hook | None, secret: Injection | None
+) -> _Hop:
     """The request, if its own words are right."""
-    if request.method not in METHODS:
-        raise EgressDenied(f"The method must be one of {', '.join(sorted(METHODS))}.")
-    if request.secret is not None:
-        raise EgressDenied("There is no secret of this name for this tool.")
+    if request.method not in credentials.METHODS:
+        raise EgressDenied(f"The method must be one of {', '.join(sorted(credentials.METHODS))}.")
+    if request.secret != (secret.name if secret else None):
+        raise EgressDenied(UNKNOWN_SECRET)
     is_safe = request.method in SAFE_METHODS
     if len(request.body) > MAX_BODY or (is_safe and request.body):
         raise EgressDenied(f"The body is longer than {MAX_BODY} bytes, or {request.method} has none.")
     outgoing = headers.outgoing(request.headers)
     if idempotency_key and not is_safe:
         outgoing["Idempotency-Key"] = idempotency_key
-    return _Hop(
-        request.method, parse_url(request.url), outgoing, request.body, None if is_safe else before_effect
-    )
+    target = parse_url(request.url)
+    if secret:
+        credentials.check(secret, request.method, target, outgoing)
+    return _Hop(request.method, target, outgoing, request.body, None if is_safe else before_effect, secret)
 
 
 def _check_host(allowed: Sequence[HttpRule], target: Target) -> None:
@@ -209,8 +216,9 @@ def _session(connector: OneConnection) -> ClientSession:
 
 
 def _request(session: ClientSession, hop: _Hop) -> AbstractAsyncContextManager[ClientResponse]:
+    sent = credentials.carried(hop.headers, hop.secret, hop.method, hop.target)
     return session.request(
-        hop.method, hop.target.url(), headers=hop.headers, data=hop.body or None, allow_redirects=False
+        hop.method, hop.target.url(), headers=sent, data=hop.body or None, allow_redirects=False
     )
 
 

@@ -36,6 +36,17 @@ def _for_hosts(rule: HttpRule, allowed: Iterable[HttpRule]) -> Iterable[HttpRule
 
 def _allowed(entry: str) -> HttpRule:
     """One entry of the operator's list as a rule of which host, scheme and port count."""
+    rule = host_rule(entry)
+    if rule is None:
+        raise SettingsError(
+            f"http_allow: {entry!r} is no host. Write api.example.com, api.example.com:8443, *.example.com, "
+            "or http://localhost:9999 for development."
+        )
+    return rule
+
+
+def host_rule(entry: str) -> HttpRule | None:
+    """The rule of a host as an operator writes it, or None where it is none."""
     wildcard, name = ("*.", entry[2:]) if entry.startswith("*.") else ("", entry)
     target = _parsed(name if "://" in name else f"https://{name}")
     if (
@@ -43,10 +54,7 @@ def _allowed(entry: str) -> HttpRule:
         or (target.scheme == "http") != (target.host == LOCALHOST)
         or not _is_bare(target, wildcard)
     ):
-        raise SettingsError(
-            f"http_allow: {entry!r} is no host. Write api.example.com, api.example.com:8443, *.example.com, "
-            "or http://localhost:9999 for development."
-        )
+        return None
     return HttpRule(
         wildcard + target.host, schemes=frozenset({target.scheme}), ports=frozenset({target.port})
     )

@@ -1,13 +1,26 @@
 """Everything that must not be lost, in SQLite.  Only this package names a query.
 
-``database`` opens it.  Its parts, each method one transaction: ``workflows``, ``calls``, ``approvals`` and
-``outbox``; made of ``transitions``, noted in the audit ``chain``.  Beneath them: ``rows`` (SQL by name),
-``model`` and ``writer``.
+``database`` opens it.  Its parts, each method one transaction: ``workflows``, ``calls``, ``approvals``,
+``outbox`` and ``secrets``; made of ``transitions``, noted in the audit ``chain``.  Beneath them: ``rows``
+(SQL by name), ``model`` and ``writer``.
 """
 
 from ironclaw.store.chain import FIRST_LINK, Head, link
 from ironclaw.store.database import Store
 from ironclaw.store.model import CallRow, Flow, Judged, Signed, Spent
+from ironclaw.store.secrets import SecretRow
 from ironclaw.store.writer import reading
 
-__all__ = ["FIRST_LINK", "CallRow", "Flow", "Head", "Judged", "Signed", "Spent", "Store", "link", "reading"]
+__all__ = [
+    "FIRST_LINK",
+    "CallRow",
+    "Flow",
+    "Head",
+    "Judged",
+    "SecretRow",
+    "Signed",
+    "Spent",
+    "Store",
+    "link",
+    "reading",
+]

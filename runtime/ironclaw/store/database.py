@@ -14,6 +14,7 @@ from ironclaw.store.calls import Calls
 from ironclaw.store.chain import Head
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.rows import sql
+from ironclaw.store.secrets import Secrets
 from ironclaw.store.workflows import Workflows
 from ironclaw.store.writer import Writer
 
@@ -27,6 +28,7 @@ class Store:
         self.calls = Calls(writer)
         self.approvals = Approvals(writer)
         self.outbox = Outbox(writer)
+        self.secrets = Secrets(writer)
 
     @classmethod
     async def open(cls, path: Path) -> Store:

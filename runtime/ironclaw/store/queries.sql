@@ -6,9 +6,6 @@ INSERT INTO tenants (id, created_at) VALUES (:id, :now) ON CONFLICT (id) DO NOTH
 INSERT INTO installations (team_id, tenant) VALUES (:team_id, :tenant)
 ON CONFLICT (team_id) DO UPDATE SET tenant = excluded.tenant
 
--- name: installations
-SELECT team_id, tenant FROM installations
-
 -- name: forget_installations!
 DELETE FROM installations
 
@@ -174,15 +171,32 @@ ORDER BY a.tenant
 -- name: add_audit!
 INSERT INTO audit (tenant, n, event, prev, hash) VALUES (:tenant, :n, :event, :prev, :hash)
 
--- name: audit_rows
-SELECT * FROM audit WHERE tenant = :tenant AND n > :after ORDER BY n LIMIT :limit
-
--- name: audit_tenants
-SELECT DISTINCT tenant FROM audit ORDER BY tenant
-
 -- name: card_places
 -- Everywhere a subject was shown, so that every copy is updated.
 SELECT DISTINCT door, place FROM outbox WHERE subject = :subject
 
 -- name: pending_approvals_of
 SELECT id FROM approvals WHERE workflow_id = :workflow_id AND state = 'pending' ORDER BY seq
+
+-- name: put_secret!
+INSERT INTO secrets (tenant, name, host, methods, path, header, prefix, key_id, sealed, set_at)
+VALUES (:tenant, :name, :host, :methods, :path, :header, :prefix, :key_id, :sealed, :set_at)
+ON CONFLICT (tenant, name) DO UPDATE SET host = excluded.host, methods = excluded.methods, path = excluded.path,
+    header = excluded.header, prefix = excluded.prefix, key_id = excluded.key_id, sealed = excluded.sealed,
+    set_at = excluded.set_at
+
+-- name: secret^
+SELECT * FROM secrets WHERE tenant = :tenant AND name = :name
+
+-- name: secrets
+SELECT * FROM secrets ORDER BY tenant, name
+
+-- name: secrets_of
+SELECT * FROM secrets WHERE tenant = :tenant ORDER BY name
+
+-- name: reseal_secret!
+-- The same secret under another key; nothing else of it changes.
+UPDATE secrets SET key_id = :key_id, sealed = :sealed WHERE tenant = :tenant AND name = :name
+
+-- name: remove_secret!
+DELETE FROM secrets WHERE tenant = :tenant AND name = :name

@@ -9,6 +9,7 @@ text, the whole text is withheld.
 from __future__ import annotations
 
 import base64
+import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -52,6 +53,7 @@ def forms(value: str) -> Iterator[str]:
     """The value and what it becomes in other encodings, longest first among those that overlap."""
     raw = value.encode()
     yield value
+    yield html.escape(value)
     yield value[::-1]
     yield raw.hex()
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
@@ -74,12 +76,21 @@ class Values:
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         """:param secrets: values by the name that may be shown in their place"""
-        self._forms = tuple(
+        self._forms: tuple[tuple[str, str, str], ...] = tuple(
             (fold(form), form, name)
             for name, value in secrets.items()
             if len(value) >= MIN_LENGTH
             for form in dict.fromkeys(forms(value))
         )
+
+    def __bool__(self) -> bool:
+        return bool(self._forms)
+
+    def __add__(self, others: Values) -> Values:
+        """These values and those."""
+        both = Values({})
+        both._forms = tuple(dict.fromkeys(self._forms + others._forms))
+        return both
 
     def redact(self, text: str) -> str:
         """The text with ``[redacted: name]`` in place of each value."""

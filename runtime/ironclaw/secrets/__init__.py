@@ -1,0 +1,11 @@
+"""Secrets that tools use without seeing them: sealed in the store, lent to one request, hidden in every text.
+
+``keyring`` has the keys, ``sealing`` the cipher, ``vault`` everything that is done with a secret; ``lending``
+gives one to a request, and ``scrubbing`` takes values out of what servers answer.
+"""
+
+from ironclaw.secrets.keyring import Keyring
+from ironclaw.secrets.lending import Lender
+from ironclaw.secrets.vault import Vault
+
+__all__ = ["Keyring", "Lender", "Vault"]
