@@ -12,6 +12,7 @@ from ironclaw.errors import Conflict, Expired, NotFound, Refused
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry, Tool
 from ironclaw.settings import TenantSettings
+from ironclaw.showing import Unshowable, show
 from ironclaw.store import CallRow, Flow, Signed, Store
 from ironclaw.task import (
     ApprovalState,
@@ -25,7 +26,6 @@ from ironclaw.task import (
 )
 
 SCHEMA = 1  #: Version of what an approval is bound to.
-MAX_SHOWN = 40_000  #: Bytes of arguments: what cannot be shown cannot be approved.
 DENIED = "Denied by a person. Nothing was run. Do not propose the same call again."
 CHANGED = "The tool or the policy changed after this was judged. Nothing was run. Propose it again if needed."
 
@@ -64,9 +64,8 @@ class Veto:
         """The verdict on one call, bound to its bytes, its tool and the policy of this moment."""
         version = self._hooks.policy_version()
         opinion = await self._hooks.verdict(call)
-        if opinion.verdict is Verdict.REVIEW and len(call.args) > MAX_SHOWN:
-            reason = f"Its arguments are too long to be shown to a person ({len(call.args)} characters)."
-            opinion = Opinion(Verdict.DENY, "too-long-to-show", reason)
+        if opinion.verdict is Verdict.REVIEW:
+            opinion = _if_showable(call, opinion)
         expires_at = 0.0
         if opinion.verdict is Verdict.REVIEW:
             settings = self._tenant(call.tenant) or TenantSettings.model_validate({})
@@ -241,6 +240,15 @@ def tool_call(flow: Flow, seq: int, tool: Tool, args: str) -> ToolCall:
         manifest_sha256=tool.toolbox.manifest_sha256,
         door=flow.address.door,
     )
+
+
+def _if_showable(call: ToolCall, opinion: Opinion) -> Opinion:
+    """What cannot be shown to a person cannot be approved: then nobody is asked."""
+    try:
+        show(call.args)
+    except Unshowable as why:
+        return Opinion(Verdict.DENY, "not-showable", f"Its arguments cannot be shown to a person: {why}.")
+    return opinion
 
 
 def action(call: ToolCall, policy_version: str, expires_at: float) -> str:

@@ -219,3 +219,16 @@ async def test_what_was_decided_before_a_stop_runs_after_it(tmp_path: Path, buil
         await app.wait("T1", view.id, 30)
 
     assert ["hello"] == written(tmp_path)
+
+
+async def test_what_cannot_be_shown_is_not_asked(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    Arguments that no card can show whole cost nobody a look: the call is denied, and the brain hears why.
+    """
+    hosts = ("http://localhost:9",)
+    call = wants("http.post", url="http://localhost:9/", body={"k" * 400: 1})
+    async with engine(tmp_path, Moves(moves(call)), built_toolboxes, http_allow=hosts) as app:
+        after = await app.wait("T1", await app.submit(ask()), 30)
+
+    assert None is after.approval
+    assert "cannot be shown" in after.outcome

@@ -12,9 +12,9 @@ from tests.fakes.card_reader import arguments, boxes
 from tests.golden.drawings import DRAWINGS, FOLDER, text
 
 from ironclaw.canonical import canonical
+from ironclaw.showing import MAX_DEPTH, Unshowable, show
 from ironclaw.task import ApprovalState
 from ironclaw_bot.slack import drawings
-from ironclaw_bot.slack.arguments import MAX_DEPTH, Unshowable, show
 from ironclaw_bot.slack.card import card, details
 from ironclaw_bot.slack.rules import RuleError, ids_in, validate_message, validate_view
 from ironclaw_bot.slack.tasks import APPROVE, DENY
@@ -69,8 +69,11 @@ def test_arguments_read_back(args: dict[str, object]) -> None:
     What a card shows whole reads back as exactly the bytes that would run.
     """
     stored = canonical(args).decode()
-    if show(stored).is_cut:
-        return
+    try:
+        if show(stored).is_cut:
+            return
+    except Unshowable:
+        return  # The veto asks nobody.
 
     assert stored.encode() == canonical(arguments(card(an_approval(args=stored), "v")))
 

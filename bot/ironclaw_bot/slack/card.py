@@ -6,8 +6,8 @@ import itertools
 import re
 from collections.abc import Generator, Iterator
 
+from ironclaw.showing import GAP, Shown, Unshowable, show
 from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision, Vote
-from ironclaw_bot.slack.arguments import GAP, Shown, Unshowable, show
 from ironclaw_bot.slack.blocks import (
     Block,
     Drawing,

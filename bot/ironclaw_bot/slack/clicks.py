@@ -7,9 +7,9 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, Conflict, Expired, NotFound, Refused
+from ironclaw.showing import Unshowable
 from ironclaw.task import Json, Principal
 from ironclaw_bot.slack import drawings, tasks
-from ironclaw_bot.slack.arguments import Unshowable
 from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.card import details
 from ironclaw_bot.slack.client import ClientForTeam

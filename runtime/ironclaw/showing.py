@@ -14,9 +14,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ironclaw.canonical import canonical_text
+from ironclaw.canonical import Json, canonical_text
 from ironclaw.errors import BadRequest
-from ironclaw.task import Json
 
 MAX_BYTES = 2_000_000  #: Of the canonical text.
 MAX_DEPTH = 16
