@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from ironclaw.dotenv_file import read_dotenv
 from ironclaw.errors import SettingsError
+from ironclaw.wrong_settings import wrong
 
 PREFIX = "IRONCLAW_"
 #: Names that other tools use too, kept as they are known.
@@ -36,6 +37,23 @@ BUNDLED = (
 #: Tenant ids name folders and appear in logs: plain ASCII, no dot, no slash.
 TenantId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Words = tuple[str, ...]
+LOCAL = "local:"
+#: A person as they are named in every door.
+PERSON = re.compile(r"slack:[TE][A-Z0-9_]*:[UW][A-Z0-9_]+|jwt:[^|]+\|.+|local:.+")
+MEMBER = re.compile(r"[UW][A-Z0-9_]+")  #: A Slack user id; whose workspace's is clear without it.
+
+
+def _people(names: Words, is_member: Callable[[str], object] = lambda name: None) -> Words:
+    """
+    :raises ValueError: a name that no door ever gives to anybody
+    """
+    for name in names:
+        if not PERSON.fullmatch(name) and not is_member(name):
+            raise ValueError(
+                f"{name!r} names nobody who could approve. Write slack:TEAM:USER, jwt:ISSUER|SUBJECT or "
+                "local:NAME; outside of [tenants] also a Slack user id (U...)."
+            )
+    return names
 
 
 class TenantSettings(BaseModel):
@@ -48,7 +66,8 @@ class TenantSettings(BaseModel):
     )
     jwt: bool = Field(False, description="Whether tokens of the JWT issuer may name this tenant.")
     approvers: Words = Field(
-        (), description="Who may approve: slack:TEAM:USER or jwt:ISSUER|SUBJECT. Nobody when empty."
+        (),
+        description="Who may approve: slack:TEAM:USER, jwt:ISSUER|SUBJECT or local:NAME. Nobody when empty.",
     )
     approvals_channel: str = Field(
         "", description="Slack channel (C...) that gets a copy of every approval card."
@@ -60,6 +79,11 @@ class TenantSettings(BaseModel):
     http_allow: Words = Field(
         (), description="Hosts that this tenant's tools may ask, beside the common http_allow."
     )
+
+    @field_validator("approvers")
+    @classmethod
+    def _known_forms(cls, names: Words) -> Words:
+        return _people(names)
 
 
 class Settings(BaseModel):
@@ -113,7 +137,8 @@ class Settings(BaseModel):
     )
     approvers: Words = Field(
         (),
-        description="Approvers of the bot's own workspace, when no [tenants] table names it: Slack user ids.",
+        description="Approvers of the bot's own workspace, when no [tenants] table names it: Slack user ids; "
+        "and of the command line's own tenant, when there is no other: local:NAME.",
     )
 
     # The brain
@@ -161,6 +186,16 @@ class Settings(BaseModel):
         """``NAME=`` in .env means not set."""
         return None if isinstance(value, str) and not value.strip() else value
 
+    @field_validator("approvers")
+    @classmethod
+    def _known_forms(cls, names: Words) -> Words:
+        return _people(names, MEMBER.fullmatch)
+
+    @property
+    def local_approvers(self) -> Words:
+        """Approvers by their login name on this machine."""
+        return tuple(name for name in self.approvers if name.startswith(LOCAL))
+
     @property
     def checkpoint_file(self) -> Path:
         """Where signed heads of the audit log go: not into data_dir, with which they would be rolled back."""
@@ -181,12 +216,14 @@ def load(environ: Mapping[str, str], folder: Path = Path(".")) -> Settings:
     :param folder: where ``.env`` and ``ironclaw.toml`` may be
     :raises SettingsError: names the field, what is wrong with it, and the remedy
     """
-    dotenv = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
+    known = {*WELL_KNOWN, *(PREFIX + field.upper() for field in Settings.model_fields)}
+    dotenv = read_dotenv(folder / ".env", known)
     values = {**_toml(folder / "ironclaw.toml"), **_variables(dotenv), **_variables(environ)}
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError("\n".join(_explain(problem) for problem in error.errors())) from None
+        sources = {field: f"{name} in .env" for field, name in _names(dotenv).items()} | _names(environ)
+        raise wrong(list(error.errors()), Settings.model_json_schema(), sources) from None
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -201,19 +238,10 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:
-    found = {field: environ[name] for name, field in WELL_KNOWN.items() if name in environ}
-    found |= {
-        name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX)
-    }
-    return found
+    return {field: environ[name] for field, name in _names(environ).items()}
 
 
-def _explain(problem: Any) -> str:
-    path = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path, Settings.model_fields, n=1)
-        remedy = f"Did you mean {near[0]}?" if near else "Remove it; .env.example lists every setting."
-        return f"{path}: there is no such setting. {remedy}"
-    about = Settings.model_fields.get(str(problem["loc"][0]))
-    meaning = f" ({about.description})" if about and about.description else ""
-    return f"{path}: {problem['msg']}. Set {PREFIX}{path.upper()} or {path} in ironclaw.toml{meaning}"
+def _names(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variable that sets a field, by field; our own name over the well-known one."""
+    found = {field: name for name, field in WELL_KNOWN.items() if name in environ}
+    return found | {name[len(PREFIX) :].lower(): name for name in environ if name.startswith(PREFIX)}

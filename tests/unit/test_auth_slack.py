@@ -10,7 +10,7 @@ from ironclaw.settings import Settings, TenantSettings
 from ironclaw.task import Bearer, SlackIdentity
 from ironclaw_plugins.auth_slack import AuthSlack
 
-ACME = TenantSettings(slack=("T1", "T2", "E1"), approvers=("slack:T1:UBO", "slack:T9:UEVE", "UCY"))
+ACME = TenantSettings(slack=("T1", "T2", "E1"), approvers=("slack:T1:UBO", "slack:T9:UEVE"))
 
 
 @pytest.fixture
