@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from ironclaw.app import Ironclaw
 from ironclaw.errors import IdentityError, Refused
 from ironclaw.task import Bearer, Decision, Principal, WorkflowView
 from ironclaw_bot.http.bodies import DecisionRequest, RunRequest, RunResponse, run_response
 from ironclaw_bot.http.middlewares import explain_errors, guard_response, log_access, name_request
 from ironclaw_bot.http.problems import MAX_BODY_BYTES, Problem
 from ironclaw_bot.http.reading import read
-
-if TYPE_CHECKING:
-    from ironclaw.app import Ironclaw
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 

@@ -72,8 +72,8 @@ async def open_app(
         scratch = settings.data_dir / "mnt" / "scratch"
         sandbox = await _sandbox(settings, scratch, key)
         stack.push_async_callback(sandbox.close)
-        for each in {tool.toolbox: tool for tool in registry.tools}.values():
-            await sandbox.prepare(component(each), progress)
+        for toolbox in registry.toolboxes:
+            await sandbox.prepare(component(toolbox), progress)
         egress = egress or Egress(allow_localhost=allows_localhost(tenancy.every_host()))
         stack.push_async_callback(egress.close)
         veto = Veto(store, hooks, registry, tenancy.tenant, key, clock)
@@ -90,9 +90,7 @@ async def open_app(
             lambda flow: _card_places(tenancy, flow),
             clock,
         )
-        app = Ironclaw(
-            settings, tenancy, store, hooks, registry, veto, orchestrator, frozenset(brains), clock
-        )
+        app = Ironclaw(tenancy, store, hooks, registry, veto, orchestrator, frozenset(brains), clock)
         checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
         await stack.enter_async_context(keep_checkpoints(store, checkpoints, clock))
         stack.push_async_callback(app.close)

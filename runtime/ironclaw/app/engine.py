@@ -1,4 +1,4 @@
-"""The engine as the doors see it."""
+"""The engine's face: what a door may ask of it, and the chores behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError
 from ironclaw.orchestrator import Orchestrator
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry
-from ironclaw.settings import Settings, TenantSettings
+from ironclaw.settings import TenantSettings
 from ironclaw.store import Store
 from ironclaw.task import (
     Address,
@@ -44,7 +44,6 @@ class Ironclaw:
 
     def __init__(
         self,
-        settings: Settings,
         tenancy: Tenancy,
         store: Store,
         hooks: Hooks,
@@ -54,7 +53,6 @@ class Ironclaw:
         brains: frozenset[str],
         clock: Clock,
     ) -> None:
-        self.settings = settings
         self._tenancy = tenancy
         self._store = store
         self._hooks = hooks
@@ -78,13 +76,12 @@ class Ironclaw:
 
     @property
     def tenant_ids(self) -> frozenset[str]:
+        """Every tenant there is."""
         return self._tenancy.ids
 
     def tenant(self, tenant_id: str) -> TenantSettings | None:
+        """The tenant's settings, or None for no such tenant."""
         return self._tenancy.tenant(tenant_id)
-
-    def tenant_of_workspace(self, team_id: str, enterprise_id: str = "") -> str | None:
-        return self._tenancy.of_workspace(team_id, enterprise_id)
 
     async def map_workspace(self, team_id: str) -> str:
         """Adopt the bot's own workspace.
@@ -186,10 +183,6 @@ class Ironclaw:
         await self._store.outbox.refuse(tenant, address, text, f"refusal:{new_id()}", delivery, self._clock())
         self._delivery.ring()
 
-    async def remember(self, source: str, event_id: str, until: float) -> bool:
-        """Note an id that may come only once; True the first time."""
-        return await self._store.outbox.remember(source, event_id, until)
-
     def redact(self, tenant: str, text: str) -> str:
         """The text without what must not be seen."""
         return self._hooks.redact(tenant, text)
@@ -200,10 +193,6 @@ class Ironclaw:
     def tools(self) -> tuple[ToolOffer, ...]:
         """Every tool, as the brain sees it."""
         return self._registry.offers(None)
-
-    @property
-    def registry(self) -> Registry:
-        return self._registry
 
     async def ready(self) -> dict[str, bool]:
         """What must work before tasks are taken."""

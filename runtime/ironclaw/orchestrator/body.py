@@ -9,10 +9,10 @@ from pathlib import Path
 
 import structlog
 
-from ironclaw.capabilities import Capabilities, HttpRequest, HttpResponse
+from ironclaw.capabilities import Capabilities, HttpRequest, HttpResponse, HttpRule
 from ironclaw.egress import Egress, effective_rules
 from ironclaw.plugin_manager import Hooks
-from ironclaw.registry import Tool
+from ironclaw.registry import Tool, Toolbox
 from ironclaw.sandbox import Call, Component, Profile, Sandbox
 from ironclaw.task import ToolCall, ToolFailure, ToolResult
 
@@ -21,19 +21,19 @@ log = structlog.get_logger(__name__)
 BeforeEffect = Callable[[], Awaitable[None]]
 
 
-class _Door:
+class _Reach:
     """What one running tool reaches: its log, and the network by its own rules."""
 
     def __init__(
         self,
         call: ToolCall,
-        capabilities: Capabilities,
+        rules: tuple[HttpRule, ...],
         egress: Egress,
         idem_key: str,
         before_effect: BeforeEffect,
     ) -> None:
         self._call = call
-        self._rules = capabilities.http
+        self._rules = rules
         self._egress = egress
         self._idem_key = idem_key
         self._sent = 0
@@ -80,13 +80,13 @@ class Body:
         """
         rules = effective_rules(call.capabilities.http, self._allowlist(call.tenant))
         capabilities = replace(call.capabilities, http=rules)
-        door = _Door(call, capabilities, self._egress, idem_key, before_effect)
-        result = await self._sandbox.call(self._as_sandbox_call(call, tool, capabilities), door)
+        reach = _Reach(call, rules, self._egress, idem_key, before_effect)
+        result = await self._sandbox.call(self._as_sandbox_call(call, tool, capabilities), reach)
         return self._cleaned(call.tenant, result)
 
     def _as_sandbox_call(self, call: ToolCall, tool: Tool, capabilities: Capabilities) -> Call:
         return Call(
-            component=component(tool),
+            component=component(tool.toolbox),
             tool=call.tool,
             input=call.args,
             tenant=call.tenant,
@@ -110,7 +110,6 @@ def _still_json(text: str) -> str:
     return text
 
 
-def component(tool: Tool) -> Component:
-    """The component behind a tool, pinned by its digest."""
-    box = tool.toolbox
-    return Component(box.component, box.component_sha256, Profile(box.profile))
+def component(toolbox: Toolbox) -> Component:
+    """A toolbox's component, pinned by its digest."""
+    return Component(toolbox.component, toolbox.component_sha256, Profile(toolbox.profile))
