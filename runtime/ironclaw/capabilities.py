@@ -39,6 +39,23 @@ class Limits:
     seconds: float = 10.0  #: Wall clock, host calls included.
     output_bytes: int = 256 * 1024  #: Bytes of the result's JSON text.
 
+    def capped(self, most: Limits) -> Limits:
+        """The smaller of each."""
+        return Limits(
+            fuel=min(self.fuel, most.fuel),
+            memory_mb=min(self.memory_mb, most.memory_mb),
+            seconds=min(self.seconds, most.seconds),
+            output_bytes=min(self.output_bytes, most.output_bytes),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much one tenant's scratch folder may hold, over all its tools and calls."""
+
+    bytes: int = 512 << 20  #: Of files as long as they are or as much disk as they take, whichever is more.
+    files: int = 10_000  #: Files and folders.
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:

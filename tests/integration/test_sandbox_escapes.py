@@ -33,6 +33,7 @@ ESCAPES = {
     "recurse": ({}, TRAPPED),
     "memory": ({}, MEMORY),
     "sleep": ({}, TRAPPED),
+    "poll": ({}, TRAPPED),
     "abort": ({}, TRAPPED),
     "exit": ({}, TRAPPED),
     "passwd": ({}, DENIED),
@@ -40,6 +41,10 @@ ESCAPES = {
     "root": ({}, DENIED),
     "scratch": ({}, DENIED),
     "readonly": ({"name": "new.txt", "text": "x"}, DENIED),
+    "rename": (OTHER, DENIED),
+    "steal": (OTHER, DENIED),
+    "proc": ({}, DENIED),
+    "odd_names": ({}, DENIED),
     "symlink": (OTHER, DENIED),
     "hardlink": ({}, TRAPPED),
     "big_file": ({}, DENIED),
@@ -51,6 +56,7 @@ ESCAPES = {
     "dns": ({}, DENIED),
     "no_http": (URL, DENIED),
     "hostile_http": ({}, DENIED),
+    "odd_http": ({}, DENIED),
     "huge_http": ({}, TRAPPED),
     "random_flood": ({}, TRAPPED),
     "output": ({}, FailureKind.OUTPUT_TOO_LARGE),
@@ -115,9 +121,10 @@ async def test_every_tool_is_tried(probe: Probe) -> None:
     """
     No tool of the malicious toolbox is forgotten here.
     """
-    elsewhere = {"echo", "clock", "write", "read", "http", "http_flood", "tcp"}
+    harmless = {"echo", "clock", "write", "read", "remove", "rewrite", "http", "http_flood", "fetch"}
+    floods = {"fill_disk", "many_files", "many_folders", "deep_folders", "sparse_files"}
 
-    assert {f"probe.{name}" for name in ESCAPES.keys() | elsewhere} == set(probe.tools)
+    assert {f"probe.{name}" for name in ESCAPES.keys() | harmless | floods | {"tcp"}} == set(probe.tools)
 
 
 async def test_neighbour(probe: Probe) -> None:
@@ -189,7 +196,7 @@ async def test_http_flood(probe: Probe) -> None:
     assert 100 == len(probe.host.requests)
 
 
-@pytest.mark.parametrize("name", ["hostile_http", "huge_http", "no_http"])
+@pytest.mark.parametrize("name", ["hostile_http", "odd_http", "huge_http", "no_http"])
 async def test_bad_requests_stop_here(probe: Probe, name: str) -> None:
     """
     A malformed, huge or unallowed request never reaches the host.

@@ -12,6 +12,7 @@ MAX_FRAME = 16 * MIB  #: Bytes of one message on the pipe.
 MAX_INPUT = MIB  #: Bytes of a call's input.
 MAX_OUTPUT = 2 * MIB  #: Bytes of a result, whatever the manifest says.
 MAX_MEMORY_MB = 512  #: Linear memory of one call, whatever the manifest says.
+MAX_FILE = 64 * MIB  #: Bytes of one file of a tenant's folder.
 MAX_RANDOM = 65_536  #: Bytes of one host.random.
 MAX_LOG_LINES = 100  #: Per call; later lines are dropped.
 MAX_LOG_CHARS = 2_000  #: Per line; the rest is cut.

@@ -13,6 +13,7 @@ import time
 from ironclaw.capabilities import HttpRequest, HttpResponse, Scratch
 from ironclaw.errors import EgressDenied, EgressUnavailable
 from ironclaw.sandbox import caps
+from ironclaw.sandbox.folders import Room, may_grow
 from ironclaw.sandbox.model import Call, Host, Profile
 from ironclaw.sandbox.process import WorkerGone, WorkerProcess
 from ironclaw.sandbox.wire import Message, WireError, pack, request_from_wire, response_to_wire
@@ -24,8 +25,12 @@ _LEVELS = frozenset({"debug", "info", "warn", "error"})
 class Conversation:
     """Between one worker and one call's host."""
 
-    def __init__(self, worker: WorkerProcess, call: Call, host: Host) -> None:
+    def __init__(self, worker: WorkerProcess, call: Call, host: Host, room: Room | None = None) -> None:
+        """
+        :param room: of a call that may write
+        """
         self._worker, self._call, self._host = worker, call, host
+        self._room = room
         self._lines = 0
         self._requests = 0
 
@@ -34,7 +39,7 @@ class Conversation:
 
         :raises WorkerGone: the worker died or broke the protocol
         """
-        await self._worker.send(_order(self._call))
+        await self._worker.send(_order(self._call, self._room))
         while (message := await self._worker.receive())["kind"] != "done":
             await self._answer(message)
         try:
@@ -105,7 +110,7 @@ def _refusal(kind: str, message: str) -> Message:
     return {"kind": "http", "refusal": kind, "message": caps.clip(text)}
 
 
-def _order(call: Call) -> Message:
+def _order(call: Call, room: Room | None) -> Message:
     limits = call.capabilities.limits
     has_folder = call.component.profile is Profile.SCRATCH
     shown = has_folder and call.capabilities.scratch is not Scratch.NONE
@@ -118,6 +123,8 @@ def _order(call: Call) -> Message:
         "output": caps.output_cap(limits),
         "folder": str(call.scratch) if has_folder else None,
         "scratch": call.capabilities.scratch.value if shown else None,
+        "may_grow": may_grow(room),
+        "file_bytes": room.file_bytes if room else 0,
         "now": time.time_ns() // 1_000_000,
         "seed": base64.b64encode(os.urandom(32)).decode(),
     }

@@ -8,7 +8,7 @@ import signal
 import sys
 
 from ironclaw.errors import SandboxError
-from ironclaw.sandbox.caps import MIB
+from ironclaw.sandbox.caps import MAX_FILE, MIB
 
 if sys.platform != "win32":
     import resource
@@ -16,7 +16,7 @@ if sys.platform != "win32":
 _PR_SET_PDEATHSIG = 1
 
 #: Of a worker: open files, bytes of one file, bytes of a core dump, bytes of data and heap.
-WORKER_LIMITS = {"NOFILE": 64, "FSIZE": 64 * MIB, "CORE": 0, "DATA": 768 * MIB}
+WORKER_LIMITS = {"NOFILE": 64, "FSIZE": MAX_FILE, "CORE": 0, "DATA": 768 * MIB}
 #: Of a compiler: it writes to its pipe only; a component that needs more than this is a bomb.
 COMPILER_LIMITS = {"NOFILE": 64, "FSIZE": 0, "CORE": 0, "DATA": 2048 * MIB, "CPU": 300}
 
@@ -30,6 +30,12 @@ def limit(limits: dict[str, int]) -> bool:
     # A write past FSIZE shall be an error that the guest sees, not a death.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     return True
+
+
+def limit_files(most: int) -> None:
+    """From now on no file grows over ``most`` bytes; at most WORKER_LIMITS["FSIZE"]."""
+    if sys.platform != "win32":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, WORKER_LIMITS["FSIZE"]))
 
 
 def belong_to(parent: int) -> None:

@@ -17,7 +17,9 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 # write-file, read-file, read-dir, remove-dir, remove-file, make-dir, make-reg, refer, truncate:
 # no execute, device, socket, fifo, symlink or ioctl.
-_USE = sum(1 << bit for bit in (1, 2, 3, 4, 5, 7, 8, 13, 14))
+USE = sum(1 << bit for bit in (1, 2, 3, 4, 5, 7, 8, 13, 14))
+#: The same without what makes a folder fuller: read and remove.
+SHRINK = sum(1 << bit for bit in (2, 3, 4, 5))
 #: How many file rights each ABI version knows.
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 
@@ -29,9 +31,10 @@ def abi() -> int:
     return max(0, int(_libc().syscall(_CREATE_RULESET, None, 0, 1)))
 
 
-def restrict(folder: Path | None) -> bool:
+def restrict(folder: Path | None, rights: int = USE) -> bool:
     """From now on only what lies in the folder can be opened; nothing at all without one.
 
+    :param rights: what may be done in the folder: USE or SHRINK
     :return: False where the kernel has no Landlock
     :raises OSError: it has, and refused
     """
@@ -41,7 +44,7 @@ def restrict(folder: Path | None) -> bool:
     ruleset = _ruleset(version)
     try:
         if folder is not None:
-            _allow(ruleset, folder, _USE & _handled(version))
+            _allow(ruleset, folder, rights & _handled(version))
         _check(_libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         _check(_libc().syscall(_RESTRICT_SELF, ruleset, 0))
     finally:

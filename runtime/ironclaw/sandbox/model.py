@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from ironclaw.capabilities import Capabilities, HttpRequest, HttpResponse
+from ironclaw.capabilities import Capabilities, HttpRequest, HttpResponse, Quota
 
 
 class Profile(Enum):
@@ -36,6 +36,7 @@ class Call:
     tenant: str
     scratch: Path  #: The tenant's folder; made (0700) where missing, shown only as capabilities.scratch says.
     capabilities: Capabilities
+    quota: Quota = field(default_factory=Quota)  #: Of the tenant's folder.
 
 
 class Host(Protocol):

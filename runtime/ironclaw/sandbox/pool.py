@@ -32,6 +32,7 @@ class Owner:
 
     tenant: str
     folder: tuple[int, int]  #: Device and inode: a folder that was made anew needs a new worker.
+    may_grow: bool = True  #: Whether it may make files and write; a full folder is only read and emptied.
 
 
 @dataclass(frozen=True, slots=True)

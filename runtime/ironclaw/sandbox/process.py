@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -69,10 +70,35 @@ class WorkerProcess:
             raise WorkerGone
         return data
 
-    async def kill(self) -> None:
-        """End it, whatever it does; returns when it is gone.  Nobody may be waiting for its words."""
+    def written(self) -> int:
+        """Bytes that it wrote so far, to whatever; 0 where the system does not say."""
+        try:
+            text = Path(f"/proc/{self.pid}/io").read_bytes()
+        except OSError:
+            return 0
+        return int(text.partition(b"wchar:")[2].split()[0])
+
+    def stand_still(self) -> None:
+        """Let it do nothing until :meth:`go_on`."""
+        if sys.platform != "win32":
+            self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        if sys.platform != "win32":
+            self._signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """Kill it without waiting: who listens to it gets WorkerGone.  :meth:`kill` still has to follow."""
         with contextlib.suppress(ProcessLookupError):
             self._child.kill()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._child.send_signal(number)
+
+    async def kill(self) -> None:
+        """End it, whatever it does; returns when it is gone.  Nobody may be waiting for its words."""
+        self.end()
         await self._child.wait()
         self._sock.close()
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
-import stat
 import time
 from pathlib import Path
 
@@ -13,11 +11,16 @@ from ironclaw.errors import SandboxError, ToolboxError
 from ironclaw.sandbox import caps, check
 from ironclaw.sandbox.codecache import CodeCache
 from ironclaw.sandbox.conversation import Conversation
+from ironclaw.sandbox.folders import Folders, Room, identity, may_grow
 from ironclaw.sandbox.model import Call, Component, Host, Profile
 from ironclaw.sandbox.pool import Kind, Lease, Owner, Pool
 from ironclaw.sandbox.preparing import Progress, prepared_code
 from ironclaw.sandbox.process import WorkerGone
+from ironclaw.sandbox.watch import Watch
 from ironclaw.task import FailureKind, ToolFailure, ToolResult
+
+_IS_FULL = "The workspace is full: the tool could only read and delete. Delete files first."
+_MADE_FULL = "The tool filled the workspace beyond its quota and was ended. Delete files before the next one."
 
 
 def _silent(_text: str) -> None:
@@ -29,8 +32,7 @@ class Sandbox:
 
     def __init__(self, cache: CodeCache, pool: Pool, scratch_root: Path | None) -> None:
         self._cache, self._pool = cache, pool
-        self._roots: dict[Path, Path] = {}
-        self._root = scratch_root and self._real_root(scratch_root)
+        self._folders = Folders(scratch_root)
         self._preparing: dict[tuple[str, Profile], asyncio.Lock] = {}
         self._clocks: set[asyncio.Timeout] = set()  #: Of the calls that run.
         self._is_closed = False
@@ -70,8 +72,8 @@ class Sandbox:
         async with self._preparing.setdefault(key, asyncio.Lock()):
             if not self._pool.has_code(*key):
                 self._pool.add_code(*key, await prepared_code(component, self._cache, progress))
-        if self._root is not None:
-            self._pool.keep_spare(Kind(*key, self._root))
+        if self._folders.root is not None:
+            self._pool.keep_spare(Kind(*key, self._folders.root))
 
     async def call(self, call: Call, host: Host) -> ToolResult:
         """Run one tool call.  Whatever the guest does ends in the result; cancelling ends the guest.
@@ -83,13 +85,13 @@ class Sandbox:
         if fault:
             return ToolResult(failure=fault)
         await self.prepare(call.component)
-        call = self._resolved(call)
+        call = self._folders.resolved(call)
         kind = Kind(call.component.sha256, call.component.profile, call.scratch.parent)
         try:
-            lease = await self._pool.lease(kind, Owner(call.tenant, _folder_of(call)))
+            lease, room = await self._lease(kind, call)
         except ToolboxError as error:
             return ToolResult(failure=ToolFailure(FailureKind.CRASHED, str(error)))
-        return await self._run(lease, call, host)
+        return await self._run(lease, call, host, room)
 
     async def close(self) -> None:
         """End every worker; calls that still run end as crashed, calls that wait raise SandboxError."""
@@ -97,25 +99,31 @@ class Sandbox:
         for clock in self._clocks:
             clock.reschedule(0)
         await self._pool.close()
+        self._folders.close()
 
-    def _resolved(self, call: Call) -> Call:
-        """The same call with a path that holds for a process with another working directory."""
-        root = self._real_root(call.scratch.parent)
-        if call.scratch.name in ("", "..") or self._root not in (None, root):
-            raise SandboxError("A tenant's scratch folder must lie directly in the scratch root.")
-        return dataclasses.replace(call, scratch=root / call.scratch.name)
+    async def _lease(self, kind: Kind, call: Call) -> tuple[Lease, Room | None]:
+        """A worker of the tenant; where its folder is full, one that can only read it and empty it."""
+        folder = identity(call.scratch)
+        room = await self._folders.room(call, folder)
+        lease = await self._pool.lease(kind, Owner(call.tenant, folder, may_grow(room)))
+        try:
+            room = await self._folders.room(call, folder)  # Others may have filled it while this call waited.
+        except BaseException:
+            self._pool.give_back(lease)
+            raise
+        if may_grow(room) or not lease.owner.may_grow:
+            return lease, room
+        self._pool.give_back(lease)
+        return await self._pool.lease(kind, Owner(call.tenant, folder, may_grow=False)), room
 
-    def _real_root(self, root: Path) -> Path:
-        """The root absolute and without links, found out once."""
-        if root not in self._roots:
-            self._roots[root] = Path(os.path.realpath(root))
-        return self._roots[root]
-
-    async def _run(self, lease: Lease, call: Call, host: Host) -> ToolResult:
+    async def _run(self, lease: Lease, call: Call, host: Host, room: Room | None) -> ToolResult:
         started = time.perf_counter()
         seconds = call.capabilities.limits.seconds
+        watch = Watch(lease.worker, room) if room and room.is_left else None
         try:
-            result = await self._timed(Conversation(lease.worker, call, host), seconds)
+            result = await self._timed(Conversation(lease.worker, call, host, room), seconds)
+            if watch and await watch.last_look():
+                raise WorkerGone
         except (TimeoutError, WorkerGone) as error:
             await self._pool.end(lease)
             result = ToolResult(failure=self._sudden_end(error, seconds))
@@ -124,7 +132,10 @@ class Sandbox:
             raise
         else:
             self._pool.give_back(lease)
-        return _measured(result, call, time.perf_counter() - started)
+        finally:
+            if watch:
+                watch.end()
+        return _measured(_within(result, room, watch), call, time.perf_counter() - started)
 
     async def _timed(self, conversation: Conversation, seconds: float) -> ToolResult:
         """:raises TimeoutError: the wall clock ran out, or the sandbox was closed"""
@@ -143,6 +154,15 @@ class Sandbox:
         return ToolFailure(FailureKind.CRASHED, "The tool's worker process died.")
 
 
+def _within(result: ToolResult, room: Room | None, watch: Watch | None) -> ToolResult:
+    """The result, or that there is no room: what the tool makes of a full folder is not its own failure."""
+    if watch and watch.is_over:
+        return ToolResult(failure=ToolFailure(FailureKind.DISK_FULL, _MADE_FULL), usage=result.usage)
+    if not may_grow(room) and result.failure:
+        return ToolResult(failure=ToolFailure(FailureKind.DISK_FULL, _IS_FULL), usage=result.usage)
+    return result
+
+
 def _measured(result: ToolResult, call: Call, seconds: float) -> ToolResult:
     sizes = len(call.input.encode()), len((result.output or "").encode())
     usage = dataclasses.replace(result.usage, seconds=seconds, bytes_in=sizes[0], bytes_out=sizes[1])
@@ -157,21 +177,3 @@ def _input_fault(text: str) -> ToolFailure | None:
     if size > caps.MAX_INPUT:
         return ToolFailure(FailureKind.INVALID_INPUT, f"The input is longer than {caps.MAX_INPUT} bytes.")
     return None
-
-
-def _folder_of(call: Call) -> tuple[int, int]:
-    """Device and inode of the tenant's folder, which is made where missing.
-
-    :raises SandboxError: something else is in its place
-    """
-    folder = call.scratch
-    try:
-        if not os.path.lexists(folder):
-            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode):
-            raise ValueError
-    except (OSError, ValueError):
-        raise SandboxError("A tenant's scratch folder cannot be used: it must be a real folder.") from None
-    return found.st_dev, found.st_ino

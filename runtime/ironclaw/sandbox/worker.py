@@ -36,17 +36,18 @@ class Worker:
         while True:
             message = self._pipe.receive()
             if not self._bound:
-                self._bind(message["folder"])
+                self._bind(message["folder"], message["may_grow"])
+            hardening.limit_files(message["file_bytes"])
             self._host.begin(message["now"], base64.b64decode(message["seed"]))
             self._pipe.send(_done(self._guest.serve(_order(message))))
             self._host.idle()
             self._guest.renew()
 
-    def _bind(self, folder: str | None) -> None:
-        """Narrow the view from all tenants' folders to one, for life."""
+    def _bind(self, folder: str | None, may_grow: bool) -> None:
+        """Narrow the view from all tenants' folders to one, for life; in a full one only read and remove."""
         if folder is not None:
             self._threads.require_one()
-            landlock.restrict(Path(folder))
+            landlock.restrict(Path(folder), landlock.USE if may_grow else landlock.SHRINK)
         self._bound = True
 
 

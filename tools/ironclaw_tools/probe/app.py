@@ -7,6 +7,7 @@ echo, clock, write and read are well behaved: they show that the sandbox still w
 import encodings.idna  # noqa: F401 - imported late by socket, when there is nothing to import from.
 import os
 import re
+import select
 import socket
 import sys
 import time
@@ -108,6 +109,13 @@ def sleep():
     return "slept"
 
 
+@tool("probe.poll")
+def poll():
+    """Wait for ever without computing, below Python's own sleep."""
+    select.select([], [], [], 30)
+    return "waited"
+
+
 @tool("probe.abort")
 def abort():
     os.abort()
@@ -190,6 +198,126 @@ def seek_file():
     return {"written": attempt(stretch)}
 
 
+def filler(path, size):
+    with open(f"{SCRATCH}/{path}", "wb") as file:
+        return file.write(b"x" * size)
+
+
+@tool("probe.fill_disk")
+def fill_disk():
+    """Many files, each of a harmless size."""
+    number = 0
+    while True:
+        attempt(filler, f"fill-{number}", 1 << 20)
+        number += 1
+
+
+@tool("probe.rewrite")
+def rewrite():
+    """The same file again and again: much is written, little is held."""
+    return sum(attempt(filler, "same.bin", 1 << 20) for _ in range(100))
+
+
+@tool("probe.many_files")
+def many_files():
+    number = 0
+    while True:
+        attempt(filler, f"small-{number}", 0)
+        number += 1
+
+
+@tool("probe.many_folders")
+def many_folders():
+    number = 0
+    while True:
+        attempt(os.mkdir, f"{SCRATCH}/folder-{number}")
+        number += 1
+
+
+@tool("probe.deep_folders")
+def deep_folders():
+    path = SCRATCH
+    while True:
+        path += "/d"
+        attempt(os.mkdir, path)
+
+
+@tool("probe.sparse_files")
+def sparse_files():
+    """Each long in name only."""
+
+    def stretch(number):
+        with open(f"{SCRATCH}/hole-{number}", "wb", buffering=0) as file:
+            file.seek((4 << 20) - 1)
+            return file.write(b"x")
+
+    number = 0
+    while True:
+        attempt(stretch, number)
+        number += 1
+
+
+NAMES = ["a\nb", "\x1b[2Jx", "-rf", "CON", "\u202etxt.exe", "a\\b", " ", "...", "x" * 255, "\U0001f600"]
+BAD_NAMES = ["a\0b", "x" * 256, "../up", "/etc/ironclaw", "a/../../../up", ""]
+
+
+@tool("probe.odd_names")
+def odd_names():
+    """Every odd name is a file of ours or is refused; none leads out."""
+    for name in NAMES:
+        attempt(filler, name, 1)
+    made = [name for name in BAD_NAMES if is_made(name)]
+    if not made:
+        raise Denied(f"none of {len(BAD_NAMES)} names was taken")
+    return made
+
+
+def is_made(name):
+    try:
+        filler(name, 1)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+@tool("probe.rename")
+def rename(tenant):
+    attempt(echo_file, "mine.txt")
+    attempt(os.rename, f"{SCRATCH}/mine.txt", f"{SCRATCH}/../{tenant}/yours.txt")
+    return "moved"
+
+
+@tool("probe.steal")
+def steal(tenant):
+    attempt(os.rename, f"{SCRATCH}/../{tenant}/secret.txt", f"{SCRATCH}/mine.txt")
+    return "moved"
+
+
+@tool("probe.proc")
+def proc():
+    """Whatever the kernel tells of processes."""
+    places = ["/proc/self/environ", "/proc/1/cmdline", "/proc/self/fd/0", f"{SCRATCH}/../../proc/self/maps"]
+    found = [place for place in places if is_readable(place)]
+    if not found:
+        raise Denied(f"none of {len(places)} places can be read")
+    return found
+
+
+def is_readable(path):
+    try:
+        contents(path)
+    except OSError:
+        return False
+    return True
+
+
+@tool("probe.remove")
+def remove(name):
+    """Well behaved: makes room."""
+    attempt(os.remove, f"{SCRATCH}/{name}")
+    return "removed"
+
+
 @tool("probe.descriptors")
 def descriptors():
     attempt(echo_file, "many.txt")
@@ -230,6 +358,21 @@ def dns():
 @tool("probe.http")
 def http(url, secret=None):
     return {"status": ironclaw_guest.http("GET", url, secret=secret).status}
+
+
+@tool("probe.fetch")
+def fetch(method, url, headers, body):
+    """One request as it is told, with what came back."""
+    answer = ironclaw_guest.http(method, url, headers=headers, body=body.encode())
+    return {"status": answer.status}
+
+
+@tool("probe.send")
+def send(method, url, headers=None, body="", secret=None):
+    """Any request, and everything that came of it."""
+    answer = ironclaw_guest.http(method, url, headers or {}, body.encode(), secret)
+    text = answer.body.decode("utf-8", "replace")
+    return {"status": answer.status, "headers": answer.headers, "body": text, "hex": answer.body.hex()}
 
 
 @tool("probe.no_http")
@@ -283,6 +426,29 @@ def http_flood(url):
 @tool("probe.random_flood")
 def random_flood():
     return len(host.random(0xFFFFFFFF))
+
+
+@tool("probe.odd_http")
+def odd_http():
+    """Encodings and headers that mean one thing to a client and another to a server: how many were sent."""
+    address = "https://example.com/"
+    requests = [
+        host.Request("GET", "https://example.com\u2024evil.example/", [], b"", None),
+        host.Request("GET", address + "\0", [], b"", None),
+        host.Request("GET", address + "\x7f", [], b"", None),
+        host.Request("gEt", address, [], b"", None),
+        host.Request("G\u00cbT", address, [], b"", None),
+        host.Request("GET", address, [host.Header("", "v")], b"", None),
+        host.Request("GET", address, [host.Header("h\u00e4", "v")], b"", None),
+        host.Request("GET", address, [host.Header("a b", "v")], b"", None),
+        host.Request("GET", address, [host.Header("n" * 1_000, "v")], b"", None),
+        host.Request("GET", address, [host.Header("n", "\0")], b"", None),
+        host.Request("GET", address, [host.Header("n", "v" * 100_000)], b"", None),
+    ]
+    sent = sum(map(is_sent, requests))
+    if not sent:
+        raise Denied(f"none of {len(requests)} requests was sent")
+    return {"sent": sent}
 
 
 # Floods

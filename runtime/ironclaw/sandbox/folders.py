@@ -1,0 +1,161 @@
+"""The tenants' folders: where they are, what they hold, and what a call finds room for."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ironclaw.capabilities import Quota, Scratch
+from ironclaw.errors import SandboxError
+from ironclaw.sandbox.caps import MAX_FILE
+from ironclaw.sandbox.model import Call
+from ironclaw.sandbox.quota import Used, count
+
+SMALL = 100  #: Entries that are counted on the event loop: 0.2 ms, hardly more than a thread costs.
+QUICK = 0.005  #: Seconds that a count on the event loop may have taken the last time.
+
+Identity = tuple[int, int]  #: Device and inode.
+
+
+class Folders:
+    """One root, where it is known, with the tenants' folders directly in it."""
+
+    def __init__(self, root: Path | None) -> None:
+        self._roots: dict[Path, Path] = {}
+        self.root = root and self._real_root(root)
+        self._meters: dict[Identity, Meter] = {}
+        # Threads of its own: names that are looked up must not keep a folder from being counted.
+        self._threads = ThreadPoolExecutor(2, "ironclaw-count")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False)
+
+    def resolved(self, call: Call) -> Call:
+        """The same call with a path that holds for a process with another working directory.
+
+        :raises SandboxError: its folder does not lie directly in the root
+        """
+        root = self._real_root(call.scratch.parent)
+        if call.scratch.name in ("", "..") or self.root not in (None, root):
+            raise SandboxError("A tenant's scratch folder must lie directly in the scratch root.")
+        return dataclasses.replace(call, scratch=root / call.scratch.name)
+
+    async def room(self, call: Call, folder: Identity) -> Room | None:
+        """What the call finds; None where it cannot write anyway.
+
+        :raises SandboxError: the folder cannot be counted
+        """
+        if call.capabilities.scratch is not Scratch.WRITE:
+            return None
+        meter = self._meters.setdefault(folder, Meter(call.scratch, self._threads))
+        try:
+            return Room(meter, call.quota, await meter.known(call.quota))
+        except OSError:
+            raise SandboxError("A tenant's scratch folder cannot be read through and counted.") from None
+
+    def _real_root(self, root: Path) -> Path:
+        """The root absolute and without links, found out once."""
+        if root not in self._roots:
+            self._roots[root] = Path(os.path.realpath(root))
+        return self._roots[root]
+
+
+def identity(folder: Path) -> Identity:
+    """The folder, which is made where missing.
+
+    :raises SandboxError: something else is in its place
+    """
+    try:
+        if not os.path.lexists(folder):
+            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise ValueError
+    except (OSError, ValueError):
+        raise SandboxError("A tenant's scratch folder cannot be used: it must be a real folder.") from None
+    return found.st_dev, found.st_ino
+
+
+class Meter:
+    """What one folder holds, as last counted."""
+
+    def __init__(self, folder: Path, threads: ThreadPoolExecutor) -> None:
+        self._folder, self._threads = folder, threads
+        self._known: Used | None = None
+        self._errand: asyncio.Task[None] | None = None
+        self.took = 0.0  #: Seconds of the last count.
+
+    async def known(self, quota: Quota) -> Used:
+        """What the folder held after its last call.
+
+        :raises OSError: it cannot be counted
+        """
+        if self._errand is not None:
+            await asyncio.wait([self._errand])
+        # Who would be refused is counted anew: somebody may have made room by hand.
+        if self._known is None or self._known.is_full(quota):
+            return await self.count(quota)
+        return self._known
+
+    async def count(self, quota: Quota) -> Used:
+        """Count now.
+
+        :raises OSError: it cannot be counted
+        """
+        began = time.perf_counter()
+        used = self._small_count(quota)
+        if used is None:
+            loop = asyncio.get_running_loop()
+            used = await loop.run_in_executor(self._threads, count, self._folder, quota)
+        self.took = time.perf_counter() - began
+        self._known = used
+        return used
+
+    def count_soon(self, quota: Quota) -> None:
+        """Know what the call that ends now left behind before the next one asks."""
+        self._known, was = None, self._known
+        self._errand = asyncio.create_task(self._recount(quota, was))
+
+    async def _recount(self, quota: Quota, was: Used | None) -> None:
+        self._known = was
+        try:
+            await self.count(quota)
+        except OSError:
+            self._known = None  # The next call says it.
+
+    def _small_count(self, quota: Quota) -> Used | None:
+        """The count of a folder that was small and quick a moment ago; None where it no longer is."""
+        if self._known is None or self._known.files > SMALL or self.took > QUICK:
+            return None
+        used = count(self._folder, Quota(quota.bytes, SMALL))
+        return None if used.files > SMALL else used
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one call that may write finds."""
+
+    meter: Meter
+    quota: Quota
+    used: Used
+
+    @property
+    def is_left(self) -> bool:
+        return not self.used.is_full(self.quota)
+
+    @property
+    def file_bytes(self) -> int:
+        """How long any one file may be: the largest one can grow by what is left."""
+        return min(MAX_FILE, self.used.largest + max(0, self.quota.bytes - self.used.bytes))
+
+
+def may_grow(room: Room | None) -> bool:
+    """Whether a call's worker may write at all, as far as the quota is concerned."""
+    return room is None or room.is_left
