@@ -15,7 +15,7 @@ from pathlib import Path
 from ironclaw.errors import IronclawError, SettingsError
 from ironclaw.settings import Settings, TenantSettings, load
 from ironclaw.task import Json
-from ironclaw_bot import logs
+from ironclaw_bot import logs, secret_commands
 from ironclaw_bot.auditing import add_verify_options, rotate, verify_log
 from ironclaw_bot.build import build, built_folder
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--folder", type=Path, default=Path(".ironclaw/demo"), help="where it keeps things")
     _add_work(commands)
     _add_tools(commands)
+    _add_secrets(commands)
     audit = commands.add_parser("audit", help="the audit log").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -89,6 +90,27 @@ def _add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     run.add_argument("arguments", nargs="*", metavar="KEY=VALUE")
     run.add_argument("--tenant", default="", help="whose (default: the only one there is)")
     run.add_argument("--wait", type=float, default=600, help=argparse.SUPPRESS)
+
+
+def _add_secrets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verbs = commands.add_parser("secrets", help="what tools use without seeing it").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    put = _add(
+        verbs,
+        "set",
+        secret_commands.set_secret,
+        "keep a secret; its value comes from a prompt or standard input",
+    )
+    secret_commands.add_set_options(put)
+    listing = _add(
+        verbs, "list", secret_commands.list_secrets, "list the secrets and where they go, never their values"
+    )
+    remove = _add(verbs, "rm", secret_commands.remove_secret, "remove a secret, also for calls that wait")
+    remove.add_argument("name")
+    for parser in (put, listing, remove):
+        parser.add_argument("--tenant", default="", help="whose (default: the only one there is)")
+    _add(verbs, "rotate", secret_commands.rotate_secrets, "seal all secrets with a new key")
 
 
 def _add(

@@ -10,7 +10,7 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from ironclaw import errors
 from ironclaw.app import Ironclaw
 from ironclaw.errors import IdentityError, IronclawError
 from ironclaw.task import Address, ApprovalView, Decision, Json, Principal, Task, WorkflowView
+from ironclaw_bot.keeper import Keeper
 
 log = structlog.get_logger(__name__)
 
@@ -62,18 +63,37 @@ class Door:
         decided = await self.app.decide(principal, approval_id, Decision(decision), reason=reason)
         return shown(await self.app.wait(principal.tenant, decided.workflow_id, wait))
 
+    async def secrets(self, tenant: str, verb: str, **words: Any) -> Json:
+        """What ``ironclaw secrets`` does with one tenant's secrets."""
+        principal = self._principal(tenant)
+        return await Keeper(self.app.vault, principal.id).keep(verb, principal.tenant, **words)
+
+    async def rotate_secrets(self) -> Json:
+        """Seal everybody's secrets anew."""
+        return await Keeper(self.app.vault, f"local:{self.person}").rotate()
+
     def _principal(self, tenant: str) -> Principal:
-        known = sorted(self.app.tenant_ids)
-        if not tenant and len(known) == 1:
-            tenant = known[0]
+        tenant = chosen_tenant(tenant, self.app.tenant_ids)
         settings = self.app.tenant(tenant)
-        if settings is None:
-            raise errors.NotFound(f"Name a tenant with --tenant. There are: {', '.join(known) or 'none'}.")
+        assert settings is not None  # noqa: S101 - the engine has just named it
         name = f"local:{self.person}"
         return Principal(tenant, name, frozenset({"approver"}) if name in settings.approvers else frozenset())
 
 
-METHODS = ("run", "approvals", "decide")
+METHODS = ("run", "approvals", "decide", "secrets", "rotate_secrets")
+
+
+def chosen_tenant(name: str, known: Iterable[str]) -> str:
+    """The tenant of this name, or the only one where none is named.
+
+    :raises NotFound: there is no such tenant, or nobody can tell which
+    """
+    there = sorted(known)
+    if not name and len(there) == 1:
+        return there[0]
+    if name not in there:
+        raise errors.NotFound(f"Name a tenant with --tenant. There are: {', '.join(there) or 'none'}.")
+    return name
 
 
 def shown(view: WorkflowView) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from ironclaw.orchestrator.body import component
 from ironclaw.plugin_manager import Factory, Hooks, load
 from ironclaw.registry import Registry
 from ironclaw.sandbox import Sandbox
+from ironclaw.secrets import Keyring, Lender, Vault
 from ironclaw.settings import Settings, TenantSettings
 from ironclaw.store import Flow, Store
 from ironclaw.task import Address, Brain
@@ -29,10 +31,11 @@ from ironclaw.veto import Veto
 class PluginServices:
     """What plugins may ask of the engine (hookspecs.Services)."""
 
-    def __init__(self, settings: Settings, tenancy: Tenancy, store: Store) -> None:
+    def __init__(self, settings: Settings, tenancy: Tenancy, store: Store, vault: Vault) -> None:
         self.settings = settings
         self._tenancy = tenancy
         self._store = store
+        self._vault = vault
 
     def tenant(self, tenant_id: str) -> TenantSettings | None:
         return self._tenancy.tenant(tenant_id)
@@ -42,6 +45,9 @@ class PluginServices:
 
     async def remember(self, source: str, event_id: str, until: float) -> bool:
         return await self._store.outbox.remember(source, event_id, until)
+
+    def hide_secrets(self, tenant: str, text: str) -> str:
+        return self._vault.values(tenant).redact(text)
 
 
 @contextlib.asynccontextmanager
@@ -68,7 +74,9 @@ async def open_app(
         store = await Store.open(settings.data_dir / "ironclaw.db")
         stack.push_async_callback(store.close)
         tenancy = Tenancy(settings)
-        hooks = load(settings.plugins, PluginServices(settings, tenancy, store), plugins)
+        vault = await Vault.open(store, Keyring(settings), clock)
+        await vault.learn()
+        hooks = load(settings.plugins, PluginServices(settings, tenancy, store, vault), plugins)
         scratch = settings.data_dir / "mnt" / "scratch"
         sandbox = await _sandbox(settings, scratch, key)
         stack.push_async_callback(sandbox.close)
@@ -77,20 +85,12 @@ async def open_app(
         egress = egress or Egress(allow_localhost=allows_localhost(tenancy.every_host()))
         stack.push_async_callback(egress.close)
         veto = Veto(store, hooks, registry, tenancy.tenant, key, clock)
-        body = Body(sandbox, egress, hooks, scratch, tenancy.http_allow)
+        body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy.http_allow)
         brains = _brains(settings, hooks)
-        orchestrator = Orchestrator(
-            store,
-            veto,
-            registry,
-            body,
-            brains,
-            hooks,
-            _budgets(settings),
-            lambda flow: _card_places(tenancy, flow),
-            clock,
-        )
-        app = Ironclaw(tenancy, store, hooks, registry, veto, orchestrator, frozenset(brains), clock)
+        budgets = _budgets(settings)
+        places = functools.partial(_card_places, tenancy)
+        orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, clock)
+        app = Ironclaw(tenancy, store, hooks, registry, veto, orchestrator, frozenset(brains), vault, clock)
         checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
         await stack.enter_async_context(keep_checkpoints(store, checkpoints, clock))
         stack.push_async_callback(app.close)

@@ -14,6 +14,7 @@ from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError
 from ironclaw.orchestrator import Orchestrator
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry
+from ironclaw.secrets import Vault
 from ironclaw.settings import TenantSettings
 from ironclaw.store import Store
 from ironclaw.task import (
@@ -51,8 +52,10 @@ class Ironclaw:
         veto: Veto,
         orchestrator: Orchestrator,
         brains: frozenset[str],
+        vault: Vault,
         clock: Clock,
     ) -> None:
+        self.vault = vault
         self._tenancy = tenancy
         self._store = store
         self._hooks = hooks

@@ -10,10 +10,11 @@ from pathlib import Path
 import structlog
 
 from ironclaw.capabilities import Capabilities, HttpRequest, HttpResponse, HttpRule
-from ironclaw.egress import Egress, effective_rules
+from ironclaw.egress import effective_rules
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Tool, Toolbox
 from ironclaw.sandbox import Call, Component, Profile, Sandbox
+from ironclaw.secrets import Lender
 from ironclaw.task import ToolCall, ToolFailure, ToolResult
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,7 @@ class _Reach:
         self,
         call: ToolCall,
         rules: tuple[HttpRule, ...],
-        egress: Egress,
+        egress: Lender,
         idem_key: str,
         before_effect: BeforeEffect,
     ) -> None:
@@ -44,7 +45,7 @@ class _Reach:
         self._sent += 1
         key = f"{self._idem_key}-{self._sent}"
         return await self._egress.fetch(
-            request, self._rules, idempotency_key=key, before_effect=self._before_effect
+            self._call, request, self._rules, idempotency_key=key, before_effect=self._before_effect
         )
 
     def log(self, level: str, message: str) -> None:
@@ -60,7 +61,7 @@ class Body:
     def __init__(
         self,
         sandbox: Sandbox,
-        egress: Egress,
+        egress: Lender,
         hooks: Hooks,
         scratch_root: Path,
         allowlist: Callable[[str], tuple[str, ...]],

@@ -66,6 +66,10 @@ class Store:
 
         await self._writer.write(unit)
 
+    async def tenant_ids(self) -> frozenset[str]:
+        """Every tenant that was ever here."""
+        return await self._writer.read(lambda c: frozenset(row["id"] for row in sql.tenants(c)))
+
     async def audit_heads(self) -> tuple[Head, ...]:
         """Where each tenant's audit chain ends, for a checkpoint."""
         return await self._writer.read(

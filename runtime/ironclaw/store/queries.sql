@@ -1,6 +1,9 @@
 -- name: add_tenant!
 INSERT INTO tenants (id, created_at) VALUES (:id, :now) ON CONFLICT (id) DO NOTHING
 
+-- name: tenants
+SELECT id FROM tenants
+
 -- name: add_installation!
 -- A workspace changes hands only by the operator's settings.
 INSERT INTO installations (team_id, tenant) VALUES (:team_id, :tenant)

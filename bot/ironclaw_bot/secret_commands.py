@@ -1,0 +1,117 @@
+"""``ironclaw secrets``: keep what tools use without seeing it; beside a running bot, or alone."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import getpass
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from ironclaw.secrets import Keyring, Vault
+from ironclaw.settings import Settings
+from ironclaw.store import Store
+from ironclaw.task import Json
+from ironclaw_bot.keeper import Keeper
+from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Remote, chosen_tenant
+
+MAX_INPUT = (
+    16 * 1024
+)  #: Characters that are read of a value, so that one that is too long is refused as such.
+
+
+def add_set_options(parser: argparse.ArgumentParser) -> None:
+    """The value itself is never a word of the command line: those are seen by every user of a machine."""
+    parser.add_argument("name")
+    parser.add_argument("--host", required=True, help="the only host that it is sent to")
+    parser.add_argument("--method", action="append", help="may be given again (default: GET and HEAD)")
+    parser.add_argument("--path", default="/", help="prefix of the paths that it is sent to (default: all)")
+    parser.add_argument("--header", default="Authorization", help="which carries it (default Authorization)")
+    parser.add_argument("--prefix", help='what stands before it there (default "Bearer " in Authorization)')
+
+
+async def set_secret(settings: Settings, chosen: argparse.Namespace) -> int:
+    words = {name: getattr(chosen, name) for name in ("name", "host", "path", "header", "prefix")}
+    methods = [method.upper() for method in chosen.method or ("GET", "HEAD")]
+    value = _typed_value()
+    async with _keeping(settings) as keeping:
+        done = await keeping.secrets(chosen.tenant, "set", value=value, methods=methods, **words)
+    print(f"The secret {done['name']} of tenant {done['tenant']} goes to {done['goes']}")
+    return 0
+
+
+async def list_secrets(settings: Settings, chosen: argparse.Namespace) -> int:
+    async with _keeping(settings) as keeping:
+        found = await keeping.secrets(chosen.tenant, "list")
+    for each in found:
+        since = datetime.fromtimestamp(each["set_at"]).astimezone().strftime("%Y-%m-%d %H:%M")
+        print(f"{each['name']:<20} since {since}  {each['goes']}")
+    if not found:
+        print("There are no secrets.")
+    return 0
+
+
+async def remove_secret(settings: Settings, chosen: argparse.Namespace) -> int:
+    async with _keeping(settings) as keeping:
+        done = await keeping.secrets(chosen.tenant, "rm", name=chosen.name)
+    print(f"The secret {done['name']} of tenant {done['tenant']} is removed.")
+    return 0
+
+
+async def rotate_secrets(settings: Settings, chosen: argparse.Namespace) -> int:
+    async with _keeping(settings) as keeping:
+        done = await keeping.rotate_secrets()
+    print(f"{done['count']} secrets were sealed with the new key.")
+    return 0
+
+
+def _typed_value() -> str:
+    """From a prompt that shows nothing, or from standard input without its last line end."""
+    if sys.stdin.isatty():
+        return getpass.getpass("Value: ")
+    return sys.stdin.read(MAX_INPUT).removesuffix("\n").removesuffix("\r")
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """Secrets of a bot that runs in another process."""
+
+    door: Remote
+
+    async def secrets(self, tenant: str, verb: str, **words: Json) -> Json:
+        return await self.door.ask("secrets", tenant=tenant, verb=verb, **words)
+
+    async def rotate_secrets(self) -> Json:
+        return await self.door.ask("rotate_secrets")
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """Secrets where no bot runs: the database and the keys, and nothing else of the engine."""
+
+    keeper: Keeper
+    tenants: frozenset[str]
+
+    async def secrets(self, tenant: str, verb: str, **words: Json) -> Json:
+        return await self.keeper.keep(verb, chosen_tenant(tenant, self.tenants), **words)
+
+    async def rotate_secrets(self) -> Json:
+        return await self.keeper.rotate()
+
+
+@contextlib.asynccontextmanager
+async def _keeping(settings: Settings) -> AsyncIterator[_Beside | _Alone]:
+    remote = Remote(settings.data_dir / SOCKET)
+    if await remote.is_there():
+        yield _Beside(remote)
+        return
+    store = await Store.open(settings.data_dir / "ironclaw.db")
+    try:
+        vault = await Vault.open(store, Keyring(settings), time.time)
+        tenants = frozenset(settings.tenants) or await store.tenant_ids() or frozenset({LOCAL_TENANT})
+        yield _Alone(Keeper(vault, f"local:{getpass.getuser()}"), tenants)
+    finally:
+        await store.close()
