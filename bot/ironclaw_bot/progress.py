@@ -14,9 +14,10 @@ class Progress:
         self._stream = stream
         self._moves = stream.isatty()
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, seconds: str) -> None:
+        """:param seconds: how long it takes, in words"""
         if not self._moves:
-            self._say(f"building the toolbox {name} (about 15 s on one core) ...\n")
+            self._say(f"building the toolbox {name} ({seconds}) ...\n")
 
     def tick(self, name: str, seconds: float) -> None:
         if self._moves:

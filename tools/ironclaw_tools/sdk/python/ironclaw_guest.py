@@ -1,20 +1,28 @@
-"""What a Python toolbox is written with.
+'''What a Python toolbox is written with.
 
-A toolbox is a module ``app`` that imports its tools and ends with the world's one class::
+A toolbox is a module ``app`` that holds or imports its tools::
 
-    from ironclaw_guest import InvalidInput, WitWorld, tool
+    from ironclaw_guest import InvalidInput, tool
 
     @tool("greet.person")
     def greet(name: str, loudly: bool = False) -> str:
-        return f"Hello, {name}{'!' if loudly else ''}"
+        """Greet somebody by name.
 
-A tool gets its JSON arguments as keywords and returns what json.dumps takes.  It fails by raising one of
-the four failures; whatever else it raises becomes Internal with the exception's name.  Nothing traps.
-"""
+        :param name: whom to greet
+        :param loudly: whether to end with an exclamation mark
+        """
+        return f"Hello, {name}{'!' if loudly else '.'}"
+
+The build makes the tool's description and schema of types and docstring (``ironclaw_schema.py``), unless
+toolbox.toml has them.  A tool gets its JSON arguments as keywords and returns what json.dumps takes.  It
+fails by raising one of the four failures; whatever else it raises becomes Internal with the exception's
+name.  Nothing traps.
+'''
 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
 from collections.abc import Callable, Mapping
@@ -73,6 +81,11 @@ def names() -> list[str]:
     return sorted(_tools)
 
 
+def registered() -> dict[str, Tool]:
+    """The registered tools by name, in the order of the source."""
+    return dict(_tools)
+
+
 def dispatch(name: str, arguments: str) -> str:
     """Run one tool on JSON text; its printing goes nowhere.
 
@@ -81,11 +94,25 @@ def dispatch(name: str, arguments: str) -> str:
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            return _encode(_find(name)(**_decode(arguments)))
+            return _encode(_call(_find(name), _decode(arguments)))
     except Failure:
         raise
     except BaseException as error:  # noqa: BLE001 - anything else would trap, and a trap says nothing
         raise Internal(f"{type(error).__name__} in {name}") from None
+
+
+def _call(function: Tool, arguments: dict[str, Any]) -> Any:
+    """
+    :raises InvalidInput: the arguments are not those of the function; the host's schema lets none such pass
+    """
+    try:
+        return function(**arguments)
+    except TypeError as error:
+        try:
+            inspect.signature(function).bind(**arguments)
+        except TypeError as fault:
+            raise InvalidInput(str(fault)) from None
+        raise error
 
 
 def _find(name: str) -> Tool:
