@@ -13,7 +13,7 @@ from typing import Protocol
 import pluggy
 
 from ironclaw.settings import Settings, TenantSettings
-from ironclaw.task import ApprovalView, Brain, Credential, Opinion, Principal, ToolCall
+from ironclaw.task import ApprovalView, Brain, Credential, Decision, Opinion, Principal, ToolCall
 
 hookspec = pluggy.HookspecMarker("ironclaw")
 hookimpl = pluggy.HookimplMarker("ironclaw")
@@ -74,9 +74,12 @@ class Specs:
         """
 
     @hookspec
-    async def ironclaw_may_decide(self, approval: ApprovalView, principal: Principal) -> Opinion | None:
+    async def ironclaw_may_decide(
+        self, approval: ApprovalView, principal: Principal, decision: Decision
+    ) -> Opinion | None:
         """Called for each decision, and again for each approver when the call is about to run.
 
+        :param decision: what they want to say; whoever may deny need not be one who may approve
         :return: ALLOW or DENY with a sentence for the person, or None for no opinion;
             raising means deny, and so does nobody answering
         """

@@ -15,7 +15,7 @@ import structlog
 from ironclaw.canonical import digest
 from ironclaw.errors import IdentityError, SettingsError
 from ironclaw.hookspecs import Services, Specs
-from ironclaw.task import ApprovalView, Brain, Credential, Opinion, Principal, ToolCall, Verdict
+from ironclaw.task import ApprovalView, Brain, Credential, Decision, Opinion, Principal, ToolCall, Verdict
 
 GROUP = "ironclaw"
 Factory = Callable[[Services], object]
@@ -66,10 +66,11 @@ class Hooks:
         """What policy says of a call."""
         return await self._fold("verdict", lambda: self._manager.hook.ironclaw_verdict(call=call))
 
-    async def may_decide(self, approval: ApprovalView, principal: Principal) -> Opinion:
-        """Whether this person may decide this approval."""
+    async def may_decide(self, approval: ApprovalView, principal: Principal, decision: Decision) -> Opinion:
+        """Whether this person may say this of this approval."""
         hook = self._manager.hook.ironclaw_may_decide
-        return await self._fold("may_decide", lambda: hook(approval=approval, principal=principal))
+        asked = {"approval": approval, "principal": principal, "decision": decision}
+        return await self._fold("may_decide", lambda: hook(**asked))
 
     def redact(self, tenant: str, text: str) -> str:
         """The text without what must not be seen."""

@@ -91,7 +91,7 @@ class Veto:
         :raises Expired: nobody decided in time
         """
         approval = await self._store.approvals.view(principal.tenant, approval_id)
-        await self._check_person(approval, principal)
+        await self._check_person(approval, principal, decision)
         now = self._clock()
         _check_open(approval, version, now)
         if decision is Decision.APPROVE and not await self._still_the_same(approval):
@@ -99,7 +99,8 @@ class Veto:
                 approval, ApprovalState.SUPERSEDED, observation("superseded", CHANGED), now
             )
             raise Conflict("The tool or the policy changed since this was asked; nothing was run.")
-        seen = observation("denied", f"{DENIED} Reason given: {reason}" if reason else DENIED)
+        text = f"{DENIED} Reason given: {reason}" if reason else DENIED
+        seen = observation("denied", text, by=principal.id, reason=reason)
         signed = self._sign(approval, principal, decision, reason, now)
         await self._store.approvals.settle(approval, signed, seen, now)
         return await self._store.approvals.view(principal.tenant, approval_id)
@@ -159,8 +160,8 @@ class Veto:
             ]
         )
 
-    async def _check_person(self, approval: ApprovalView, principal: Principal) -> None:
-        opinion = await self._hooks.may_decide(approval, principal)
+    async def _check_person(self, approval: ApprovalView, principal: Principal, decision: Decision) -> None:
+        opinion = await self._hooks.may_decide(approval, principal, decision)
         if opinion.verdict is not Verdict.ALLOW:
             await self._store.approvals.refused(approval, principal.id, opinion.rule, self._clock())
             raise Refused(opinion.reason or "You may not decide this.")
@@ -193,7 +194,8 @@ class Veto:
             return False
         roles = self._roles(approval.tenant, signed.principal)
         person = Principal(approval.tenant, signed.principal, roles)
-        return (await self._hooks.may_decide(approval, person)).verdict is Verdict.ALLOW
+        opinion = await self._hooks.may_decide(approval, person, signed.decision)
+        return opinion.verdict is Verdict.ALLOW
 
     def _roles(self, tenant: str, principal_id: str) -> frozenset[str]:
         settings = self._tenant(tenant)

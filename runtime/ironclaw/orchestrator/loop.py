@@ -117,12 +117,17 @@ class Orchestrator:
         spent = Spent(1, move.tokens, time.monotonic() - began)
         if not move.calls:
             answer = self._hooks.redact(flow.tenant, move.answer or "(no answer)")
-            return await self._store.workflows.finish(flow, WorkflowState.DONE, answer, self._clock(), spent)
+            return await self._end(flow, answer, spent, failed=move.failed)
         judged = await self._judge.judge(flow, move.calls)
         await self._store.workflows.record_move(
             flow, move, judged, self._card_places(flow), spent, self._clock()
         )
         return None
+
+    async def _end(self, flow: Flow, answer: str, spent: Spent, *, failed: bool) -> None:
+        state = WorkflowState.FAILED if failed else WorkflowState.DONE
+        line = _last_line(flow.calls) if failed else ""
+        await self._store.workflows.finish(flow, state, answer, self._clock(), spent, line)
 
     async def _next_move(self, flow: Flow) -> Move:
         offers = self._registry.offers(flow.tools)
@@ -207,6 +212,13 @@ class Orchestrator:
             await self._store.workflows.finish(
                 fresh, WorkflowState.FAILED, text, self._clock(), Spent(steps=1)
             )
+
+
+def _last_line(calls: tuple[CallRow, ...]) -> str:
+    """What the status says of a failure that the brain told; "" where the calls have no word for it."""
+    ends = {call.state for call in calls if call.action_sha256}
+    lines = {CallState.DENIED: "Denied.", CallState.EXPIRED: "Expired."}
+    return lines.get(ends.pop(), "") if len(ends) == 1 else ""
 
 
 def _seen(result: ToolResult) -> str:

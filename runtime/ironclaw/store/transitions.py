@@ -67,8 +67,17 @@ def note_call(
 
 
 def show_status(
-    c: sqlite3.Connection, flow: Flow, sentence: str, now: float, *, is_last: bool = False
+    c: sqlite3.Connection,
+    flow: Flow,
+    sentence: str,
+    now: float,
+    *,
+    is_last: bool = False,
+    waits: bool = False,
 ) -> None:
-    """Say in the thread how the workflow stands."""
-    body = {"text": sentence, "is_last": is_last}
+    """Say in the thread how the workflow stands.
+
+    :param waits: for people: the door says for whom
+    """
+    body = {"text": sentence, "is_last": is_last, **({"asked_by": flow.requester} if waits else {})}
     tell(c, now, flow.tenant, flow.id, f"status:{flow.id}", NoticeKind.STATUS, flow.address, body)

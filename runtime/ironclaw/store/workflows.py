@@ -28,6 +28,12 @@ from ironclaw.task import (
 )
 
 MAX_OPEN = 1_000  #: Workflows of one tenant at work at once; what waits for people does not count.
+WAITING = "Waiting for approval."
+LAST_LINES = {
+    WorkflowState.DONE: "Done.",
+    WorkflowState.FAILED: "Failed.",
+    WorkflowState.CANCELLED: "Stopped.",
+}
 KEEP_DELIVERIES = 7 * 24 * 3600.0  #: Seconds that a delivery id is remembered.
 
 
@@ -74,12 +80,16 @@ class Workflows:
         """
         await self._writer.write(lambda c: _pause(c, flow, now))
 
-    async def finish(self, flow: Flow, state: WorkflowState, outcome: str, now: float, spent: Spent) -> None:
+    async def finish(
+        self, flow: Flow, state: WorkflowState, outcome: str, now: float, spent: Spent, line: str = ""
+    ) -> None:
         """End a workflow with a sentence that somebody reads.
 
+        :param line: the last line of its status, where the state alone does not say enough
         :raises Conflict: somebody else moved this workflow
         """
-        await self._writer.write(lambda c: _finish(c, flow, state, outcome, spent, now))
+        line = line or LAST_LINES[state]
+        await self._writer.write(lambda c: _finish(c, flow, state, outcome, spent, now, line))
 
     async def view(self, tenant: str, workflow_id: str) -> WorkflowView:
         """
@@ -174,7 +184,7 @@ def _record_move(
     for call in judged:
         calls.add(c, flow, call, places, now)
     if state is WorkflowState.PAUSED:
-        show_status(c, flow, "Waiting for approval.", now)
+        show_status(c, flow, WAITING, now, waits=True)
 
 
 def _pause(c: sqlite3.Connection, flow: Flow, now: float) -> None:
@@ -183,19 +193,34 @@ def _pause(c: sqlite3.Connection, flow: Flow, now: float) -> None:
     if CallState.PENDING.value not in states or CallState.APPROVED.value in states:
         raise Conflict("A decision came meanwhile.")
     move_workflow(c, flow, WorkflowState.PAUSED, "", Spent(), now)
-    show_status(c, flow, "Waiting for approval.", now)
+    show_status(c, flow, WAITING, now, waits=True)
 
 
 def _finish(
-    c: sqlite3.Connection, flow: Flow, state: WorkflowState, outcome: str, spent: Spent, now: float
+    c: sqlite3.Connection,
+    flow: Flow,
+    state: WorkflowState,
+    outcome: str,
+    spent: Spent,
+    now: float,
+    line: str,
 ) -> None:
     move_workflow(c, flow, state, outcome, spent, now)
     note(c, flow.tenant, now, "workflow_" + state.value, "host", workflow=flow.id)
     calls.end_open(c, flow, now)
-    done = state is WorkflowState.DONE
-    show_status(c, flow, "Done." if done else "Stopped.", now, is_last=True)
-    kind = NoticeKind.ANSWER if done else NoticeKind.FAILURE
-    tell(c, now, flow.tenant, flow.id, f"answer:{flow.id}", kind, flow.address, {"text": outcome})
+    show_status(c, flow, line, now, is_last=True)
+    kind = NoticeKind.ANSWER if state is WorkflowState.DONE else NoticeKind.FAILURE
+    body = {"text": outcome, "by": _denier(c, flow)}
+    tell(c, now, flow.tenant, flow.id, f"answer:{flow.id}", kind, flow.address, body)
+
+
+def _denier(c: sqlite3.Connection, flow: Flow) -> str:
+    """Who said no to the last call, by our own rows; "" where nobody did."""
+    if not flow.calls or flow.calls[-1].state is not CallState.DENIED:
+        return ""
+    row = sql.approval_of_call(c, workflow_id=flow.id, seq=flow.calls[-1].seq)
+    denials = sql.decisions(c, approval_id=row["id"]) if row else ()
+    return next((str(each["principal"]) for each in denials), "")
 
 
 def _view(c: sqlite3.Connection, tenant: str, workflow_id: str) -> WorkflowView:
