@@ -6,14 +6,16 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.integration.engine import BO, Moves, approver, ask, engine, moves, wants
 
-from ironclaw.errors import Conflict
+from ironclaw.errors import Conflict, Expired
+from ironclaw.hookspecs import hookimpl
 from ironclaw.settings import TenantSettings
-from ironclaw.task import CallState, Decision, WorkflowState, WorkflowView
+from ironclaw.task import CallState, Decision, Opinion, ToolCall, Verdict, WorkflowState, WorkflowView
 
 pytestmark = pytest.mark.sandbox
 WRITE = moves(wants("files.write", path="notes/today.md", text="hello"))
@@ -205,6 +207,84 @@ async def test_an_allowed_call_changed_before_it_runs(
         monkeypatch.setattr(app._veto, "may_run", changed_first)
         await app.wait("T1", await app.submit(ask()), 30)
 
+    assert "superseded" in brain.seen[-1].messages[-1].text
+
+
+async def test_a_policy_changed_after_the_decision(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    Another policy between the click and the run: nothing runs, although it would allow the call.
+    """
+    view = await pause(tmp_path, built_toolboxes)
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        await app._veto.decide(approver(), view.approval.id, Decision.APPROVE)
+    policy = tmp_path / "other.cedar"
+    policy.write_text("permit(principal, action, resource);")
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, policy_file=policy) as app:
+        await app.wait("T1", view.id, 30)
+
+    assert [] == written(tmp_path)
+
+
+async def test_expiry_is_part_of_the_comparison(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    The store itself takes no decision at the moment of expiry, whatever was checked before.
+    """
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        late = view.approval.expires_at
+        signed = app._veto._sign(view.approval, approver(), Decision.APPROVE, "", late)
+        with pytest.raises(Expired):
+            await app._store.approvals.settle(view.approval, signed, "", late)
+
+
+async def test_a_ticket_is_for_one_call_once(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    The store itself spends a ticket for exactly the judged action, and never a second time.
+    """
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        flow = await app._store.workflows.load(view.id)
+        with pytest.raises(Conflict):
+            await app._store.calls.begin(flow, flow.calls[0], 1.0)  # It waits; nobody approved it.
+        await app._veto.decide(approver(), view.approval.id, Decision.APPROVE)
+        with pytest.raises(Conflict):
+            await app._store.calls.begin(flow, replace(flow.calls[0], action_sha256="0" * 64), 1.0)
+        await app._store.calls.begin(flow, flow.calls[0], 1.0)
+        with pytest.raises(Conflict):
+            await app._store.calls.begin(flow, flow.calls[0], 1.0)
+
+    assert [] == written(tmp_path)
+
+
+class Fickle:
+    """A policy that changes its mind without changing its version."""
+
+    def __init__(self, first: Verdict) -> None:
+        self._first = first
+        self.asked = 0
+
+    @hookimpl
+    async def ironclaw_verdict(self, call: ToolCall) -> Opinion:
+        self.asked += 1
+        return Opinion(self._first if self.asked == 1 else Verdict.DENY, "fickle")
+
+
+@pytest.mark.parametrize("first", [Verdict.ALLOW, Verdict.REVIEW])
+async def test_policy_is_asked_again_before_the_run(
+    tmp_path: Path, built_toolboxes: Path, first: Verdict
+) -> None:
+    """
+    Allowed or approved a moment ago, denied now: nothing runs.
+    """
+    fickle = Fickle(first)
+    brain = Moves(moves(wants("files.list")))
+    async with engine(tmp_path, brain, built_toolboxes, plugins={"fickle": lambda _: fickle}) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        for each in await app.approvals("T1"):
+            await app.decide(approver(), each.id, Decision.APPROVE)
+            await app.wait("T1", view.id, 30)
+
+    assert 2 == fickle.asked
     assert "superseded" in brain.seen[-1].messages[-1].text
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.fakes.services import PlainServices
 
 from ironclaw.capabilities import Capabilities
-from ironclaw.task import Effect, Risk, ToolCall
+from ironclaw.settings import Settings, TenantSettings
+from ironclaw.task import ApprovalState, ApprovalView, Decision, Effect, Principal, Risk, ToolCall, Verdict
 from ironclaw.veto import action
-from ironclaw_plugins.veto_rules import same_person
+from ironclaw_plugins.veto_rules import VetoRules, same_person
 
 CALL = ToolCall(
     "T1",
@@ -72,3 +74,46 @@ def test_same_person(one: str, other: str, is_same: bool) -> None:
     A Slack user is one person in every workspace; nobody else is by a likeness of ids.
     """
     assert is_same is same_person(one, other)
+
+
+BO = Principal("T1", "slack:T1:U_BO", frozenset({"approver"}))
+ASKED = ApprovalView(
+    id="a",
+    version=1,
+    tenant="T1",
+    workflow_id="w",
+    requester="slack:T1:U_ADA",
+    tool="files.write",
+    risk=Risk.HIGH,
+    args="{}",
+    action_sha256="0" * 64,
+    component_sha256="1" * 64,
+    rule="a-person-decides",
+    state=ApprovalState.PENDING,
+    created_at=0.0,
+    expires_at=1.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("approvers", "who", "rule"),
+    [
+        ((BO.id,), BO, "approver"),
+        ((), BO, "not-an-approver"),
+        (("slack:T2:U_BO", "slack:T1:U_B"), BO, "not-an-approver"),
+        ((BO.id,), replace(BO, roles=frozenset()), "not-an-approver"),
+        ((BO.id,), replace(BO, tenant="T2"), "other-tenant"),
+        ((ASKED.requester,), replace(BO, id=ASKED.requester), "own-call"),
+        (("slack:T9:U_ADA",), replace(BO, id="slack:T9:U_ADA"), "own-call"),
+    ],
+)
+async def test_who_may_decide(approvers: tuple[str, ...], who: Principal, rule: str) -> None:
+    """
+    Only a listed person of the tenant whom the door calls an approver, and who did not ask.
+    """
+    both = TenantSettings(approvers=approvers)
+    rules = VetoRules(PlainServices(Settings(tenants={"T1": both, "T2": both})))
+
+    opinion = await rules.ironclaw_may_decide(ASKED, who, Decision.APPROVE)
+
+    assert (rule, rule == "approver") == (opinion.rule, opinion.verdict is Verdict.ALLOW)
