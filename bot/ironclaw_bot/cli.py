@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from ironclaw.settings import Settings, TenantSettings, load
 from ironclaw.task import Json
 from ironclaw_bot import logs, secret_commands
 from ironclaw_bot.auditing import add_verify_options, rotate, verify_log
+from ironclaw_bot.authoring.commands import add_authoring
 from ironclaw_bot.build import build, built_folder
+from ironclaw_bot.demo_folder import DEMO, add_demo_options, in_demo
+from ironclaw_bot.hints import called
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
 from ironclaw_bot.progress import Progress
 
@@ -32,6 +36,8 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(words)
     try:
         settings = load(os.environ)
+        if folder := getattr(chosen, "demo", None):
+            settings = in_demo(settings, folder)
         logs.configure(settings)
         command: Command = chosen.command
         return asyncio.run(command(settings, chosen))
@@ -40,6 +46,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return WRONG
     except IronclawError as error:
         print(f"ironclaw: {error}", file=sys.stderr)
+        return FAILED
+    except OSError as error:
+        # Whatever folder, file or socket it was that nobody below expected to fail: no traceback for it.
+        print(f"ironclaw: {error.filename or 'The system'}: {error.strerror or error}.", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return FAILED
@@ -52,15 +62,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add(commands, "serve", _serve, "run the bot")
     demo = _add(commands, "demo", _demo, "run the bot with a local Slack workspace to try it in")
-    demo.add_argument("--port", type=int, default=8765, help="port of the workspace's page (default 8765)")
-    demo.add_argument("--folder", type=Path, default=Path(".ironclaw/demo"), help="where it keeps things")
+    demo.add_argument("--port", type=_port, default=8765, help="port of the workspace's page (default 8765)")
+    demo.add_argument("--folder", type=Path, default=DEMO, help="where it keeps things")
     _add_work(commands)
     _add_tools(commands)
     _add_secrets(commands)
     audit = commands.add_parser("audit", help="the audit log").add_subparsers(
         required=True, metavar="COMMAND"
     )
-    add_verify_options(_add(audit, "verify", _audit_verify, "check every tenant's chain"))
+    verify = _add(audit, "verify", _audit_verify, "check every tenant's chain")
+    add_verify_options(verify)
+    add_demo_options(verify)
     _add(audit, "rotate-key", _audit_rotate, "have a new key sign the checkpoints")
     _add(commands, "doctor", _doctor, "say what works here and what does not")
     _add(commands, "version", _version, "print the version")
@@ -80,15 +92,18 @@ def _add_work(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         decision.add_argument("--wait", type=float, default=600, help=argparse.SUPPRESS)
     for parser in (run, listing, approve, deny):
         parser.add_argument("--tenant", default="", help="whose (default: the only one there is)")
+        add_demo_options(parser)
 
 
 def _add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     tools = commands.add_parser("tool", help="the tools").add_subparsers(required=True, metavar="COMMAND")
     _add(tools, "list", _tool_list, "list the tools, their risk and what they may touch")
+    add_authoring(partial(_add, tools))
     run = _add(tools, "run", _tool_run, "run one tool, through the same policy and approvals")
     run.add_argument("name")
     run.add_argument("arguments", nargs="*", metavar="KEY=VALUE")
     run.add_argument("--tenant", default="", help="whose (default: the only one there is)")
+    add_demo_options(run)
     run.add_argument("--wait", type=float, default=600, help=argparse.SUPPRESS)
 
 
@@ -140,7 +155,9 @@ async def _demo(settings: Settings, chosen: argparse.Namespace) -> int:
 async def _run(settings: Settings, chosen: argparse.Namespace) -> int:
     async with _door(settings) as door:
         task = " ".join(chosen.task)
-        return _told(await door.ask("run", tenant=chosen.tenant, task=task, brain="", wait=chosen.wait))
+        return _told(
+            await door.ask("run", tenant=chosen.tenant, task=task, brain="", wait=chosen.wait), chosen
+        )
 
 
 async def _approvals(settings: Settings, chosen: argparse.Namespace) -> int:
@@ -167,7 +184,7 @@ async def _deny(settings: Settings, chosen: argparse.Namespace) -> int:
 async def _decide(settings: Settings, chosen: argparse.Namespace, decision: str) -> int:
     words = {"approval_id": chosen.id, "decision": decision, "reason": chosen.reason, "wait": chosen.wait}
     async with _door(settings) as door:
-        return _told(await door.ask("decide", tenant=chosen.tenant, **words))
+        return _told(await door.ask("decide", tenant=chosen.tenant, **words), chosen)
 
 
 async def _tool_list(settings: Settings, chosen: argparse.Namespace) -> int:
@@ -186,7 +203,7 @@ async def _tool_run(settings: Settings, chosen: argparse.Namespace) -> int:
     task = " ".join([chosen.name, *map(_as_typed, chosen.arguments)])
     async with _door(settings) as door:
         how = {"brain": "commands", "tools": [chosen.name], "wait": chosen.wait}
-        return _told(await door.ask("run", tenant=chosen.tenant, task=task, **how))
+        return _told(await door.ask("run", tenant=chosen.tenant, task=task, **how), chosen)
 
 
 def _as_typed(argument: str) -> str:
@@ -206,12 +223,11 @@ async def _audit_rotate(settings: Settings, chosen: argparse.Namespace) -> int:
 
 
 async def _doctor(settings: Settings, chosen: argparse.Namespace) -> int:
-    from ironclaw_bot.doctor import examine  # noqa: PLC0415 - as _serve
+    from ironclaw_bot.doctor import examine, verdict  # noqa: PLC0415 - as _serve
 
     findings = await examine(settings)
-    for finding in findings:
-        print(f"{finding.mark} {finding.what}" + (f"\n    {finding.remedy}" if not finding.is_well else ""))
-    return FAILED if any(finding.is_fatal and not finding.is_well for finding in findings) else DONE
+    print(*findings, verdict(findings), sep="\n")
+    return FAILED if any(finding.is_fatal for finding in findings) else DONE
 
 
 async def _version(settings: Settings, chosen: argparse.Namespace) -> int:
@@ -230,7 +246,8 @@ async def _door(settings: Settings) -> AsyncIterator[Remote | Here]:
 
     _need_toolbox()
     if not settings.tenants:
-        settings = settings.model_copy(update={"tenants": {LOCAL_TENANT: TenantSettings.model_validate({})}})
+        local = TenantSettings(approvers=settings.local_approvers)
+        settings = settings.model_copy(update={"tenants": {LOCAL_TENANT: local}})
     async with open_app(settings, toolboxes=[built_folder() / "standard"], progress=_say) as app:
         yield Here(app)
 
@@ -240,15 +257,31 @@ def _need_toolbox() -> None:
     build(("standard",), Progress(sys.stderr))
 
 
-def _told(result: Json) -> int:
+def _told(result: Json, chosen: argparse.Namespace) -> int:
     """Print how a workflow stands, and what to do next."""
     approval = result["approval"]
     if result["state"] == "paused" and approval:
         print(f"Waiting for approval of {approval['tool']} {approval['args']}")
-        print(f"An approver runs: ironclaw approve {approval['id']}")
+        print(f"An approver runs: {called('approve', approval['id'], *_same_place(chosen))}")
     else:
         print(result["outcome"] or f"Still {result['state']}: workflow {result['workflow_id']}")
     return STATES.get(result["state"], DONE)
+
+
+def _same_place(chosen: argparse.Namespace) -> list[object]:
+    """The options with which another command gets to the same tenant of the same bot."""
+    tenant = ["--tenant", chosen.tenant] if chosen.tenant else []
+    demo = [] if chosen.demo is None else ["--demo"] if chosen.demo == DEMO else ["--folder", chosen.demo]
+    return [*tenant, *demo]
+
+
+def _port(word: str) -> int:
+    """
+    :raises ArgumentTypeError: for what is no port
+    """
+    if not word.isdecimal() or int(word) > 65535:
+        raise argparse.ArgumentTypeError(f"{word!r} is no port: 0 to 65535, 0 for any free one")
+    return int(word)
 
 
 def _say(line: str) -> None:

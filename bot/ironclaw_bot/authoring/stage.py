@@ -1,0 +1,55 @@
+"""The host that a tried tool meets: the real rules of egress, and a network that the case makes up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ironclaw.capabilities import HttpRequest, HttpResponse, HttpRule
+from ironclaw.egress.headers import outgoing
+from ironclaw.egress.rules import check
+from ironclaw.egress.urls import parse_url
+from ironclaw.errors import EgressDenied, EgressUnavailable
+from ironclaw_bot.authoring.cases import Answer
+
+
+@dataclass
+class Stage:
+    """Serves one call, and keeps what the tool did."""
+
+    rules: tuple[HttpRule, ...]
+    secrets: frozenset[str]
+    answers: Sequence[Answer]
+    requests: list[HttpRequest] = field(default_factory=list)
+    lines: list[tuple[str, str]] = field(default_factory=list)
+
+    async def http(self, request: HttpRequest) -> HttpResponse:
+        """The case's answer to a request that the manifest covers.
+
+        :raises EgressDenied: no rule covers it, as for a real one
+        :raises EgressUnavailable: the case has no answer, or says that none comes
+        """
+        outgoing(request.headers)
+        check(self.rules, request.method, parse_url(request.url))
+        if request.secret is not None and request.secret not in self.secrets:
+            raise EgressDenied("There is no secret of this name for this tool.")
+        self.requests.append(request)
+        return _response(self._answer(request))
+
+    def _answer(self, request: HttpRequest) -> Answer:
+        """The answers of one address in turn; the last one stays."""
+        fitting = [each for each in self.answers if (each.method, each.url) == (request.method, request.url)]
+        if not fitting:
+            raise EgressUnavailable(f"The case has no answer to {request.method} {request.url}.")
+        before = sum((each.method, each.url) == (request.method, request.url) for each in self.requests) - 1
+        return fitting[min(before, len(fitting) - 1)]
+
+    def log(self, level: str, message: str) -> None:
+        self.lines.append((level, message))
+
+
+def _response(answer: Answer) -> HttpResponse:
+    if answer.unavailable:
+        raise EgressUnavailable(answer.unavailable)
+    headers = tuple((name.lower(), value) for name, value in answer.headers.items())
+    return HttpResponse(answer.status, headers, answer.body)
