@@ -15,7 +15,17 @@ from tests.integration.engine import BO, Moves, approver, ask, engine, moves, wa
 from ironclaw.errors import Conflict, Expired
 from ironclaw.hookspecs import hookimpl
 from ironclaw.settings import TenantSettings
-from ironclaw.task import CallState, Decision, Opinion, ToolCall, Verdict, WorkflowState, WorkflowView
+from ironclaw.store import Spent
+from ironclaw.task import (
+    ApprovalState,
+    CallState,
+    Decision,
+    Opinion,
+    ToolCall,
+    Verdict,
+    WorkflowState,
+    WorkflowView,
+)
 
 pytestmark = pytest.mark.sandbox
 WRITE = moves(wants("files.write", path="notes/today.md", text="hello"))
@@ -253,6 +263,39 @@ async def test_a_ticket_is_for_one_call_once(tmp_path: Path, built_toolboxes: Pa
         with pytest.raises(Conflict):
             await app._store.calls.begin(flow, flow.calls[0], 1.0)
 
+    assert [] == written(tmp_path)
+
+
+async def test_whoever_read_older_rows_changes_nothing(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A workflow moves from the version that was read, a call from the state that it has.
+    """
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        stale = await app._store.workflows.load(view.id)
+        await app._veto.decide(approver(), view.approval.id, Decision.APPROVE)
+        with pytest.raises(Conflict):
+            await app._store.workflows.finish(stale, WorkflowState.CANCELLED, "late", 1.0, Spent())
+        with pytest.raises(Conflict):
+            await app._store.calls.retry(stale, stale.calls[0], 1.0)  # It never ran.
+        after = await app._store.workflows.load(view.id)
+
+    assert (WorkflowState.RUNNING, CallState.APPROVED) == (after.state, after.calls[0].state)
+
+
+async def test_without_audit_nothing_is_decided(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A decision whose event cannot be written is no decision: both, or neither.
+    """
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        with thief(tmp_path) as c:
+            c.execute("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE (ABORT, 'full'); END")
+        with pytest.raises(sqlite3.IntegrityError):
+            await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        shown = await app.approval("T1", view.approval.id)
+
+    assert (ApprovalState.PENDING, ()) == (shown.state, shown.votes)
     assert [] == written(tmp_path)
 
 
