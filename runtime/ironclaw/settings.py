@@ -79,6 +79,12 @@ class TenantSettings(BaseModel):
     http_allow: Words = Field(
         (), description="Hosts that this tenant's tools may ask, beside the common http_allow."
     )
+    scratch_mb: int | None = Field(None, ge=0, description="Of this tenant, where less than the common one.")
+    scratch_files: int | None = Field(None, ge=0, description="Likewise.")
+    max_fuel: int | None = Field(None, ge=1, description="Likewise.")
+    max_memory_mb: int | None = Field(None, ge=1, description="Likewise.")
+    max_call_seconds: float | None = Field(None, gt=0, description="Likewise.")
+    max_output_kb: int | None = Field(None, ge=1, description="Likewise.")
 
     @field_validator("approvers")
     @classmethod
@@ -159,6 +165,16 @@ class Settings(BaseModel):
     # The body
     workers: int = Field(2, ge=1, le=64, description="Sandbox worker processes.")
     http_allow: Words = Field((), description="Hosts that tools may ask, exactly as named, for every tenant.")
+
+    sandbox_layers: Literal["require", "warn"] = Field(
+        "require", description="What a hardening layer that this machine lacks means: no start, or a warning."
+    )
+    scratch_mb: int = Field(512, ge=0, description="MiB that one tenant's files may take.")
+    scratch_files: int = Field(10_000, ge=0, description="Files and folders that one tenant may have.")
+    max_fuel: int = Field(100_000_000_000, ge=1, description="Computing of one call; 7e9 is about a second.")
+    max_memory_mb: int = Field(512, ge=1, description="MiB of memory of one call.")
+    max_call_seconds: float = Field(600, gt=0, description="Wall clock of one call.")
+    max_output_kb: int = Field(2048, ge=1, description="KiB of one call's result.")
 
     # Logs
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")

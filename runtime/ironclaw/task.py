@@ -313,6 +313,7 @@ class ApprovalView:
     votes: tuple[Vote, ...] = ()
     #: Of the call behind it: approved, executing, succeeded ... once decided.
     call_state: CallState = CallState.PENDING
+    usage: Usage | None = None  #: Of the call, once it has ended.
 
 
 @dataclass(frozen=True, slots=True)

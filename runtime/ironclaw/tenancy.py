@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ironclaw.capabilities import Limits, Quota
 from ironclaw.settings import Settings, TenantSettings
 
 
@@ -55,6 +58,27 @@ class Tenancy:
         return self._settings.http_allow + tuple(
             host for tenant in self._tenants.values() for host in tenant.http_allow
         )
+
+    def most(self, tenant_id: str) -> Limits:
+        """What one call of this tenant may use, whatever its toolbox says."""
+        return Limits(
+            fuel=self._least(tenant_id, "max_fuel"),
+            memory_mb=self._least(tenant_id, "max_memory_mb"),
+            seconds=self._least(tenant_id, "max_call_seconds"),
+            output_bytes=self._least(tenant_id, "max_output_kb") * 1024,
+        )
+
+    def quota(self, tenant_id: str) -> Quota:
+        """What this tenant's folder may hold."""
+        return Quota(
+            bytes=self._least(tenant_id, "scratch_mb") << 20, files=self._least(tenant_id, "scratch_files")
+        )
+
+    def _least(self, tenant_id: str, name: str) -> Any:
+        """The tenant's own setting, where it is less than the common one."""
+        common = getattr(self._settings, name)
+        own = getattr(self.tenant(tenant_id), name, None)
+        return common if own is None else min(common, own)
 
     def card_copies(self, tenant_id: str) -> str:
         """The channel that gets a copy of every card; "" for none."""

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from ironclaw.canonical import canonical
-from ironclaw.task import ApprovalState, CallState, Decision, ToolOffer, Vote, WorkflowState, WorkflowView
+from ironclaw.task import (
+    ApprovalState,
+    CallState,
+    Decision,
+    ToolOffer,
+    Usage,
+    Vote,
+    WorkflowState,
+    WorkflowView,
+)
 from ironclaw_bot.slack import drawings
 from ironclaw_bot.slack.card import card, details
 from tests.fakes.approvals import NOW, an_approval
@@ -57,6 +66,18 @@ DRAWINGS: dict[str, dict[str, Any]] = {
     "card_approved": _decided(ApprovalState.APPROVED, CallState.APPROVED, YES),
     "card_running": _decided(ApprovalState.APPROVED, CallState.EXECUTING, YES),
     "card_succeeded": _decided(ApprovalState.APPROVED, CallState.SUCCEEDED, YES),
+    "card_succeeded_usage": _card(
+        state=ApprovalState.APPROVED,
+        call_state=CallState.SUCCEEDED,
+        votes=(YES,),
+        usage=Usage(fuel=1_234_567, memory_bytes=3_100_000, seconds=0.0124, bytes_in=40, bytes_out=210_000),
+    ),
+    "card_failed_usage": _card(
+        state=ApprovalState.APPROVED,
+        call_state=CallState.FAILED,
+        votes=(YES,),
+        usage=Usage(fuel=None, seconds=10.002, bytes_in=40),
+    ),
     "card_failed": _decided(ApprovalState.APPROVED, CallState.FAILED, YES),
     "card_in_doubt": _decided(ApprovalState.APPROVED, CallState.IN_DOUBT, YES),
     "card_denied": _decided(ApprovalState.DENIED, CallState.DENIED, NO),

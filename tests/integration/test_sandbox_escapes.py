@@ -121,7 +121,7 @@ async def test_every_tool_is_tried(probe: Probe) -> None:
     """
     No tool of the malicious toolbox is forgotten here.
     """
-    harmless = {"echo", "clock", "write", "read", "remove", "rewrite", "http", "http_flood", "fetch"}
+    harmless = {"echo", "clock", "write", "read", "remove", "rewrite", "http", "http_flood", "fetch", "send"}
     floods = {"fill_disk", "many_files", "many_folders", "deep_folders", "sparse_files"}
 
     assert {f"probe.{name}" for name in ESCAPES.keys() | harmless | floods | {"tcp"}} == set(probe.tools)

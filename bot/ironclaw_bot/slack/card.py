@@ -7,7 +7,7 @@ import re
 from collections.abc import Generator, Iterator
 
 from ironclaw.showing import GAP, Shown, Unshowable, show
-from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision, Vote
+from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision, Usage, Vote
 from ironclaw_bot.slack.blocks import (
     Block,
     Drawing,
@@ -167,10 +167,30 @@ def _end(approval: ApprovalView) -> str:
     """Who said what, and what came of it."""
     said = [_said(vote) for vote in approval.votes]
     if approval.state is ApprovalState.APPROVED:
-        said.append(_CALLS.get(approval.call_state, _NOT_RUN))
+        said.append(_CALLS.get(approval.call_state, _NOT_RUN) + _used(approval.usage))
     else:
         said.append(_ENDS[approval.state])
     return "\n".join(said)
+
+
+def _used(usage: Usage | None) -> str:
+    """Such as `` It used 12 ms, 3.1 MB, 1.2 M fuel; 40 B in, 210 B out.``, once there is something to say."""
+    if usage is None:
+        return ""
+    fuel = "" if usage.fuel is None else f", {_short(usage.fuel)} fuel"
+    return (
+        f" It used {usage.seconds * 1000:.0f} ms, {_short(usage.memory_bytes)}B{fuel}; "
+        f"{_short(usage.bytes_in)}B in, {_short(usage.bytes_out)}B out."
+    )
+
+
+def _short(number: float) -> str:
+    """Three digits and their unit: ``12 ``, ``3.1 M``."""
+    power = 0
+    while number >= 999.5:
+        number /= 1000
+        power += 1
+    return f"{number:.3g} {' kMGTPE'[power].strip()}"
 
 
 def _buttons(approval: ApprovalView, value: str, shown: Shown | None) -> Block:

@@ -85,7 +85,7 @@ async def open_app(
         egress = egress or Egress(allow_localhost=allows_localhost(tenancy.every_host()))
         stack.push_async_callback(egress.close)
         veto = Veto(store, hooks, registry, tenancy.tenant, key, clock)
-        body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy.http_allow)
+        body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy)
         brains = _brains(settings, hooks)
         budgets = _budgets(settings)
         places = functools.partial(_card_places, tenancy)
@@ -104,6 +104,7 @@ async def _sandbox(settings: Settings, scratch: Path, key: bytes) -> Sandbox:
         cache_key=subkey(key, "code cache"),
         workers=settings.workers,
         scratch_root=scratch,
+        layers=settings.sandbox_layers,
     )
 
 

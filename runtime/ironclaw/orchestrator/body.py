@@ -16,6 +16,7 @@ from ironclaw.registry import Tool, Toolbox
 from ironclaw.sandbox import Call, Component, Profile, Sandbox
 from ironclaw.secrets import Lender
 from ironclaw.task import ToolCall, ToolFailure, ToolResult
+from ironclaw.tenancy import Tenancy
 
 log = structlog.get_logger(__name__)
 
@@ -64,13 +65,13 @@ class Body:
         egress: Lender,
         hooks: Hooks,
         scratch_root: Path,
-        allowlist: Callable[[str], tuple[str, ...]],
+        tenancy: Tenancy,
     ) -> None:
         self._sandbox = sandbox
         self._egress = egress
         self._hooks = hooks
         self._scratch_root = scratch_root
-        self._allowlist = allowlist
+        self._tenancy = tenancy
 
     async def run(self, call: ToolCall, tool: Tool, idem_key: str, before_effect: BeforeEffect) -> ToolResult:
         """Run one call and clean what comes back.
@@ -79,8 +80,9 @@ class Body:
         :param before_effect: awaited just before the first byte that changes something outside
         :raises SandboxError: the sandbox itself cannot run; the guest had no part in it
         """
-        rules = effective_rules(call.capabilities.http, self._allowlist(call.tenant))
-        capabilities = replace(call.capabilities, http=rules)
+        rules = effective_rules(call.capabilities.http, self._tenancy.http_allow(call.tenant))
+        limits = call.capabilities.limits.capped(self._tenancy.most(call.tenant))
+        capabilities = replace(call.capabilities, http=rules, limits=limits)
         reach = _Reach(call, rules, self._egress, idem_key, before_effect)
         result = await self._sandbox.call(self._as_sandbox_call(call, tool, capabilities), reach)
         return self._cleaned(call.tenant, result)
@@ -93,6 +95,7 @@ class Body:
             tenant=call.tenant,
             scratch=self._scratch_root / call.tenant,
             capabilities=capabilities,
+            quota=self._tenancy.quota(call.tenant),
         )
 
     def _cleaned(self, tenant: str, result: ToolResult) -> ToolResult:

@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 import tempfile
+from typing import Literal
 
 from ironclaw.errors import SandboxError
 
+Missing = Literal["require", "warn"]  #: What a missing layer means: no start, or a warning.
 LAYERS = ("shadows", "rlimits", "memfd_seal", "landlock", "seccomp")
 SECONDS = 60
 
@@ -30,9 +32,19 @@ def layers() -> dict[str, bool]:
     return {layer: held.get(layer) is True for layer in LAYERS}
 
 
-def require_shadows() -> None:
-    """:raises SandboxError: a tool could sleep; nothing may start"""
-    if not layers()["shadows"]:
+def require(missing_means: Missing) -> list[str]:
+    """Which layers are missing here.
+
+    :raises SandboxError: one is that may not be; nothing may start
+    """
+    missing = [layer for layer, holds in layers().items() if not holds]
+    if "shadows" in missing:
         raise SandboxError(
             "The sandbox's self-test failed: reinstall the pinned wasmtime. Nothing was started."
         )
+    if missing and missing_means == "require":
+        raise SandboxError(
+            f"This machine lacks sandbox layers: {', '.join(missing)}. Use a kernel that has them (Linux "
+            '6.12 on x86_64), or accept less with sandbox_layers = "warn". Nothing was started.'
+        )
+    return missing

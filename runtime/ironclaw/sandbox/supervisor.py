@@ -7,6 +7,8 @@ import dataclasses
 import time
 from pathlib import Path
 
+import structlog
+
 from ironclaw.errors import SandboxError, ToolboxError
 from ironclaw.sandbox import caps, check
 from ironclaw.sandbox.codecache import CodeCache
@@ -18,6 +20,8 @@ from ironclaw.sandbox.preparing import Progress, prepared_code
 from ironclaw.sandbox.process import WorkerGone
 from ironclaw.sandbox.watch import Watch
 from ironclaw.task import FailureKind, ToolFailure, ToolResult
+
+log = structlog.get_logger(__name__)
 
 _IS_FULL = "The workspace is full: the tool could only read and delete. Delete files first."
 _MADE_FULL = "The tool filled the workspace beyond its quota and was ended. Delete files before the next one."
@@ -39,7 +43,13 @@ class Sandbox:
 
     @classmethod
     async def open(
-        cls, *, cache_dir: Path, cache_key: bytes, workers: int = 2, scratch_root: Path | None = None
+        cls,
+        *,
+        cache_dir: Path,
+        cache_key: bytes,
+        workers: int = 2,
+        scratch_root: Path | None = None,
+        layers: check.Missing = "require",
     ) -> Sandbox:
         """
         :param cache_dir: folder for compiled code, made (0700) where missing
@@ -47,12 +57,14 @@ class Sandbox:
         :param workers: how many calls run at once, and how many tenants' workers are kept
         :param scratch_root: the folder above the tenants' folders; given, a worker is ready before a call,
             and a folder that does not lie directly in it is refused
-        :raises SandboxError: the folder or the key will not do, or a guest could sleep
+        :param layers: what a layer that this machine lacks means; shadows are always required
+        :raises SandboxError: the folder or the key will not do, or a layer is missing
         """
         if workers < 1:
             raise SandboxError("The sandbox needs at least one worker.")
         cache = await asyncio.to_thread(CodeCache, cache_dir, cache_key)
-        await asyncio.to_thread(check.require_shadows)
+        for layer in await asyncio.to_thread(check.require, layers):
+            log.warning("sandbox_layer_missing", layer=layer)
         if scratch_root is not None:
             await asyncio.to_thread(scratch_root.mkdir, mode=0o700, parents=True, exist_ok=True)
         return cls(cache, Pool(workers), scratch_root)

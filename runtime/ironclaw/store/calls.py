@@ -155,6 +155,8 @@ def _end(
         "fuel": result.usage.fuel,
         "memory_bytes": result.usage.memory_bytes,
         "seconds": round(result.usage.seconds, 4),
+        "bytes_in": result.usage.bytes_in,
+        "bytes_out": result.usage.bytes_out,
     }
     note_call(c, flow, call, "call_" + state.value, now, "host", **detail)
     _show_card(c, flow, call.seq, now)

@@ -99,7 +99,7 @@ VALUES (:id, :tenant, :workflow_id, :seq, 1, :action_sha256, 'pending', :now, :e
 
 -- name: approval^
 SELECT a.*, c.tool, c.args, c.risk, c.effect, c.component_sha256, c.manifest_sha256, c.policy_version, c.rule,
-    c.call_id, c.state AS call_state, w.requester, w.door
+    c.call_id, c.state AS call_state, c.fuel, c.memory_bytes, c.seconds, c.bytes_in, c.bytes_out, w.requester, w.door
 FROM approvals a
 JOIN tool_calls c ON c.workflow_id = a.workflow_id AND c.seq = a.seq
 JOIN workflows w ON w.id = a.workflow_id

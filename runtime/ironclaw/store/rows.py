@@ -24,6 +24,7 @@ from ironclaw.task import (
     ProposedCall,
     Risk,
     Role,
+    Usage,
     Vote,
     WorkflowState,
     WorkflowView,
@@ -102,7 +103,15 @@ def approval_view(row: sqlite3.Row, votes: tuple[Vote, ...]) -> ApprovalView:
         expires_at=row["expires_at"],
         votes=votes,
         call_state=CallState(row["call_state"]),
+        usage=usage(row),
     )
+
+
+def usage(row: sqlite3.Row) -> Usage | None:
+    """What a call used; None while it has not ended."""
+    if row["seconds"] is None:
+        return None
+    return Usage(row["fuel"], row["memory_bytes"], row["seconds"], row["bytes_in"], row["bytes_out"])
 
 
 def load_approval(c: sqlite3.Connection, approval_id: str) -> ApprovalView | None:
