@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -12,21 +13,23 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from ironclaw.errors import SettingsError
-from ironclaw.settings import Settings, TenantSettings
+from ironclaw.settings import Settings
+from ironclaw.store import is_in_use
+from ironclaw_bot import logs
+from ironclaw_bot.demo_folder import in_demo
+from ironclaw_bot.hints import called
 from ironclaw_bot.playground import Playground
 from ironclaw_bot.serve import running, stopped
 
-TEAM = "T0001"
-APPROVER = "slack:T0001:U1BO"
 WELCOME = """
-IronClaw is running, and so is a local Slack workspace to try it in:
+IronClaw is running, and so is a local Slack workspace to try it in.
 
-    {url}
-
-As Ada, type:            @ironclaw files.write path=notes/today.md text="hello"
+As Ada, type:                         @ironclaw files.write path=notes/today.md text="hello"
 Switch to Bo, approve it, then ask:   @ironclaw files.read path=notes/today.md
 
-Nothing leaves this machine. Ctrl-C stops it; what waits is kept.
+Nothing leaves this machine. Ctrl-C stops it; what waits is kept. Open it in a browser:
+
+    {url}
 """
 
 
@@ -40,6 +43,8 @@ async def demo(
     :param folder: keeps the workspace and the bot's data from one start to the next
     :raises IronclawError: something is not right; nothing was opened
     """
+    if is_in_use(folder / "data" / "ironclaw.db"):
+        raise SettingsError(f"A demo still runs in {folder}. Stop that one, or: {_beside(port, folder)}")
     tokens = _tokens(folder)
     playground = Playground(
         signing_secret=tokens["signing_secret"],
@@ -49,11 +54,11 @@ async def demo(
     try:
         url = await playground.start(port=port)
     except OSError as error:
-        raise SettingsError(
-            f"playground: port {port} cannot be opened: {error.strerror}. Use --port."
-        ) from None
+        raise SettingsError(_no_port(port, folder, error)) from None
     try:
-        async with running(_for_demo(settings, tokens, url, folder), progress) as bot:
+        settings = _for_demo(settings, tokens, url, folder)
+        logs.configure(settings)
+        async with running(settings, progress) as bot:
             playground.send_to(f"{bot.url}/slack/events")
             yield playground
     finally:
@@ -69,16 +74,33 @@ async def run_demo(settings: Settings, port: int, folder: Path, progress: Callab
 
 def _for_demo(settings: Settings, tokens: dict[str, str], url: str, folder: Path) -> Settings:
     """The user's settings, with the demo's workspace, data and approver in them."""
+    chosen = settings.model_fields_set
     changes = {
-        "data_dir": folder / "data",
-        "key_file": folder / "key",
         "slack_bot_token": SecretStr(tokens["bot_token"]),
         "slack_signing_secret": SecretStr(tokens["signing_secret"]),
         "slack_app_token": None,
         "slack_api_url": f"{url}/api/",
-        "tenants": {TEAM: TenantSettings(slack=(TEAM,), approvers=(APPROVER,))},
+        # Nobody needs the gateway's address here, and a bot may already serve at the usual one.
+        "port": settings.port if "port" in chosen else 0,
+        "log_level": settings.log_level if "log_level" in chosen else "warning",
     }
-    return settings.model_copy(update=changes)
+    return in_demo(settings, folder).model_copy(update=changes)
+
+
+def _no_port(port: int, folder: Path, error: OSError) -> str:
+    if error.errno != errno.EADDRINUSE:
+        return f"Port {port} cannot be opened: {error.strerror}. Choose another one with --port."
+    again = f'{called("demo", "--port", _next(port))} (or: make demo ARGS="--port {_next(port)}")'
+    return f"Port {port} is taken, perhaps by a demo that still runs. Stop that one, or: {again}"
+
+
+def _beside(port: int, folder: Path) -> str:
+    """What starts a second demo beside the one of this folder."""
+    return called("demo", "--port", _next(port), "--folder", f"{folder}-2")
+
+
+def _next(port: int) -> int:
+    return port + 1 if port < 65535 else 0
 
 
 def _tokens(folder: Path) -> dict[str, str]:

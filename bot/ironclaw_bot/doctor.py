@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ironclaw.errors import IronclawError
@@ -20,8 +20,8 @@ from ironclaw_plugins.policy_cedar import check_policy
 class Finding:
     """One thing that was looked at."""
 
-    what: str
-    is_well: bool
+    what: str  #: What is the case: the good or the bad.
+    is_well: bool = True
     remedy: str = ""
     is_fatal: bool = False  #: The bot will not start, or would not be safe.
 
@@ -31,35 +31,62 @@ class Finding:
             return "ok  "
         return "FAIL" if self.is_fatal else "note"
 
+    def __str__(self) -> str:
+        return f"{self.mark} {self.what}" + (f"\n     {self.remedy}" if self.remedy else "")
+
+
+def _broken(what: str, remedy: str = "") -> Finding:
+    return Finding(what, False, remedy, True)
+
+
+def _noted(what: str, remedy: str = "") -> Finding:
+    return Finding(what, False, remedy)
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """One line upon all of them."""
+    broken = sum(each.is_fatal for each in findings)
+    notes = sum(not each.is_well and not each.is_fatal for each in findings)
+    if broken:
+        return f"{broken} {'thing' if broken == 1 else 'things'} to mend."
+    return f"Nothing to mend; {notes} {'note' if notes == 1 else 'notes'} above." if notes else "All well."
+
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything that can be looked at without a network."""
-    checks = (_python, _key, _data, _tools, _policy, _slack, _jwt, _brain, _approvers)
-    return [*(check(settings) for check in checks), *_layers()]
+    checks = (_python, _key, _data, _tools, _policy, _slack, _jwt, _doors, _brain, _approvers)
+    return [*(check(settings) for check in checks), *_layers(settings)]
 
 
 def _python(settings: Settings) -> Finding:
-    return Finding(
-        f"Python {sys.version.split()[0]}", sys.version_info >= (3, 11), "IronClaw needs 3.11.", True
-    )
+    what = f"Python {sys.version.split()[0]}"
+    return Finding(what) if sys.version_info >= (3, 11) else _broken(what, "IronClaw needs 3.11 or newer.")
 
 
 def _tried(what: str, attempt: Callable[[], object]) -> Finding:
     try:
         attempt()
     except IronclawError as error:
-        return Finding(what, False, str(error), True)
-    return Finding(what, True)
+        return _broken(str(error))
+    return Finding(what)
 
 
 def _key(settings: Settings) -> Finding:
-    return _tried("host key, readable by its owner alone", lambda: load_key(settings.key_file))
+    return _tried("the host key is readable by its owner alone", lambda: load_key(settings.key_file))
 
 
 def _data(settings: Settings) -> Finding:
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    well = os.access(settings.data_dir, os.W_OK) and not settings.data_dir.stat().st_mode & 0o077
-    return Finding("data folder, ours alone", well, "Run chmod 700 on data_dir, or set another one.", True)
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mode = folder.stat().st_mode
+    except OSError as error:
+        return _broken(f"data_dir: {folder} cannot be used: {error.strerror}", "Set another data_dir.")
+    if not os.access(folder, os.W_OK):
+        return _broken(f"data_dir: nothing can be written to {folder}", "Set another data_dir.")
+    if mode & 0o077:
+        return _broken(f"data_dir: others can look into {folder}", f"Run chmod 700 {folder}.")
+    return Finding("the data folder is ours alone")
 
 
 def _tools(settings: Settings) -> Finding:
@@ -72,31 +99,57 @@ def _policy(settings: Settings) -> Finding:
 
 
 def _slack(settings: Settings) -> Finding:
-    if not settings.slack_bot_token:
-        return Finding("Slack is not configured", True)
-    way = "Socket Mode" if settings.slack_app_token else "events over HTTP"
-    has_way = bool(settings.slack_app_token or settings.slack_signing_secret)
-    return Finding(f"Slack by {way}", has_way, "Set SLACK_SIGNING_SECRET or SLACK_APP_TOKEN.", True)
+    bot, app = settings.slack_bot_token, settings.slack_app_token
+    if not bot:
+        return Finding("Slack is off")
+    if not bot.get_secret_value().startswith("xoxb-"):
+        return _broken("SLACK_BOT_TOKEN is no bot token", "Set the one that begins with xoxb-.")
+    if app and not app.get_secret_value().startswith("xapp-"):
+        return _broken("SLACK_APP_TOKEN is no app-level token", "Set the one that begins with xapp-.")
+    if not app and not settings.slack_signing_secret:
+        return _broken("Slack cannot reach the bot", "Set SLACK_APP_TOKEN or SLACK_SIGNING_SECRET.")
+    return Finding(f"Slack by {'Socket Mode' if app else 'events over HTTP'}")
 
 
 def _jwt(settings: Settings) -> Finding:
     if not settings.jwt_issuer:
-        return Finding("JWT is off: the HTTP door takes no tasks", True)
-    has_keys = settings.jwt_jwks is not None and settings.jwt_jwks.exists()
-    return Finding(f"JWT by {settings.jwt_issuer}", has_keys, "Set jwt_jwks to a JWKS file.", True)
+        return Finding("JWT is off")
+    if settings.jwt_jwks is None or not settings.jwt_jwks.exists():
+        return _broken("JWT has no keys to check tokens with", "Set IRONCLAW_JWT_JWKS to a JWKS file.")
+    if not any(tenant.jwt for tenant in settings.tenants.values()):
+        return _noted("no tenant takes tokens", "Set jwt = true in a [tenants.NAME] table of ironclaw.toml.")
+    return Finding(f"JWT by {settings.jwt_issuer}")
 
 
-def _brain(settings: Settings) -> Finding:
-    return Finding(f"brain {settings.brain_name}", True)
-
-
-def _approvers(settings: Settings) -> Finding:
-    well = bool(settings.approvers) or any(tenant.approvers for tenant in settings.tenants.values())
-    return Finding(
-        "somebody may approve", well, "No approvers: every high-risk call will expire. Set approvers."
+def _doors(settings: Settings) -> Finding:
+    if settings.slack_bot_token or settings.jwt_issuer:
+        return Finding("a door takes tasks")
+    return _noted(
+        "no door takes tasks: neither Slack nor JWT is configured",
+        "Set SLACK_BOT_TOKEN or IRONCLAW_JWT_ISSUER; `ironclaw run` and `ironclaw demo` need neither.",
     )
 
 
-def _layers() -> list[Finding]:
-    remedy = "This kernel lacks it; the other layers still hold."
-    return [Finding(f"sandbox layer {name}", holds, remedy) for name, holds in layers().items()]
+def _brain(settings: Settings) -> Finding:
+    return Finding(f"the brain is {settings.brain_name}")
+
+
+def _approvers(settings: Settings) -> Finding:
+    if settings.approvers or any(tenant.approvers for tenant in settings.tenants.values()):
+        return Finding("somebody may approve")
+    return _noted("nobody may approve yet: every high-risk call will expire", "Set IRONCLAW_APPROVERS.")
+
+
+def _layers(settings: Settings) -> list[Finding]:
+    return [
+        Finding(f"sandbox layer {name}") if holds else _missing_layer(name, settings)
+        for name, holds in layers().items()
+    ]
+
+
+def _missing_layer(name: str, settings: Settings) -> Finding:
+    if settings.sandbox_layers == "require":
+        return _broken(
+            f"sandbox layer {name}: missing here", 'Nothing starts, unless sandbox_layers = "warn".'
+        )
+    return _noted(f"sandbox layer {name}: missing here; the other layers still hold")

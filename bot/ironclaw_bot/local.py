@@ -5,7 +5,6 @@ Who calls is what the kernel says of the other end (SO_PEERCRED), never what the
 
 from __future__ import annotations
 
-import getpass
 import os
 import pwd
 import socket
@@ -146,7 +145,15 @@ def _peer(request: web.Request) -> str:
     _, uid, _ = struct.unpack("3i", end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     if uid != os.getuid():
         raise IdentityError("Only the bot's own user may use this door.")
-    return pwd.getpwuid(uid).pw_name
+    return login_name(uid)
+
+
+def login_name(uid: int) -> str:
+    """What the operating system calls a user, whatever the environment says; a nameless one by number."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 class Remote:
@@ -157,8 +164,6 @@ class Remote:
 
     async def is_there(self) -> bool:
         """Whether a bot listens."""
-        if not self._path.exists():
-            return False
         probe = socket.socket(socket.AF_UNIX)
         try:
             probe.connect(str(self._path))
@@ -189,7 +194,7 @@ class Here:
     """The same door, of an engine that this process has opened."""
 
     def __init__(self, app: Ironclaw) -> None:
-        self._door = Door(app, getpass.getuser())
+        self._door = Door(app, login_name(os.getuid()))
 
     async def ask(self, method: str, **words: Any) -> Json:
         """

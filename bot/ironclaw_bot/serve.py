@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ from ironclaw_bot.http.gateway import make_gateway
 from ironclaw_bot.slack.client import web_client
 from ironclaw_bot.slack.door import SlackDoor
 
+NO_DOOR = (
+    "no door takes tasks: neither Slack nor JWT is configured; "
+    "set SLACK_BOT_TOKEN or IRONCLAW_JWT_ISSUER, or use `ironclaw run`"
+)
 log = structlog.get_logger(__name__)
 
 
@@ -55,6 +60,8 @@ async def running(
         stack.push_async_callback(control.cleanup)
         if slack:
             await slack.open()
+        if not slack and not settings.jwt_issuer:
+            log.warning(NO_DOOR)
         log.info("ready", url=url, slack=bool(slack), tools=len(app.tools), brain=settings.brain_name)
         yield Running(app, url)
 
@@ -82,10 +89,15 @@ async def _listen(site: web.Application, settings: Settings, stack: contextlib.A
     try:
         await web.TCPSite(runner, settings.host, settings.port).start()
     except OSError as error:
-        raise SettingsError(
-            f"port: {settings.port} cannot be opened: {error.strerror}. Set another port."
-        ) from None
+        raise SettingsError(_no_port(settings, error)) from None
     return f"http://{settings.host}:{runner.addresses[0][1]}"
+
+
+def _no_port(settings: Settings, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {settings.port} is taken. Set IRONCLAW_PORT to another one, or to 0 for any free one."
+    where = f"{settings.host}, port {settings.port}"
+    return f"{where}: cannot be opened: {error.strerror}. Set IRONCLAW_HOST or IRONCLAW_PORT."
 
 
 async def _slack(app: Ironclaw, settings: Settings) -> SlackDoor | None:

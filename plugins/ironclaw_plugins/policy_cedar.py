@@ -68,7 +68,7 @@ def check_policy(file: Path | None) -> tuple[str, str]:
     :raises SettingsError: unreadable, or not valid against the schema
     """
     policies, schema = _policies(file), _shipped("schema.cedarschema")
-    _validate(policies, schema)
+    _validate(policies, schema, "policy_file" if file is None else f"policy_file: {file}")
     return policies, schema
 
 
@@ -111,16 +111,20 @@ def _policies(file: Path | None) -> str:
     try:
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"policy_file: cannot be read: {error}. Nothing starts without policy.") from None
+        raise SettingsError(
+            f"policy_file: {file}: cannot be read: {_why(error)}. Nothing starts without policy."
+        ) from None
 
 
-def _validate(policies: str, schema: str) -> None:
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8"
+
+
+def _validate(policies: str, schema: str, name: str) -> None:
     try:
         result = cedarpy.validate_policies(policies, schema)
+        problem = "" if result.validation_passed else str(result.errors[0])
     except ValueError as error:
-        raise SettingsError(
-            f"policy_file: {error}. Mend it; nothing starts with a policy that fails."
-        ) from None
-    if not result.validation_passed:
-        first = result.errors[0]
-        raise SettingsError(f"policy_file: {first}. Mend it; nothing starts with a policy that fails.")
+        problem = str(error)
+    if problem:
+        raise SettingsError(f"{name}: {problem}. Mend it; nothing starts with a policy that fails.")

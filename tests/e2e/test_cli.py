@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
+import os
+import pwd
 import re
+import shlex
+import socket
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.e2e.bot import Bot, Said, running
+from tests.e2e.bot import SCRIPT, Bot, Said, running
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
-ME = f"local:{getpass.getuser()}"
+ME = f"local:{pwd.getpwuid(os.getuid()).pw_name}"
 TENANT = {"approvers": [ME], "self_approval": True}
 WAITS = re.compile(r"ironclaw approve ([0-9a-f]{32})")
 
@@ -149,6 +152,7 @@ async def test_doctor(bot: Bot) -> None:
     assert 0 == said.code
     assert "FAIL" not in said.out
     assert "ok   policy is valid" in said.out
+    assert re.search(r"^(All well|Nothing to mend; \d notes? above)\.$", said.out.splitlines()[-1])
 
 
 async def test_failed(tmp_path: Path) -> None:
@@ -186,8 +190,8 @@ def _change(path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "part"),
     [
-        ({"prot": 1}, "prot: there is no such setting. Did you mean port?"),
-        ({"workers": 0}, "workers: "),
+        ({"prot": 1}, "prot in ironclaw.toml: there is no such setting. Did you mean port?"),
+        ({"workers": 0}, "workers in ironclaw.toml is 0; it must be a whole number from 1 to 64."),
         ({"brain": "nobody"}, "brain: no plugin offers 'nobody'."),
     ],
 )
@@ -199,6 +203,66 @@ async def test_wrong_settings(tmp_path: Path, setting: dict[str, object], part: 
 
     assert 2 == said.code
     assert part in said.err
+    assert "Traceback" not in said.err
+
+
+async def test_who_runs_it(tmp_path: Path) -> None:
+    """
+    A local person is who the operating system says: no variable makes them another.
+    """
+    names = dict.fromkeys(("USER", "LOGNAME", "LNAME", "USERNAME"), "bo")
+    bot = Bot(tmp_path, names, workers=1, tenants={"acme": {"approvers": ["local:bo"]}})
+    approval = await waiting(bot, "forged.md")
+    listed, said = await bot.command("approvals"), await bot.command("approve", approval)
+
+    assert f"asked by {ME}, until" in listed.out
+    assert 1 == said.code
+    assert "You are not an approver here." in said.err
+
+
+async def test_local_approvers(tmp_path: Path) -> None:
+    """
+    Without any tenant, `approvers` may name local people, and nobody approves their own call.
+    """
+    bot = Bot(tmp_path, workers=1, approvers=[ME, "U0123"])
+    said = await bot.command("approve", await waiting(bot, "own.md"))
+
+    assert 1 == said.code
+    assert "This is your own request: another approver must approve it." in said.err
+
+
+async def test_hint(bot: Bot) -> None:
+    """
+    What to type next is printed as it was typed, with the tenant that was named.
+    """
+    said = await bot.command("run", "--tenant", "acme", "files.write path=hint.md text=a")
+    hint = shlex.split(said.out.splitlines()[-1].removeprefix("An approver runs: "))
+
+    assert [str(SCRIPT), "approve"] == hint[:2]
+    assert ["--tenant", "acme"] == hint[3:]
+    assert 0 == (await bot.command(*hint[1:])).code
+
+
+async def test_gateway_port(tmp_path: Path) -> None:
+    """
+    A taken port is a sentence with the setting to change.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = await Bot(tmp_path, workers=1, port=port).command("serve")
+
+    assert 2 == said.code
+    assert f"Port {port} is taken. Set IRONCLAW_PORT to another one, or to 0 for any free one." in said.err
+
+
+async def test_no_data_dir(tmp_path: Path) -> None:
+    """
+    A data folder that cannot be made is a sentence.
+    """
+    said = await Bot(tmp_path, data_dir="/proc/nobody/x").command("run", "help")
+
+    assert 1 == said.code
+    assert "data_dir: /proc/nobody/x cannot be used: " in said.err
     assert "Traceback" not in said.err
 
 

@@ -81,6 +81,24 @@ def test_printed(manifest: Json, capsys: pytest.CaptureFixture[str]) -> None:
     assert yaml.safe_load(capsys.readouterr().out) == socket_mode(manifest)
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nonsense"], "nonsense is no https address, and Slack calls no other"),
+        (["--socket", "--file", "none.yml"], "none.yml: No such file or directory"),
+    ],
+)
+def test_not_printed(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Wrong words are a usage error with a sentence.
+    """
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+
+    assert 2 == ended.value.code
+    assert capsys.readouterr().err.endswith(f"error: {sentence}\n")
+
+
 URL = "https://ironclaw.example.com/slack/events"
 COMMAND = {"command": "/ironclaw", "description": "x", "url": URL}
 REFUSED = {

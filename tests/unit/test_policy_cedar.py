@@ -65,12 +65,12 @@ async def test_a_forbid_that_cannot_be_evaluated_is_a_deny(tmp_path: Path) -> No
 )
 def test_a_bad_policy_starts_nothing(tmp_path: Path, text: str) -> None:
     """
-    Unreadable or against the schema: no start.
+    Unreadable or against the schema: no start, and the file is named.
     """
     file = tmp_path / "p.cedar"
     file.write_text(text)
 
-    with pytest.raises(SettingsError, match="policy_file"):
+    with pytest.raises(SettingsError, match=r"policy_file: .*/p\.cedar: "):
         policy(file)
 
 

@@ -41,7 +41,7 @@ def at_address(manifest: dict[str, Any], base_url: str) -> dict[str, Any]:
     :raises ValueError: for anything else
     """
     if not base_url.startswith("https://"):
-        raise ValueError("Slack calls https addresses only")
+        raise ValueError(f"{base_url} is no https address, and Slack calls no other")
     url = base_url.rstrip("/") + "/slack/events"
     variant = copy.deepcopy(manifest)
     for key in ("event_subscriptions", "interactivity"):
@@ -59,8 +59,13 @@ def main(arguments: list[str] | None = None) -> None:
     which.add_argument("--socket", action="store_true", help="Socket Mode: no url anywhere")
     which.add_argument("address", nargs="?", help="https address where Slack reaches the bot")
     wanted = parser.parse_args(arguments)
-    manifest = load_manifest(wanted.file)
-    variant = socket_mode(manifest) if wanted.socket else at_address(manifest, wanted.address)
+    try:
+        manifest = load_manifest(wanted.file)
+        variant = socket_mode(manifest) if wanted.socket else at_address(manifest, wanted.address)
+    except OSError as error:
+        parser.error(f"{wanted.file}: {error.strerror}")
+    except (ValueError, yaml.YAMLError) as error:
+        parser.error(str(error))
     print(yaml.safe_dump(variant, sort_keys=False, allow_unicode=True), end="")
 
 

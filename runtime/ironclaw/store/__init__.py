@@ -9,7 +9,7 @@ from ironclaw.store.chain import FIRST_LINK, Head, link
 from ironclaw.store.database import Store
 from ironclaw.store.model import CallRow, Flow, Judged, Signed, Spent
 from ironclaw.store.secrets import SecretRow
-from ironclaw.store.writer import reading
+from ironclaw.store.writer import is_in_use, reading
 
 __all__ = [
     "FIRST_LINK",
@@ -21,6 +21,7 @@ __all__ = [
     "Signed",
     "Spent",
     "Store",
+    "is_in_use",
     "link",
     "reading",
 ]

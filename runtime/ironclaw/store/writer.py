@@ -146,8 +146,7 @@ class Writer:
         """
         :raises StoreError: another process has it, or it cannot be opened
         """
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = _take_lock(path.with_suffix(".lock"))
+        lock = _lock(path)
         try:
             connection = await aiosqlite.connect(path, isolation_level=None)
             connection.row_factory = sqlite3.Row
@@ -217,6 +216,31 @@ class Writer:
         return await self._connection._execute(unit, raw)  # type: ignore[no-any-return, no-untyped-call]
 
 
+def is_in_use(path: Path) -> bool:
+    """Whether a process has this database open."""
+    try:
+        os.close(_take_lock(path.with_suffix(".lock")))
+    except OSError:
+        return False  # There is none yet, or we could not open it either: who opens it says why.
+    except StoreError:
+        return True
+    return False
+
+
+def _lock(path: Path) -> int:
+    """Make the database's folder, and the right to write to it ours.
+
+    :raises StoreError: another process has it, or the folder cannot be made or written to
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return _take_lock(path.with_suffix(".lock"))
+    except OSError as error:
+        raise StoreError(
+            f"data_dir: {path.parent} cannot be used: {error.strerror}. Set another data_dir."
+        ) from None
+
+
 def _take_lock(path: Path) -> int:
     handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
@@ -224,7 +248,8 @@ def _take_lock(path: Path) -> int:
     except OSError:
         os.close(handle)
         raise StoreError(
-            "Another ironclaw process uses this data_dir. Stop it, or set another data_dir."
+            "Another ironclaw process uses this data_dir. Most likely a bot or a demo still runs: stop it, "
+            "or set another data_dir."
         ) from None
     return handle
 

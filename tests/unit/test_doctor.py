@@ -1,0 +1,69 @@
+"""What the doctor says: what is the case, in one line each, and one line upon all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ironclaw.settings import Settings
+from ironclaw_bot.doctor import Finding, examine, verdict
+
+BOT, APP = "-".join(("xoxb", "1")), "-".join(("xapp", "1"))
+
+
+async def lines(folder: Path, **settings: Any) -> str:
+    """All that is said, with a data folder that is in order."""
+    own = {"data_dir": folder / "data", "key_file": folder / "key"}
+    found = await examine(Settings.model_validate({**own, **settings}))
+    return "\n".join(map(str, found))
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({}, "note no door takes tasks: neither Slack nor JWT is configured"),
+        ({}, "note nobody may approve yet: every high-risk call will expire"),
+        ({"approvers": "U1"}, "ok   somebody may approve"),
+        ({"slack_bot_token": APP, "slack_app_token": BOT}, "FAIL SLACK_BOT_TOKEN is no bot token"),
+        ({"slack_bot_token": BOT, "slack_app_token": BOT}, "FAIL SLACK_APP_TOKEN is no app-level token"),
+        ({"slack_bot_token": BOT}, "FAIL Slack cannot reach the bot"),
+        ({"slack_bot_token": BOT, "slack_app_token": APP}, "ok   Slack by Socket Mode"),
+        ({"slack_bot_token": BOT, "slack_app_token": APP}, "ok   a door takes tasks"),
+        ({"jwt_issuer": "https://i.test"}, "FAIL JWT has no keys to check tokens with"),
+        ({"jwt_issuer": "https://i.test", "jwt_jwks": __file__}, "note no tenant takes tokens"),
+        ({"data_dir": "/proc/x"}, "FAIL data_dir: /proc/x cannot be used: No such file or directory"),
+        ({"policy_file": "none.cedar"}, "FAIL policy_file: none.cedar: cannot be read: No such file or dir"),
+    ],
+)
+async def test_lines(tmp_path: Path, settings: dict[str, Any], line: str) -> None:
+    """
+    Each line says what is the case, the bad as well as the good.
+    """
+    assert line in await lines(tmp_path, **settings)
+
+
+async def test_tokens_are_not_said(tmp_path: Path) -> None:
+    """
+    A token in the wrong place is not repeated.
+    """
+    secret = "-".join(("xapp", "hush"))
+
+    assert "hush" not in await lines(tmp_path, slack_bot_token=secret)
+
+
+@pytest.mark.parametrize(
+    ("findings", "line"),
+    [
+        ([Finding("a")], "All well."),
+        ([Finding("a"), Finding("b", False)], "Nothing to mend; 1 note above."),
+        ([Finding("a", False, "", True), Finding("b", False)], "1 thing to mend."),
+        ([Finding("a", False, "", True), Finding("b", False, "", True)], "2 things to mend."),
+    ],
+)
+def test_verdict(findings: list[Finding], line: str) -> None:
+    """
+    The last line says whether there is anything to do.
+    """
+    assert line == verdict(findings)
