@@ -1,6 +1,8 @@
 """The copied leak cases, all of them."""
 
-from tests.cases import secret_leak
+import pytest
+
+from tests.cases import secret_boundary, secret_leak
 from tests.cases.driver import DATA, run
 
 
@@ -12,3 +14,14 @@ async def test_secret_leak_cases() -> None:
 
     assert [] == report.failures
     assert report.passed > 400
+
+
+@pytest.mark.sandbox
+async def test_secret_boundary_cases() -> None:
+    """
+    No attack on the boundary gets at a secret that a tool uses, and none of them is ever in a sink.
+    """
+    report = await run(DATA / secret_boundary.FILE, [secret_boundary])
+
+    assert [] == report.failures
+    assert 14 + 15 * (len(secret_boundary.SINKS) + 1) == report.passed

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import inspect
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -24,6 +25,7 @@ from ironclaw.egress import Egress
 from ironclaw.egress.client import strict_tls
 
 PUBLIC = "93.184.216.34"
+Answer = Callable[[int, "Seen"], Any]  #: Bytes, or an awaitable of them.
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -49,13 +51,13 @@ class Web:
     names: dict[str, Any] = field(
         default_factory=dict
     )  #: host -> answers of each lookup in turn, or "TIMEOUT".
-    answer: Callable[[int, Seen], bytes] = lambda _number, _seen: OK
+    answer: Answer = lambda _number, _seen: OK
     lookups: list[str] = field(default_factory=list)
     connections: list[str] = field(default_factory=list)
     requests: list[Seen] = field(default_factory=list)
     hold: asyncio.Event | None = None  #: After its answer, a server waits for this before it closes.
 
-    def meet(self, names: dict[str, Any], answer: Callable[[int, Seen], bytes] | None = None) -> None:
+    def meet(self, names: dict[str, Any], answer: Answer | None = None) -> None:
         """Forget what was seen; from now on these names and answers."""
         self.names = {name.lower(): answers for name, answers in names.items()}
         self.answer = answer or (lambda _number, _seen: OK)
@@ -81,6 +83,8 @@ class Web:
             seen = await _read(reader)
             self.requests.append(seen)
             answer = self.answer(len(self.requests) - 1, seen)
+            if inspect.isawaitable(answer):
+                answer = await answer
             writer.write(answer if seen.method != "HEAD" else answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
             await writer.drain()
             if self.hold:
