@@ -15,7 +15,7 @@ from tests.integration.engine import BO, Moves, approver, ask, engine, moves, wa
 
 from ironclaw import audit
 from ironclaw.app import Ironclaw
-from ironclaw.errors import BadRequest, BrainError, Refused, StoreError
+from ironclaw.errors import BadRequest, BrainError, NotFound, Refused, StoreError
 from ironclaw.orchestrator import Body
 from ironclaw.settings import TenantSettings
 from ironclaw.store import workflows
@@ -232,3 +232,40 @@ def _fail_once(app: Ironclaw, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
 
     monkeypatch.setattr(app._store.approvals, "due", fails)
     return failed
+
+
+async def test_a_tool_beside_the_tasks_list(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A task that names its tools gets no other: not offered, and unknown when the brain asks all the same.
+    """
+    brain = Moves(moves(wants("files.list", "a"), wants("python.run", "b", code="1")))
+    async with engine(tmp_path, brain, built_toolboxes) as app:
+        await app.wait("T1", await app.submit(ask(tools=("files.list",))), 30)
+    seen = {message.call_id: message.text for message in brain.seen[-1].messages}
+
+    assert ["files.list"] == [offer.name for offer in brain.seen[0].tools]
+    assert (True, True) == ('"output"' in seen["a"], "unknown_tool" in seen["b"])
+
+
+async def test_the_same_thread_of_another_tenant(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    Two tenants' threads of one name share no past.
+    """
+    brain = Moves()
+    async with engine(tmp_path, brain, built_toolboxes) as app:
+        for tenant in ("T1", "T2"):
+            task = ask(f"of {tenant}", tenant=tenant, thread="C1:1")
+            await app.wait(tenant, await app.submit(task), 30)
+
+    assert [["of T1"], ["of T2"]] == [[each.text for each in one.messages] for one in brain.seen]
+
+
+async def test_a_workflow_of_another_tenant(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A workflow's id is worth nothing to another tenant, waiting for it neither.
+    """
+    async with engine(tmp_path, Moves(), built_toolboxes) as app:
+        workflow = await app.submit(ask())
+        for look in (app.workflow("T2", workflow), app.wait("T2", workflow, 1)):
+            with pytest.raises(NotFound):
+                await look

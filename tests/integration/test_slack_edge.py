@@ -93,6 +93,17 @@ async def test_body(port, behind, body, kind, status):
     assert (status == 200) == bool(behind.came)
 
 
+@pytest.mark.parametrize("sent", [b'{"a":1}\n', b' {"a":1}', b'{"a": 1}', b'{"a":1,"a":1}'])
+async def test_the_signature_is_over_the_bytes(port, behind, sent):
+    """
+    Another spelling of the same JSON does not fit the signature.
+    """
+    headers = signed(b'{"a":1}')
+
+    assert 401 == (await ask(port, "POST", PATH, headers, sent)).status
+    assert [] == behind.came
+
+
 async def test_chunked_too_large(port, behind):
     """
     A body without a length is cut off where the cap is.

@@ -79,14 +79,14 @@ async def test_a_state_without_a_sealed_decision_runs_nothing(
     Rows that say approved are not a decision: the seal of an approver over this very call is.
     """
     view = await pause(tmp_path, built_toolboxes)
-    seal = "0" * 64
+    at, seal = view.approval.created_at, "0" * 64
     if forge == "a seal from elsewhere":
         async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
             other = await app.wait("T1", await app.submit(ask()), 30)
             await app.decide(approver(), other.approval.id, Decision.APPROVE)
             await app.wait("T1", other.id, 30)
         with thief(tmp_path) as c:
-            seal = c.execute("SELECT mac FROM decisions").fetchone()[0]
+            at, seal = c.execute("SELECT at, mac FROM decisions").fetchone()
         for each in (tmp_path / "data/mnt/scratch/T1").rglob("*.md"):
             each.unlink()
     with thief(tmp_path) as c:
@@ -94,7 +94,7 @@ async def test_a_state_without_a_sealed_decision_runs_nothing(
         c.execute("UPDATE tool_calls SET state = 'approved' WHERE workflow_id = ?", (view.id,))
         c.execute("UPDATE workflows SET state = 'running' WHERE id = ?", (view.id,))
         if forge != "no decision":
-            row = (view.approval.id, BO, "approve", "", view.approval.created_at, seal)
+            row = (view.approval.id, BO, "approve", "", at, seal)
             c.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?)", row)
     async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
         after = await app.wait("T1", view.id, 30)

@@ -82,6 +82,14 @@ async def test_no_approver(auth: AuthJwt, issuer: Issuer, claims: dict[str, Any]
     assert not principal.is_approver
 
 
+@pytest.mark.parametrize("alg", ["none", "HS256", "ES256", "RS256"])
+async def test_the_key_says_the_algorithm(auth: AuthJwt, issuer: Issuer, alg: str) -> None:
+    """
+    A header that names another algorithm than the key's is refused, however good the signature.
+    """
+    assert "not valid" in await refused(auth, issuer.token("ed1", header={"alg": alg}))
+
+
 async def test_second_use(auth: AuthJwt, issuer: Issuer) -> None:
     """
     A token is used up by the first request that changes something.
