@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 
 from ironclaw.binding import Injection
@@ -13,6 +15,8 @@ from ironclaw.errors import EgressDenied, EgressUnavailable, StoreError
 from ironclaw.secrets.scrubbing import scrubbed
 from ironclaw.secrets.vault import Vault
 from ironclaw.task import ToolCall
+
+LONG = 64 * 1024  #: Bytes of a body whose scrubbing would hold up everybody: a megabyte takes 0.1 s.
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +52,10 @@ class Lender:
             # Where an answer leads is told by name, and a server may put into a name what it was given.
             raise type(error)(self._vault.values(call.tenant).redact(str(error))) from None
         # The values as they are known now: a secret may have been replaced while the request was under way.
-        return scrubbed(self._vault.values(call.tenant), response, MAX_VALUE)
+        values = self._vault.values(call.tenant)
+        if len(response.body) < LONG:
+            return scrubbed(values, response, MAX_VALUE)
+        return await asyncio.to_thread(scrubbed, values, response, MAX_VALUE)
 
     async def _lent(self, call: ToolCall, name: str | None) -> Injection | None:
         if name is None:
