@@ -60,10 +60,13 @@ class Veto:
         self._decision_key = subkey(key, "decision")
         self._clock = clock
 
-    async def judge(self, call: ToolCall) -> BoundVerdict:
-        """The verdict on one call, bound to its bytes, its tool and the policy of this moment."""
+    async def judge(self, call: ToolCall, denial: Opinion | None = None) -> BoundVerdict:
+        """The verdict on one call, bound to its bytes, its tool and the policy of this moment.
+
+        :param denial: why it could not work in any case: policy is not asked, and no person either
+        """
         version = self._hooks.policy_version()
-        opinion = await self._hooks.verdict(call)
+        opinion = denial or await self._hooks.verdict(call)
         if opinion.verdict is Verdict.REVIEW:
             opinion = _if_showable(call, opinion)
         expires_at = 0.0

@@ -88,7 +88,7 @@ async def test_a_host_beside_the_allowlist_is_denied(
     Approved or not, what the operator does not allow gets no connection.
     """
     brain = post(receiver.port)
-    workflow = await approved(tmp_path, built_toolboxes, brain)
+    workflow = await approved(tmp_path, built_toolboxes, brain, **allow(receiver.port))
     async with engine(tmp_path, brain, built_toolboxes) as app:
         after = await app.wait("T1", workflow, 30)
 

@@ -89,7 +89,8 @@ async def open_app(
         brains = _brains(settings, hooks)
         budgets = _budgets(settings)
         places = functools.partial(_card_places, tenancy)
-        orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, clock)
+        hosts = tenancy.http_allow
+        orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, hosts, clock)
         app = Ironclaw(tenancy, store, hooks, registry, veto, orchestrator, frozenset(brains), vault, clock)
         checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
         await stack.enter_async_context(keep_checkpoints(store, checkpoints, clock))

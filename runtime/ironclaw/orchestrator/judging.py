@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ironclaw.canonical import canonical_text, digest
 from ironclaw.errors import BadRequest
+from ironclaw.orchestrator.reach import beyond_reach
 from ironclaw.registry import Registry, Tool, parse_arguments
 from ironclaw.store import Flow, Judged
 from ironclaw.task import CallState, Json, ProposedCall, ToolCall, Verdict, observation
@@ -17,6 +19,7 @@ STATES = {
     Verdict.REVIEW: CallState.PENDING,
     Verdict.DENY: CallState.DENIED,
 }
+HttpAllow = Callable[[str], tuple[str, ...]]  #: The hosts that the operator allows a tenant's tools.
 MAX_CALLS = 16  #: Calls in one turn; the rest are refused.
 MAX_NAME = 128  #: Characters kept of a tool name that nobody knows.
 
@@ -29,11 +32,12 @@ class _Flawed(Exception):
 
 
 class Judge:
-    """Schema first, then policy; anything odd is a denial that the brain can read."""
+    """Schema first, then reach, then policy; anything odd is a denial that the brain can read."""
 
-    def __init__(self, registry: Registry, veto: Veto) -> None:
+    def __init__(self, registry: Registry, veto: Veto, http_allow: HttpAllow) -> None:
         self._registry = registry
         self._veto = veto
+        self._http_allow = http_allow
 
     async def judge(self, flow: Flow, calls: tuple[ProposedCall, ...]) -> tuple[Judged, ...]:
         """Each call with its verdict, in order."""
@@ -46,7 +50,8 @@ class Judge:
             call = tool_call(flow, seq, tool, self._arguments(tool, proposed.arguments))
         except _Flawed as flaw:
             return _refused(flow, seq, proposed, flaw)
-        return _judged(flow, seq, proposed, call, await self._veto.judge(call))
+        denial = beyond_reach(call, self._http_allow(flow.tenant))
+        return _judged(flow, seq, proposed, call, await self._veto.judge(call, denial))
 
     def _known(self, flow: Flow, seq: int, proposed: ProposedCall) -> Tool:
         if seq - len(flow.calls) > MAX_CALLS:

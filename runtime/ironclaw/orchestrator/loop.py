@@ -13,7 +13,7 @@ from ironclaw.capabilities import Scratch
 from ironclaw.errors import BrainError, Conflict, IronclawError, SandboxError, StoreError
 from ironclaw.orchestrator.body import Body
 from ironclaw.orchestrator.context import conversation, safe_move, storable
-from ironclaw.orchestrator.judging import Judge
+from ironclaw.orchestrator.judging import HttpAllow, Judge
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry, Tool
 from ironclaw.store import CallRow, Flow, Spent, Store
@@ -61,12 +61,13 @@ class Orchestrator:
         hooks: Hooks,
         budgets: Budgets,
         card_places: Callable[[Flow], tuple[Address, ...]],
+        http_allow: HttpAllow,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._veto = veto
         self._registry = registry
-        self._judge = Judge(registry, veto)
+        self._judge = Judge(registry, veto, http_allow)
         self._body = body
         self._brains = brains
         self._hooks = hooks
