@@ -19,13 +19,17 @@ from ironclaw.task import (
     Role,
     ToolOffer,
 )
+from ironclaw_plugins.command_answers import error_of, shown, trouble
 from ironclaw_plugins.command_help import Catalogue
-from ironclaw_plugins.command_syntax import SyntaxProblem, argument, words
+from ironclaw_plugins.command_syntax import BLOCK, SyntaxProblem, argument, kinds, types, words
 
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\.[A-Za-z0-9_.]+")
 #: A whole command marked as code, which is how chats show commands.
 _CODE = re.compile(r"(`+)([^`]*)\1")
-WIDTH = 80  #: A result's JSON up to so many characters stays on one line.
+#: Between a tool's name and the rest: white space, or the block of code that follows at once.
+_AFTER_NAME = re.compile(r"\s+|(?<=\w)(?=```)")
+#: The arguments that a schema's complaints point at.
+_POINTED = re.compile(r"(?:^|; )/([^/:;]+)")
 
 
 class Commands:
@@ -42,10 +46,9 @@ class Commands:
         """The one call that was typed, then its result as the answer."""
         asked, after = _last_task(conversation.messages)
         if after:
-            results = [shown(message.text) for message in after if message.role is Role.TOOL]
-            return Move(answer="\n\n".join(results) or "Nothing came of it.")
+            return _outcome(after, conversation)
         # What an HTTP caller gave along with the task is no part of the command.
-        return read(asked.split(CONTEXT_MARKER)[0], conversation.tools)
+        return read(asked.split(CONTEXT_MARKER)[0], conversation.tools, conversation.door)
 
 
 def _last_task(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
@@ -54,17 +57,51 @@ def _last_task(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
     return ("", ()) if last is None else (messages[last].text, messages[last + 1 :])
 
 
-def read(text: str, tools: Sequence[ToolOffer]) -> Move:
+def _outcome(after: Sequence[Message], conversation: Conversation) -> Move:
+    """What came of the call: an answer, or a failure where it gave no result."""
+    tools = {call.id: call.tool for message in after for call in message.calls}
+    results = [message for message in after if message.role is Role.TOOL]
+    texts = []
+    for message in results:
+        error = error_of(message.text)
+        if error is None:
+            texts.append(shown(message.text, conversation.door))
+        else:
+            tool = tools.get(message.call_id, "the tool")
+            said = trouble(error, tool, conversation.requester)
+            texts.append(said + _examples(error, Catalogue(conversation.tools).get(tool)))
+    failed = any(error_of(message.text) for message in results)
+    return Move(answer="\n\n".join(texts) or "Nothing came of it.", failed=failed)
+
+
+def _examples(error: Mapping[str, str], tool: ToolOffer | None) -> str:
+    """How the lists and objects are typed that did not fit."""
+    if tool is None or error.get("kind") != "bad_arguments":
+        return ""
+    properties: Mapping[str, Json] = tool.schema.get("properties", {})
+    named = dict.fromkeys(_POINTED.findall(error.get("message", "")))
+    shapes = [
+        Catalogue.typed_argument(key, properties[key]) for key in named if _is_shaped(properties.get(key))
+    ]
+    return f"\nExample: {tool.name} … {' '.join(shapes)}" if shapes else ""
+
+
+def _is_shaped(schema: Mapping[str, Json] | None) -> bool:
+    """Whether an argument is a list or an object and nothing else."""
+    return schema is not None and bool(types(schema)) and types(schema) <= {"array", "object"}
+
+
+def read(text: str, tools: Sequence[ToolOffer], door: str = "") -> Move:
     """A command as its call, anything else as an answer that helps."""
-    catalogue = Catalogue(tools)
+    catalogue = Catalogue(tools, door)
     text = _uncoded(text.strip())
-    name, rest = [*text.split(maxsplit=1), "", ""][:2]
+    name, rest = [*_AFTER_NAME.split(text, maxsplit=1), "", ""][:2]
     if name.lower() in ("", "help", "?"):
         return Move(answer=catalogue.help(rest.strip()))
     if not _TOOL.fullmatch(name):
         return Move(answer=catalogue.propose(text))
     tool = catalogue.get(name)
-    return command(tool, rest, catalogue) if tool else Move(answer=catalogue.unknown(name))
+    return command(tool, rest, catalogue) if tool else Move(answer=catalogue.unknown(name), failed=True)
 
 
 def _uncoded(text: str) -> str:
@@ -75,10 +112,18 @@ def _uncoded(text: str) -> str:
 def command(tool: ToolOffer, text: str, catalogue: Catalogue) -> Move:
     """The call with exactly the arguments that were typed, or an answer that says what is wrong with them."""
     try:
-        arguments = _arguments(tool, text)
+        arguments = _arguments(tool, _named(tool, text))
     except SyntaxProblem as problem:
-        return Move(answer=f"{problem} Nothing was run.\nExample: {catalogue.example(tool)}")
+        answer = f"{problem} Nothing was run.\nExample: {catalogue.example(tool)}"
+        return Move(answer=answer, failed=True)
     return Move(calls=(ProposedCall("command", tool.name, json.dumps(arguments, ensure_ascii=False)),))
+
+
+def _named(tool: ToolOffer, text: str) -> str:
+    """A block of code right after the name is the one argument that must be there."""
+    required = tool.schema.get("required", ())
+    is_block = text.lstrip().startswith(BLOCK) and len(required) == 1
+    return f"{required[0]}={text.lstrip()}" if is_block else text
 
 
 def _arguments(tool: ToolOffer, text: str) -> dict[str, Json]:
@@ -90,61 +135,24 @@ def _arguments(tool: ToolOffer, text: str) -> dict[str, Json]:
         if key in arguments:
             raise SyntaxProblem(f"{key} is given twice.")
         arguments[key] = argument(word, known.get(key, {}))
+        _check_shape(key, arguments[key], known.get(key, {}))
     missing = [key for key in tool.schema.get("required", ()) if key not in arguments]
     if missing:
         raise SyntaxProblem(f"{tool.name} also needs {', '.join(missing)}.")
     return arguments
 
 
+def _check_shape(key: str, value: Json, schema: Mapping[str, Json]) -> None:
+    """
+    :raises SyntaxProblem: a list or an object is wanted, and something else was typed
+    """
+    if _is_shaped(schema) and not kinds(value) & types(schema):
+        wanted = " or ".join(
+            {"array": "a list", "object": "an object"}[each] for each in sorted(types(schema))
+        )
+        raise SyntaxProblem(f"{key} is {wanted}: {Catalogue.typed_argument(key, schema)}")
+
+
 def _near(key: str, known: Mapping[str, Json]) -> str:
     near = difflib.get_close_matches(key, list(known), n=1)
     return f" Did you mean {near[0]}?" if near else f" It has: {', '.join(known) or 'none'}."
-
-
-def shown(result: str) -> str:
-    """A tool's result for a person to read: text as it is, anything else as JSON that fits the eye."""
-    try:
-        found = json.loads(result)
-    except ValueError:
-        return result
-    if not isinstance(found, dict):
-        return _pretty(found)
-    error = found.get("error")
-    if found.keys() == {"error"} and isinstance(error, dict):
-        return f"{TROUBLE.get(error.get('kind', ''), 'The tool failed')}: {error.get('message', '')}"
-    return _pretty(found["output"] if found.keys() == {"output"} else found)
-
-
-#: What to say first, by the kind of an observation; other kinds are failures of a tool that ran.
-TROUBLE = {
-    "unknown_tool": "Not run",
-    "bad_arguments": "Not run, the arguments do not fit",
-    "denied": "Denied",
-    "expired": "Expired",
-    "cancelled": "Cancelled",
-    "superseded": "Not run",
-    "in_doubt": "In doubt",
-    "invalid_input": "The tool refused its arguments",
-    "unavailable": "The tool could not reach what it needs",
-    "timeout": "The tool took too long and was stopped",
-}
-
-
-def _pretty(value: Json) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict) and _is_flat(value):
-        return "\n".join(f"{key}: {_inline(item)}" for key, item in value.items())
-    line = json.dumps(value, ensure_ascii=False)
-    return line if len(line) <= WIDTH else json.dumps(value, ensure_ascii=False, indent=2)
-
-
-def _is_flat(value: dict[str, Json]) -> bool:
-    return bool(value) and not any(isinstance(item, (dict, list)) for item in value.values())
-
-
-def _inline(item: Json) -> str:
-    """A value after its key: text of several lines gets lines of its own."""
-    if isinstance(item, str):
-        return f"\n{item}" if "\n" in item else item
-    return json.dumps(item, ensure_ascii=False)

@@ -40,11 +40,23 @@ SAID_FOR = {
 NO_SENTENCES = "I run commands and do not understand sentences."
 
 
-class Catalogue:
-    """The tools that were offered."""
+#: How a door's people ask for all tools, and for one.
+ASKING = {
+    "slack": ("@ironclaw help shows all.", "@ironclaw help {}"),
+    "cli": ("`ironclaw tool list` shows all.", "ironclaw run help {}"),
+}
+ASKING_ANYWHERE = ("The task help shows all.", "help {}")
 
-    def __init__(self, tools: Sequence[ToolOffer]) -> None:
+
+class Catalogue:
+    """The tools that were offered.
+
+    :param door: through which the answer goes: "slack", "cli" or another
+    """
+
+    def __init__(self, tools: Sequence[ToolOffer], door: str = "") -> None:
         self._tools = {tool.name: tool for tool in tools}
+        self._all, self._one = ASKING.get(door, ASKING_ANYWHERE)
 
     def get(self, name: str) -> ToolOffer | None:
         """The tool of exactly this name."""
@@ -64,7 +76,7 @@ class Catalogue:
                 "Type a tool with its arguments. What needs an approval asks for one.",
                 *lines,
                 f"Example: {self.example(first)}",
-                f"More about one: help {first.name}",
+                f"More about one: {self._one.format(first.name)}",
             ]
         )
 
@@ -72,13 +84,13 @@ class Catalogue:
         """For a name that no tool has."""
         near = difflib.get_close_matches(name.lower(), list(self._tools), n=PROPOSED, cutoff=0.5)
         hint = f" Near names: {', '.join(near)}." if near else ""
-        return f"There is no tool {name!r}. Nothing was run.{hint} Type help to see all."
+        return f"There is no tool {name!r}. Nothing was run.{hint} {self._all}"
 
     def propose(self, text: str) -> str:
         """For a sentence: the tools that it may mean.  None of them is run."""
         found = self._matching(text)
         if not found:
-            return f"{NO_SENTENCES} No tool here fits this one. Type help to see all."
+            return f"{NO_SENTENCES} No tool here fits this one. {self._all}"
         lines = [f"{self.example(tool)}\n    {_first_sentence(tool.description)}" for tool in found]
         return "\n".join([f"{NO_SENTENCES} Nothing was run. You may mean:", *lines])
 
@@ -86,7 +98,12 @@ class Catalogue:
         """A line that fits the tool's schema, with the arguments that must be there."""
         properties: Mapping[str, Json] = tool.schema.get("properties", {})
         required = tool.schema.get("required", ())
-        return " ".join([tool.name, *(f"{key}={_sample(key, properties.get(key, {}))}" for key in required)])
+        return " ".join([tool.name, *(self.typed_argument(key, properties.get(key, {})) for key in required)])
+
+    @staticmethod
+    def typed_argument(key: str, schema: Mapping[str, Json]) -> str:
+        """``key=value`` with a value that fits."""
+        return f"{key}={_sample(key, schema)}"
 
     def _about(self, tool: ToolOffer) -> str:
         required = set(tool.schema.get("required", ()))
@@ -119,10 +136,11 @@ def _first_sentence(text: str) -> str:
 
 
 def _line(key: str, schema: Mapping[str, Json], is_required: bool) -> str:
-    """``path (string): The file.``"""
+    """``path (string): The file.``, and how a list or an object is typed."""
     optional = "" if is_required else ", optional"
     described = f": {schema['description']}" if schema.get("description") else ""
-    return f"  {key} ({_type(schema)}{optional}){described}"
+    typed_so = f"\n      such as {Catalogue.typed_argument(key, schema)}" if schema.get("examples") else ""
+    return f"  {key} ({_type(schema)}{optional}){described}{typed_so}"
 
 
 def _type(schema: Mapping[str, Json]) -> str:

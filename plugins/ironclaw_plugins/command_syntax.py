@@ -117,7 +117,19 @@ def _json(text: str, at: int, key: str) -> tuple[Word, int]:
 
 
 def argument(word: Word, schema: Mapping[str, Json]) -> Json:
-    """The value as the schema wants it: text where text is allowed, else what the JSON literal means."""
+    """The value as the schema wants it: text where text is allowed, else what the JSON literal means.
+
+    One value where a list is wanted is a list of one.
+    """
+    value = _one(word, schema)
+    if types(schema) != {"array"} or isinstance(value, list):
+        return value
+    items: Mapping[str, Json] = schema.get("items", {})
+    item = _one(word, items)
+    return [item] if not types(items) or kinds(item) & types(items) else value
+
+
+def _one(word: Word, schema: Mapping[str, Json]) -> Json:
     wanted = types(schema)
     if word.json is not None:
         return word.text if wanted == {"string"} else word.json
@@ -129,7 +141,7 @@ def argument(word: Word, schema: Mapping[str, Json]) -> Json:
         value = json.loads(word.text)
     except (ValueError, RecursionError):
         return word.text
-    return value if not wanted or _kind(value) & wanted else word.text
+    return value if not wanted or kinds(value) & wanted else word.text
 
 
 def _is_null(word: Word, wanted: set[str]) -> bool:
@@ -143,11 +155,12 @@ def types(schema: Mapping[str, Json]) -> set[str]:
     for part in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
         found |= types(part)
     for value in (*schema.get("enum", ()), *((schema["const"],) if "const" in schema else ())):
-        found |= _kind(value)
+        found |= kinds(value)
     return found
 
 
-def _kind(value: Json) -> set[str]:
+def kinds(value: Json) -> set[str]:
+    """The JSON types that a value has."""
     if value is None:
         return {"null"}
     if isinstance(value, bool):

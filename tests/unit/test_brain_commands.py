@@ -16,7 +16,8 @@ from tests.fakes.services import PlainServices
 import ironclaw_tools
 from ironclaw.settings import Settings
 from ironclaw.task import Conversation, Message, Move, ProposedCall, Role, ToolOffer, observation
-from ironclaw_plugins.brain_commands import Commands, read, shown
+from ironclaw_plugins.brain_commands import Commands, read
+from ironclaw_plugins.command_answers import error_of, shown, trouble
 from ironclaw_plugins.command_help import Catalogue
 
 MANIFEST = Path(ironclaw_tools.__path__[0]) / "standard" / "toolbox.toml"
@@ -91,6 +92,16 @@ def test_values(typed: str, text: str) -> None:
         ),
         ('http.post url=https://a.example body={"n": 1}', {"url": "https://a.example", "body": {"n": 1}}),
         ("files.list", {}),
+        ("data.query path=a.csv group_by=region", {"path": "a.csv", "group_by": ["region"]}),
+        ('data.query path=a.csv group_by="a region"', {"path": "a.csv", "group_by": ["a region"]}),
+        ("data.query path=a.csv group_by=5", {"path": "a.csv", "group_by": ["5"]}),
+        (
+            'data.query path=a.csv sort={"column": "n"}',
+            {"path": "a.csv", "sort": [{"column": "n"}]},
+        ),
+        ("python.run ```print(1)```", {"code": "print(1)"}),
+        ("python.run\n```\nprint(1)\n```", {"code": "print(1)\n"}),
+        ("python.run```print(1)```", {"code": "print(1)"}),
     ],
 )
 def test_values_follow_the_schema(command: str, arguments: dict[str, Any]) -> None:
@@ -134,6 +145,12 @@ def test_any_task_is_understood_or_answered(text: str) -> None:
         ("files.write path=a text=```x", "block of text is never closed"),
         ("files.write path=a text = b", "'text': each argument is name=value"),
         ("data.query path=a group_by=[x", "begins like JSON and is none"),
+        (
+            "data.query path=a where=region=north",
+            'where is a list: where=[{"column": "region", "op": "=", "value": "north"}]',
+        ),
+        ("data.query path=a sort=amount", 'sort is a list: sort=[{"column": "amount", "descending": true}]'),
+        ("http.post url=https://a.example body=5", 'body is a list or an object: body={"amount": 42}'),
     ],
 )
 def test_mistakes_are_answered(typed: str, sentence: str) -> None:
@@ -188,7 +205,18 @@ def test_sentence_without_a_tool() -> None:
     """
     Where nothing fits, the answer says how to see what there is.
     """
-    assert "Type help" in answered("zzz qqq")
+    assert "The task help shows all." in answered("zzz qqq")
+
+
+@pytest.mark.parametrize(
+    ("door", "way"), [("slack", "@ironclaw help shows all."), ("cli", "`ironclaw tool list` shows all.")]
+)
+def test_help_fits_the_door(door: str, way: str) -> None:
+    """
+    How to see all tools is said as it is typed at this door.
+    """
+    assert way in (read("zzz qqq", TOOLS, door).answer or "")
+    assert way in (read("zzz.qqq", TOOLS, door).answer or "")
 
 
 @pytest.mark.parametrize("text", ["help", "HELP", "", "?", "`help`"])
@@ -209,6 +237,32 @@ def test_help_about_one() -> None:
 
     assert "  path (string): The file, relative to the workspace, such as notes/today.md." in said
     assert "  limit (integer, optional): At most so many bytes." in said
+
+
+def test_help_shows_the_shape() -> None:
+    """
+    Help about a tool with lists and objects shows how they are typed.
+    """
+    said = answered("help data.query")
+
+    assert 'such as where=[{"column": "region", "op": "=", "value": "north"}]' in said
+
+
+async def test_a_list_that_does_not_fit_comes_with_one_that_does() -> None:
+    """
+    When the schema refuses a list, the answer fails and shows how it is typed.
+    """
+    call = ProposedCall("command", "data.query", '{"path":"a","where":[{"col":1}]}')
+    seen = observation("bad_arguments", "/where/0: 'op' is a required property; /path: minLength is 1")
+
+    move = await plan(
+        Message(Role.USER, "data.query ..."),
+        Message(Role.ASSISTANT, calls=(call,)),
+        Message(Role.TOOL, seen, call_id="command"),
+    )
+
+    example = 'Example: data.query … where=[{"column": "region", "op": "=", "value": "north"}]'
+    assert (True, example) == (move.failed, (move.answer or "").splitlines()[-1])
 
 
 async def test_calls_once_then_shows_the_result() -> None:
@@ -271,17 +325,66 @@ async def test_context_is_no_command() -> None:
         ('{"output":{"path":"a.md","text":"one\\ntwo","bytes":7}}', "path: a.md\ntext: \none\ntwo\nbytes: 7"),
         ('{"output":[1,2]}', "[1, 2]"),
         ('{"output":null}', "null"),
-        (observation("denied", "Not today."), "Denied: Not today."),
-        (observation("bad_arguments", "path: too long"), "Not run, the arguments do not fit: path: too long"),
-        (observation("trapped", "unreachable"), "The tool failed: unreachable"),
+        ('{"output":{"stdout":"","value":"42"}}', "value: 42"),
+        ('{"output":{"text":""}}', "(empty)"),
         ("no json", "no json"),
     ],
 )
 def test_results_are_readable(result: str, text: str) -> None:
     """
-    Text is shown as it is, an object line by line, and a failure as a sentence.
+    Text is shown as it is, and an object line by line, without those that say nothing.
     """
     assert text == shown(result)
+
+
+@pytest.mark.parametrize(
+    ("seen", "text"),
+    [
+        (observation("denied", "Not today."), "Denied: Not today."),
+        (observation("expired", "Too late. Nothing was run."), "Too late. Nothing was run."),
+        (observation("bad_arguments", "path: too long"), "Not run, the arguments do not fit: path: too long"),
+        (observation("invalid_input", "The program failed: line 1"), "The program failed: line 1"),
+        (observation("invalid_input", "no such file"), "The tool refused its arguments: no such file"),
+        (observation("trapped", "unreachable"), "The tool failed: unreachable"),
+        (observation("denied", "x", by="slack:T1:U2", reason=""), "slack:T1:U2 denied a.b. Nothing was run."),
+        (
+            observation("denied", "Do not propose it again.", by="local:bo", reason="No & <never>."),
+            "local:bo denied a.b. Nothing was run. Reason: No & <never>.",
+        ),
+        (
+            observation("denied", "x", by="local:ann", reason=""),
+            "Taken back by the one who asked: a.b. Nothing was run.",
+        ),
+    ],
+)
+def test_trouble_is_a_sentence(seen: str, text: str) -> None:
+    """
+    A call without a result says why, to a person: none of what only a model is told.
+    """
+    error = error_of(seen)
+
+    assert error is not None
+    assert text == trouble(error, "a.b", "local:ann")
+
+
+def test_lists_are_tables_in_slack() -> None:
+    """
+    What has rows is a table in a block of code, in Slack alone.
+    """
+    rows = [{"path": "a.md", "size": 7}, {"path": "longer.md", "is_folder": True}]
+    result = json.dumps({"output": {"files": rows, "more": False}})
+
+    assert (
+        "files: \n```\npath       size  is_folder\na.md       7\nlonger.md        true\n```\nmore: false"
+    ) == shown(result, "slack")
+    assert json.loads(shown(result, "http")) == {"files": rows, "more": False}
+
+
+def test_a_block_in_a_result_ends_no_block() -> None:
+    """
+    Text that holds the marks of a block of code is not put into one.
+    """
+    assert "text: \na\n```\nb" == shown(json.dumps({"output": {"text": "a\n```\nb"}}), "slack")
 
 
 def test_long_lists_are_broken_into_lines() -> None:

@@ -56,10 +56,8 @@ def run(code: str) -> dict[str, Any]:
     body, last = _compile(code)
     output = Bounded(MAX_STDOUT)
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        value = _execute(code, body, last, output)
-    result: dict[str, Any] = {"stdout": output.getvalue()}
-    if value is not None:
-        result["value"] = value
+        ended = _execute(code, body, last, output)
+    result: dict[str, Any] = {"stdout": output.getvalue(), **ended}
     if output.dropped:
         result["cut"] = f"{output.dropped} more characters were printed"
     return result
@@ -74,21 +72,30 @@ def _compile(code: str) -> tuple[Any, Any]:
         return compile(tree, FILE, "exec"), expression
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f"line {error.lineno}: " if isinstance(error, SyntaxError) and error.lineno else ""
-        raise InvalidInput(f"{line}{type(error).__name__}: {getattr(error, 'msg', error)}") from None
+        what = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
+        raise InvalidInput(f"The program cannot be read: {line}{what}") from None
 
 
-def _execute(code: str, body: Any, last: Any, output: Bounded) -> str | None:
-    """The last expression's value as repr shows it; None where there is none."""
+def _execute(code: str, body: Any, last: Any, output: Bounded) -> dict[str, Any]:
+    """The last expression's value as repr shows it, where there is one; or how the program ended itself."""
     names: dict[str, Any] = {"__name__": "__main__"}
     linecache.cache[FILE] = (len(code), None, code.splitlines(keepends=True), FILE)
     try:
         exec(body, names)  # noqa: S102 - that is the tool; it can reach nothing but its own instance
         value = eval(last, names) if last else None  # noqa: S307 - the same
-        return None if value is None else _clipped(repr(value))
-    except SystemExit:
-        return None
+        return {} if value is None else {"value": _clipped(repr(value))}
+    except SystemExit as end:
+        return _exit(end.code, output)
     except BaseException as error:  # noqa: BLE001 - whatever it raises is for its author, the model
         raise InvalidInput(_explain(error, output.getvalue())) from None
+
+
+def _exit(code: Any, output: Bounded) -> dict[str, Any]:
+    """What ``sys.exit`` says, as a shell has it: a text is printed and means 1."""
+    if code is None or isinstance(code, int):
+        return {"exit_code": int(code)} if code else {}
+    output.write(f"{code}\n")
+    return {"exit_code": 1}
 
 
 def _clipped(text: str) -> str:
@@ -102,4 +109,4 @@ def _explain(error: BaseException, printed: str) -> str:
     missing = isinstance(error, ModuleNotFoundError)
     hint = f"; these modules are there: {' '.join(MODULES.split())}" if missing else ""
     said = f"\nprinted before: {printed[-2000:]}" if printed else ""
-    return f"{where}{type(error).__name__}: {str(error)[:2000]}{hint}{said}"
+    return f"The program failed: {where}{type(error).__name__}: {str(error)[:2000]}{hint}{said}"
