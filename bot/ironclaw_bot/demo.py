@@ -54,9 +54,11 @@ async def demo(
     try:
         url = await playground.start(port=port)
     except OSError as error:
-        raise SettingsError(_no_port(port, folder, error)) from None
+        raise SettingsError(_no_port(port, error)) from None
+    except ValueError as error:
+        raise SettingsError(f"{folder}: {error}.") from None
     try:
-        settings = _for_demo(settings, tokens, url, folder)
+        settings = demo_settings(settings, tokens, url, folder)
         logs.configure(settings)
         async with running(settings, progress) as bot:
             playground.send_to(f"{bot.url}/slack/events")
@@ -72,7 +74,7 @@ async def run_demo(settings: Settings, port: int, folder: Path, progress: Callab
         await stopped()
 
 
-def _for_demo(settings: Settings, tokens: dict[str, str], url: str, folder: Path) -> Settings:
+def demo_settings(settings: Settings, tokens: dict[str, str], url: str, folder: Path) -> Settings:
     """The user's settings, with the demo's workspace, data and approver in them."""
     chosen = settings.model_fields_set
     changes = {
@@ -87,7 +89,7 @@ def _for_demo(settings: Settings, tokens: dict[str, str], url: str, folder: Path
     return in_demo(settings, folder).model_copy(update=changes)
 
 
-def _no_port(port: int, folder: Path, error: OSError) -> str:
+def _no_port(port: int, error: OSError) -> str:
     if error.errno != errno.EADDRINUSE:
         return f"Port {port} cannot be opened: {error.strerror}. Choose another one with --port."
     again = f'{called("demo", "--port", _next(port))} (or: make demo ARGS="--port {_next(port)}")'
@@ -113,5 +115,8 @@ def _tokens(folder: Path) -> dict[str, str]:
         with open(os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as out:
             json.dump(made, out)
         aside.replace(file)
-    kept: dict[str, str] = json.loads(file.read_text())
+    try:
+        kept: dict[str, str] = json.loads(file.read_text())
+    except ValueError:
+        raise SettingsError(f"{file} is not what the demo wrote. Remove it.") from None
     return kept

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
-import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
-from tests.e2e.bot import Bot, running
+from tests.e2e.bot import running
 from tests.e2e.browser import CHROMIUM, Person, at_the_page
-from tests.integration.engine import shared_code
+from tests.e2e.demo import Demo
 
 pytestmark = [
     pytest.mark.browser,
@@ -23,31 +20,6 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason="chromium is not installed"),
 ]
 WRITE = '@ironclaw files.write path=notes/{name}.md text="hello"'
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Demo:
-    """``ironclaw demo`` in a folder of its own, at an address that stays."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.words = ("demo", "--port", str(self.port))
-        self.bot = Bot(folder)
-        self.notes = folder / ".ironclaw/demo/data/mnt/scratch/T0001/notes"
-        # The tools that other tests have compiled are under their key; as on a machine's second start.
-        (folder / ".ironclaw" / "demo").mkdir(parents=True, mode=0o700)
-        if shared_code()["key_file"].exists():
-            shutil.copy(shared_code()["key_file"], folder / ".ironclaw" / "demo" / "key")
-
-    async def restart(self) -> None:
-        await self.bot.stop()
-        await self.bot.start(*self.words)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
