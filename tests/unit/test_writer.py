@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -98,6 +99,20 @@ async def test_a_second_process_is_refused(tmp_path: Path, writer: Writer) -> No
     """
     with pytest.raises(StoreError, match="Another ironclaw process"):
         await Writer.open(tmp_path / "test.db")
+
+
+async def test_the_database_is_its_owners_alone(tmp_path: Path) -> None:
+    """
+    Whatever the umask and the folder, nobody else reads it.
+    """
+    before = os.umask(0)
+    try:
+        writer = await Writer.open(tmp_path / "open.db")
+        await writer.close()
+    finally:
+        os.umask(before)
+
+    assert 0o600 == (tmp_path / "open.db").stat().st_mode & 0o777
 
 
 async def test_after_close_nothing_is_taken(tmp_path: Path) -> None:

@@ -130,9 +130,16 @@ def _order(call: Call, room: Room | None) -> Message:
     }
 
 
+def _count(value: object) -> int:
+    """A worker that a guest has taken over may say anything: only a number that a row can hold is one."""
+    if not isinstance(value, int) or not 0 <= value < 2**63:
+        raise WorkerGone
+    return value
+
+
 def _result(message: Message, call: Call) -> ToolResult:
     output, failure = message["output"], message["failure"]
-    used = Usage(fuel=int(message["fuel"]), memory_bytes=int(message["memory"]))
+    used = Usage(fuel=_count(message["fuel"]), memory_bytes=_count(message["memory"]))
     if failure is not None:
         kind, text = failure
         return ToolResult(failure=ToolFailure(FailureKind(kind), caps.clip(str(text))), usage=used)

@@ -148,6 +148,7 @@ class Writer:
         """
         lock = _lock(path)
         try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # Ours, whatever the umask.
             connection = await aiosqlite.connect(path, isolation_level=None)
             connection.row_factory = sqlite3.Row
             for pragma in PRAGMAS:
