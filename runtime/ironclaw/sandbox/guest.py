@@ -151,8 +151,8 @@ def _ask(instance: _Instance, order: Order) -> tuple[Any, str | None]:
 
 
 def _limit_memory(store: Store, most: int) -> None:
-    # The numbers hold for every toolchain of the guests: JavaScript has two memories, Python 38 instances.
-    store.set_limits(memory_size=most, memories=2, instances=64, tables=8, table_elements=20_000)
+    # The numbers hold for every toolchain of the guests: JavaScript has three memories, Python 38 instances.
+    store.set_limits(memory_size=most, memories=3, instances=64, tables=8, table_elements=20_000)
 
 
 def _output_fault(output: str, most: int) -> ToolFailure | None:
