@@ -15,6 +15,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from tests.fakes.echo import MODAL, QUIET, button
 from tests.fakes.slack import TOKENS, Slack, running
 
+from ironclaw_bot.playground import SlackError
 from ironclaw_bot.playground.seed import DEFAULT_SCOPES
 
 ALL_SCOPES = DEFAULT_SCOPES | {"channels:read", "channels:history", "groups:read", "reactions:write"}
@@ -367,3 +368,43 @@ async def test_reset(slack: Slack) -> None:
     slack.reset()
 
     assert slack.texts("ops") == []
+
+
+async def test_invite(slack: Slack, client: AsyncWebClient) -> None:
+    """
+    Whom a member invites is in that channel and in no other, and the channel reads so.
+    """
+    slack.people.invite("ada", "random", "@ironclaw")
+    found = await client.conversations_members(channel="C1RANDOM")
+
+    assert "U1IRONCLAW" in found["members"]
+    assert ["<@U1IRONCLAW> has joined the channel"] == slack.texts("random")
+    slack.people.invite("ada", "ops", "gil")
+    assert "U1GIL" not in slack.world.team("T0001").channel("approvals").members
+
+
+@pytest.mark.parametrize(
+    ("user", "channel", "name", "code"),
+    [
+        ("gil", "ops", "ironclaw", "not_in_channel"),
+        ("ada", "random", "nobody", "user_not_found"),
+        ("ada", "ops", "ironclaw", "already_in_channel"),
+        ("ada", "@ironclaw", "bo", "method_not_supported_for_channel_type"),
+    ],
+)
+async def test_no_invitation(slack: Slack, user: str, channel: str, name: str, code: str) -> None:
+    """
+    Who is not in a channel invites nobody; nobody is invited twice, or into direct messages.
+    """
+    with pytest.raises(SlackError, match=code):
+        slack.people.invite(user, channel, name)
+
+
+async def test_labels() -> None:
+    """
+    The page gets the words to show beside people.
+    """
+    async with running(labels={"U1BO": "approver"}) as slack, aiohttp.ClientSession(slack.url) as http:
+        state = await answer(await http.get("/_/state"))
+
+    assert {"U1BO": "approver"} == state["labels"]

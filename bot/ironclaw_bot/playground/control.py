@@ -34,6 +34,7 @@ class Control:
             "say": people.say,
             "edit": people.edit,
             "delete": people.delete,
+            "invite": people.invite,
             "command": people.command,
             "click": people.click,
             "view/click": people.click_in_view,
@@ -75,7 +76,9 @@ class Control:
         except SlackError as error:
             return _refused(error.code, "")
         teams = [{"id": one.id, "name": one.name} for one in self._hub.world.teams.values()]
-        return web.json_response({"ok": True, "teams": teams, **state_of_team(team, viewer)})
+        return web.json_response(
+            {"ok": True, "teams": teams, "labels": self._hub.labels, **state_of_team(team, viewer)}
+        )
 
     async def _journal(self, request: web.Request) -> web.Response:
         since = request.query.get("since", "0")

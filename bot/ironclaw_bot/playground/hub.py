@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,6 +100,7 @@ class Hub:
     """One playground's shared state.
 
     :ivar bot_tokens: bot token of each team id
+    :ivar labels: by user id, a word that the page shows beside the person
     :ivar sleep: how a retry or a late delivery waits; tests pass one that does not
     """
 
@@ -110,6 +111,7 @@ class Hub:
     app_token: str | None
     scopes: frozenset[str] = DEFAULT_SCOPES
     events: frozenset[str] = DEFAULT_EVENTS
+    labels: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     feed: Feed = field(default_factory=Feed)
     faults: Faults = field(default_factory=Faults)

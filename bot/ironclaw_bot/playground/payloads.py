@@ -82,6 +82,29 @@ def deleted_event(channel: Channel, previous: Json, stamp: str) -> Json:
     }
 
 
+def joined_message(channel: Channel, invited: Json, inviter: Json, stamp: str) -> Json:
+    """What the channel reads when somebody was invited."""
+    return {
+        "type": "message",
+        "subtype": "channel_join" if channel.kind == "channel" else "group_join",
+        "user": invited["id"],
+        "inviter": inviter["id"],
+        "text": f"<@{invited['id']}> has joined the channel",
+        "ts": stamp,
+    }
+
+
+def joined_event(channel: Channel, message: Json) -> Json:
+    return {
+        "type": "member_joined_channel",
+        "user": message["user"],
+        "inviter": message["inviter"],
+        "channel": channel.id,
+        "channel_type": "C" if channel.kind == "channel" else "G",
+        "event_ts": message["ts"],
+    }
+
+
 def slash_command(
     team: Team, channel: Channel, user: Json, command: str, text: str, trigger_id: str, response_url: str
 ) -> Json:

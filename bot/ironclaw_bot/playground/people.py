@@ -61,6 +61,23 @@ class People:
             raise SlackError("cant_delete_message")
         self.postbox.remove(place, room, ts)
 
+    def invite(self, user: str, channel: str, name: str, *, team: str = PRIMARY) -> Json:
+        """`/invite @name`: somebody, or the app, becomes a member, and the channel reads so.
+
+        :return: the message that says so
+        :raises SlackError: the person is not in the channel, nobody has this name, or they are in it already
+        """
+        place, person, room = self._place(team, user, channel)
+        invited = place.user(name)
+        if room.kind == "im":
+            raise SlackError("method_not_supported_for_channel_type")
+        if invited["id"] in room.members:
+            raise SlackError("already_in_channel")
+        room.members.append(invited["id"])
+        joined = payloads.joined_message(room, invited, person, self.hub.world.stamp())
+        self.postbox.emit(place, "member_joined_channel", payloads.joined_event(room, joined))
+        return self.postbox.post(place, room, joined)
+
     async def command(
         self, user: str, channel: str, command: str, text: str = "", *, team: str = PRIMARY
     ) -> Json:

@@ -89,8 +89,8 @@ def _channels(team: Team) -> None:
     staff = [user["id"] for user in team.users.values() if not _is_stranger(user)]
     number = team.id[-1]
     for name, members in (("general", everyone), ("ops", staff)):
-        _add(team, Channel(f"C{number}{name.upper()}", name, "channel", members))
-    _add(team, Channel(f"C{number}APPROVALS", "approvals", "group", staff))
+        _add(team, Channel(f"C{number}{name.upper()}", name, "channel", list(members)))
+    _add(team, Channel(f"C{number}APPROVALS", "approvals", "group", list(staff)))
     people = [user_id for user_id in staff if user_id != team.bot_user]
     _add(team, Channel(f"C{number}RANDOM", "random", "channel", people))
     for user_id in everyone:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -72,17 +72,19 @@ class Playground:
         events: frozenset[str] = DEFAULT_EVENTS,
         ack_seconds: float = ACK_SECONDS,
         retry_delays: Sequence[float] = RETRY_DELAYS,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         """
         :param bot_token: of the primary workspace, T0001 Acme
         :param second_bot_token: of the second workspace, T0002 Globex; None: nobody can call it
         :param request_url: where signed HTTP deliveries go; None: deliveries go over Socket Mode
         :param clock: unix seconds
+        :param labels: by user id, a word that the page shows beside the person, such as what they do
         :param snapshot: a file that keeps the world over a restart; None: memory only
         """
         tokens = {PRIMARY: bot_token} | ({SECOND: second_bot_token} if second_bot_token else {})
         self.world = World(clock, both_teams())
-        self.hub = Hub(self.world, clock, sleep, tokens, app_token, scopes, events)
+        self.hub = Hub(self.world, clock, sleep, tokens, app_token, scopes, events, dict(labels or {}))
         self.http = HttpTransport(self.hub, signing_secret, request_url or "", ack_seconds)
         self.sockets = SocketTransport(self.hub, self.world.team(PRIMARY).app_id, ack_seconds)
         self.courier = Courier(self.hub, _Route(self.http, self.sockets), retry_delays)
