@@ -32,6 +32,8 @@ lock: $(VENV)/.dev
 	    --no-emit-index-url --no-annotate --extra build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-annotate --all-extras -c requirements.lock pyproject.toml -o requirements-dev.lock
+	cd tools/ironclaw_tools/sdk/js && npm install --package-lock-only --ignore-scripts --no-audit --no-fund
+	$(BIN)/python -m ironclaw_bot.guests.npm_lock tools/ironclaw_tools/sdk/js/package-lock.json
 
 $(VENV)/.demo: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("IronClaw needs Python 3.11 or newer: make PYTHON=python3.12 demo" if sys.version_info < (3, 11) else 0)'

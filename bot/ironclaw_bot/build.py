@@ -12,15 +12,15 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ironclaw.errors import ToolboxError
 from ironclaw.registry.manifest import parse_manifest
 from ironclaw_bot.guests.described import as_toml, completed, is_complete
 from ironclaw_bot.guests.languages import LANGUAGES, source_of
+from ironclaw_bot.guests.locks import lock
 from ironclaw_bot.guests.source import MANIFEST, Source, read_manifest
 from ironclaw_bot.progress import Progress
 
@@ -70,39 +70,15 @@ def _source(name: str) -> Source:
 
 def _build(source: Source, progress: Progress | None) -> None:
     if not _is_current(source):
-        with _lock(source.target.parent):
+        with lock(source.target.parent):
             _build_one(source, progress or Progress(sys.stderr))
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Hold the right to write to a folder of built toolboxes, against other processes."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
-    except OSError as error:
-        raise ToolboxError(
-            f"{folder} cannot be written ({error.strerror}): toolboxes are built there"
-        ) from None
-    with lock:
-        _wait_for(lock)
-        yield
-
-
-def _wait_for(lock: TextIO) -> None:
-    """Lock the file until it is closed."""
-    if sys.platform == "win32":
-        return  # Two builds at once waste work there; the renames keep each result whole.
-    import fcntl  # noqa: PLC0415 - does not exist on Windows
-
-    fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def _build_one(source: Source, progress: Progress) -> None:
     if _is_current(source):
         return  # Another process built it while we waited for the lock.
     language = LANGUAGES[source.language]
-    language.need()
+    language.need(source)
     started = time.monotonic()
     digest = source.digest()  # Before: a source that changes meanwhile must be built again.
     with tempfile.TemporaryDirectory(dir=source.target.parent, prefix=".building-") as work:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.sandbox
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder like ironclaw_tools with one small source."""
     for part in ("wit", "sdk"):
-        shutil.copytree(tools_folder() / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(tools_folder() / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     (tmp_path / "small").mkdir()
     for name in ("app.py", "toolbox.toml"):
         text = (tools_folder() / "templates" / "python" / name).read_text("utf-8")

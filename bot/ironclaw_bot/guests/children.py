@@ -29,7 +29,7 @@ def run(
     :param what: the program's name for messages
     :param name: of the toolbox
     :param folder: its working directory
-    :param log: where its words go; removed when it ends well
+    :param log: where its words go; removed in the end
     :raises ToolboxError: it failed, with its last words, or it took too long
     """
     with log.open("wb") as sink:
@@ -42,11 +42,11 @@ def run(
             stderr=subprocess.STDOUT,
         )
         status = _wait(child, name, progress)
+    said = log.read_text("utf-8", "replace").strip()[-MAX_WORDS:]
+    log.unlink()
     if status != 0:
         progress.failed(name)
-        said = log.read_text("utf-8", "replace").strip()[-MAX_WORDS:]
         raise ToolboxError(f"{what} could not build the toolbox {name}:\n{said}")
-    log.unlink()
 
 
 def _wait(child: subprocess.Popen[bytes], name: str, progress: Progress) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ironclaw.errors import ToolboxError
-from ironclaw_bot.guests import python
+from ironclaw_bot.guests import c, javascript, python
 from ironclaw_bot.guests.described import Descriptions
 from ironclaw_bot.guests.source import Source, read_manifest
 from ironclaw_bot.progress import Progress
@@ -22,7 +22,7 @@ class Language:
     suffixes: frozenset[str]
     builder: str  #: Its programs with their versions: part of what makes a toolbox up to date.
     seconds: str  #: How long a build takes, in words.
-    need: Callable[[], None]  #: Raises ToolboxError that says what to install.
+    need: Callable[[Source], None]  #: Raises ToolboxError that says what to install.
     describe: Callable[[Source, Path], Descriptions]  #: What the source says of its tools.
     make: Callable[[Source, Mapping[str, Any], Path, Progress], None]  #: Writes the component.
 
@@ -31,6 +31,14 @@ LANGUAGES: Mapping[str, Language] = {
     "python": Language(
         ("app.py",), frozenset({".py"}), f"componentize-py {python.COMPONENTIZE_PY}",
         "about 15 s on one core", python.need, python.describe, python.make,
+    ),
+    "js": Language(
+        ("app.ts", "app.js"), frozenset({".js", ".mjs", ".ts", ".json"}), "as sdk/js/package-lock.json says",
+        "about 2 s", javascript.need, javascript.describe, javascript.make,
+    ),
+    "c": Language(
+        ("app.c",), frozenset({".c", ".h"}), f"ziglang {c.ZIGLANG}",
+        "about 2 s, the first time 30 s", c.need, c.describe, c.make,
     ),
 }  # fmt: skip
 

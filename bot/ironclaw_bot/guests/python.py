@@ -25,7 +25,7 @@ ENTRY = "ironclaw_entry"
 RUN_COMPONENTIZE = "import sys; from componentize_py import script; sys.exit(script())"
 
 
-def need() -> None:
+def need(source: Source) -> None:
     """:raises ToolboxError: says what to install"""
     try:
         found = importlib.metadata.version("componentize-py")

@@ -56,19 +56,23 @@ def component_imports(path: Path) -> list[str]:
     if not content.startswith(MAGIC):
         raise ToolboxError(f"{path}: not a WebAssembly component")
     try:
-        return sorted({name for section in _sections(content) for name in _names(section)})
+        found = [content[start:end] for kind, _, start, end in sections(content) if kind == IMPORTS]
+        return sorted({name for section in found for name in _names(section)})
     except (IndexError, UnicodeDecodeError):
         raise ToolboxError(f"{path}: a component that ends too early or is malformed") from None
 
 
-def _sections(content: bytes) -> Iterator[bytes]:
-    """The import sections."""
+def sections(content: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Each section of a component: its kind, where it begins, where its content begins, and its end.
+
+    :raises IndexError: the component ends too early
+    """
     reader = _Reader(content)
     reader.at = len(MAGIC)
     while not reader.is_at_end:
-        kind, section = reader.byte(), reader.take()
-        if kind == IMPORTS:
-            yield section
+        begin, kind = reader.at, reader.byte()
+        size = len(reader.take())
+        yield kind, begin, reader.at - size, reader.at
 
 
 def _names(section: bytes) -> Iterator[str]:

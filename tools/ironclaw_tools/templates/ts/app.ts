@@ -1,0 +1,15 @@
+// The tools of NAME.
+import { boolean, InvalidInput, string, tool } from "ironclaw";
+
+tool(
+  "NAME.greet",
+  "Greet somebody by name.",
+  {
+    name: string("whom to greet"),
+    loudly: boolean("whether to end with an exclamation mark", { default: false }),
+  },
+  ({ name, loudly }: { name: string; loudly: boolean }): string => {
+    if (!name.trim()) throw new InvalidInput("name is empty");
+    return `Hello, ${name}${loudly ? "!" : "."}`;
+  },
+);
