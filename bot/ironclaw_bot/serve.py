@@ -47,11 +47,13 @@ async def running(
     :raises IronclawError: something is not right yet; nothing was opened
     """
     async with contextlib.AsyncExitStack() as stack:
+        # Outlives the engine, which tells things until it is closed.
+        session = await stack.enter_async_context(aiohttp.ClientSession())
         app = await stack.enter_async_context(
             open_app(settings, toolboxes=[built_folder() / "standard"], progress=progress)
         )
         logs.configure(settings, lambda text: app.redact("", text))
-        slack = await _slack(app, settings)
+        slack = await _slack(app, settings, session)
         if slack:
             stack.push_async_callback(slack.close)
         site = make_gateway(app, slack.add_routes if slack else None)
@@ -100,14 +102,14 @@ def _no_port(settings: Settings, error: OSError) -> str:
     return f"{where}: cannot be opened: {error.strerror}. Set IRONCLAW_HOST or IRONCLAW_PORT."
 
 
-async def _slack(app: Ironclaw, settings: Settings) -> SlackDoor | None:
+async def _slack(app: Ironclaw, settings: Settings, session: aiohttp.ClientSession) -> SlackDoor | None:
     if not settings.slack_bot_token:
         return None
     if not settings.slack_signing_secret and not settings.slack_app_token:
         raise SettingsError(
             "slack: set SLACK_SIGNING_SECRET (events over HTTP) or SLACK_APP_TOKEN (Socket Mode)."
         )
-    client = web_client(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    client = web_client(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, session)
     try:
         me = await client.auth_test()
     except SlackApiError as error:

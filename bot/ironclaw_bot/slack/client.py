@@ -28,12 +28,14 @@ METHODS = frozenset(
 )
 
 
-def web_client(token: str, base_url: str) -> AsyncWebClient:
+def web_client(token: str, base_url: str, session: aiohttp.ClientSession | None = None) -> AsyncWebClient:
     """A client that never repeats a call by itself: a message sent twice is a message too many.
 
     What has to be repeated is repeated by the outbox, from its row.
+
+    :param session: keeps connections between calls; the caller closes it.  None: a new one for each call
     """
-    return AsyncWebClient(token=token, base_url=base_url, timeout=TIMEOUT, retry_handlers=[])
+    return AsyncWebClient(token=token, base_url=base_url, timeout=TIMEOUT, session=session, retry_handlers=[])
 
 
 def later(error: Exception) -> TryLater | None:
