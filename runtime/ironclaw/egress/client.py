@@ -60,7 +60,7 @@ class _Hop:
     headers: CIMultiDict[str]
     body: bytes
     before: Hook | None  #: Awaited before the first byte that can change something.
-    secret: Injection | None = None  #: Goes along only where its binding covers this hop.
+    secret: Injection | None = None  #: Whose binding covers this hop.
 
 
 class Egress:
@@ -134,7 +134,8 @@ class Egress:
             if hop.method not in SAFE_METHODS:
                 _check_host(allowed, target)
                 return response
-            hop = _Hop(hop.method, target, hop.headers, b"", None, hop.secret)
+            secret = credentials.led_on(hop.secret, hop.method, target)
+            hop = _Hop(hop.method, target, hop.headers, b"", None, secret)
         raise EgressDenied(f"{hop.target.host} redirects more than {MAX_REDIRECTS} times.")
 
     async def _send(self, hop: _Hop, allowed: tuple[HttpRule, ...]) -> tuple[HttpResponse, str | None]:
@@ -216,7 +217,7 @@ def _session(connector: OneConnection) -> ClientSession:
 
 
 def _request(session: ClientSession, hop: _Hop) -> AbstractAsyncContextManager[ClientResponse]:
-    sent = credentials.carried(hop.headers, hop.secret, hop.method, hop.target)
+    sent = credentials.carried(hop.headers, hop.secret)
     return session.request(
         hop.method, hop.target.url(), headers=sent, data=hop.body or None, allow_redirects=False
     )

@@ -42,7 +42,10 @@ def bind(host: str, methods: Iterable[str], path: str, header: str, prefix: str)
     """
     rule = rules.host_rule(host)
     if rule is None or rule.host.startswith("*."):
-        raise BadRequest(f"--host {host[:100]!r} is no host. Write api.example.com or api.example.com:8443.")
+        raise BadRequest(
+            f"--host {host[:100]!r} is no host. Write api.example.com, or "
+            "api.example.com:8443, or http://localhost:9999 for development."
+        )
     chosen = tuple(sorted(set(methods)))
     if not chosen or not METHODS.issuperset(chosen):
         raise BadRequest(f"--method must be one of {', '.join(sorted(METHODS))}.")
@@ -95,11 +98,14 @@ def check(injection: Injection, method: str, target: Target, sent: CIMultiDict[s
         raise EgressDenied(f"The secret {injection.name} is not for this host, method and path.")
 
 
-def carried(
-    sent: CIMultiDict[str], injection: Injection | None, method: str, target: Target
-) -> CIMultiDict[str]:
-    """The headers of one hop: with the secret where the binding covers this hop, else without."""
+def led_on(injection: Injection | None, method: str, target: Target) -> Injection | None:
+    """What goes along where an answer leads: the secret, while the binding covers each place on the way."""
+    return injection if injection and covers(injection.binding, method, target) else None
+
+
+def carried(sent: CIMultiDict[str], injection: Injection | None) -> CIMultiDict[str]:
+    """The headers of one hop, with its secret."""
     hop = sent.copy()
-    if injection is not None and covers(injection.binding, method, target):
+    if injection:
         hop[injection.binding.header] = injection.binding.prefix + injection.value
     return hop
