@@ -73,6 +73,9 @@ class TenantSettings(BaseModel):
         "", description="Slack channel (C...) that gets a copy of every approval card."
     )
     self_approval: bool = Field(False, description="Whether a requester may approve their own call.")
+    guests: bool = Field(
+        False, description="Whether guests of the Slack workspace may ask. They never approve."
+    )
     approval_minutes: float = Field(
         60, gt=0, le=60 * 24 * 30, description="How long an approval waits before it expires."
     )
@@ -90,6 +93,10 @@ class TenantSettings(BaseModel):
     @classmethod
     def _known_forms(cls, names: Words) -> Words:
         return _people(names)
+
+    def deciders(self, requester: str) -> Words:
+        """Whom to name as approvers of this person's calls.  Whether one may approve is the veto's to say."""
+        return tuple(name for name in self.approvers if self.self_approval or name != requester)
 
 
 class Settings(BaseModel):

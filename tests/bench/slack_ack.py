@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import aiohttp
 from aiohttp import web
@@ -63,6 +64,9 @@ class Workspace:
         body = await request.read()
         if method == "auth.test":
             return web.json_response({"ok": True, "team_id": "T0001", "user_id": "U1BOT", "bot_id": "B1"})
+        if method == "users.info":
+            user = parse_qs(body.decode())["user"][0]
+            return web.json_response({"ok": True, "user": {"id": user, "team_id": "T0001"}})
         self.answers += method == "chat.postMessage" and RESULT in body
         if self.answers == self.expected:
             self.all_told.set()

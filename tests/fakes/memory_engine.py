@@ -76,6 +76,7 @@ class MemoryEngine:
         self._ids = itertools.count(1)
         self._moved = asyncio.Event()
         services = PlainServices(settings)
+        self.tenant = services.tenant
         self._doors = (AuthJwt(services), AuthSlack(services))
 
     async def authenticate(self, credential: Credential) -> Principal:

@@ -17,7 +17,7 @@ from ironclaw.task import (
     WorkflowState,
     WorkflowView,
 )
-from ironclaw_bot.slack import drawings
+from ironclaw_bot.slack import drawings, help
 from ironclaw_bot.slack.card import card, details
 from tests.fakes.approvals import NOW, an_approval
 
@@ -88,7 +88,17 @@ DRAWINGS: dict[str, dict[str, Any]] = {
     "answer": drawings.answer("*Done* <!channel> & <https://evil.test|bank>\nhttps://evil.test"),
     "answer_empty": drawings.answer(""),
     "failure": drawings.failure("The brain took more than 20 steps."),
-    "help": drawings.help_message(TOOLS),
+    "answer_blocks": drawings.answer("Two files:\n```\npath  size\na.md  <7>\n```\nmore: *false*"),
+    "failure_denied": drawings.failure("slack:T0001:U1BO denied a.b. Nothing was run.", "slack:T0001:U1BO"),
+    "failure_not_by": drawings.failure("A program said slack:T0001:U1BO denied it.", "slack:T0001:U1BO"),
+    "waiting": drawings.waiting(["slack:T0001:U1BO"]),
+    "waiting_two": drawings.waiting(["jwt:https://id.test|cy", "slack:T0001:U1BO"]),
+    "waiting_many": drawings.waiting([f"slack:T0001:U{n}" for n in range(5)]),
+    "waiting_nobody": drawings.waiting([]),
+    "asked": drawings.asked("slack:T0001:U1ADA", "files.write path=<!here>"),
+    "help": help.as_message(TOOLS, "/ironclaw", commands=True),
+    "help_unknown": help.as_message(TOOLS, "/ironclaw", commands=False, first="There is no `/ironclaw x`."),
+    "help_text": drawings.failure(help.as_text(TOOLS, "/ironclaw", commands=True)),
     "started": drawings.started("files.write path=a"),
     "status_one": drawings.one_workflow(_workflow()),
     "status_one_paused": drawings.one_workflow(WAITING),
@@ -98,6 +108,7 @@ DRAWINGS: dict[str, dict[str, Any]] = {
     "approvals_empty": drawings.approval_list([]),
     "home": drawings.home([an_approval()]),
     "home_empty": drawings.home([]),
+    "home_closed": drawings.closed_home("Guests cannot use IronClaw here."),
 }
 
 

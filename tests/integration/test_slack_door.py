@@ -24,8 +24,7 @@ from ironclaw_bot.slack.door import SlackSocket
 from ironclaw_bot.slack.drawings import UNKNOWN_WORKSPACE
 from ironclaw_bot.slack.edge import PATH, SlackEdge
 from ironclaw_bot.slack.outbox import SlackSender
-from ironclaw_bot.slack.people import GUEST, UNKNOWN
-from ironclaw_bot.slack.talk import OUTSIDER
+from ironclaw_bot.slack.people import GUEST, NO_GUESTS, NO_OUTSIDERS, NOT_KNOWN, UNKNOWN
 
 SECRET = "s" * 32
 TOKENS = {"T0001": "-".join(("xoxb", "one")), "T0002": "-".join(("xoxb", "two"))}
@@ -198,7 +197,8 @@ async def test_help_by_mention(slack, words):
     await slack.settle()
 
     assert [] == slack.engine.tasks
-    assert "/ironclaw run <task>" in slack.engine.refused[0][1]
+    assert "@ironclaw help TOOL" in slack.engine.refused[0][1]
+    assert "files.write - Write a file & <more>." in slack.engine.refused[0][1]
 
 
 async def test_unknown_workspace(slack):
@@ -247,7 +247,7 @@ async def test_not_an_approver(slack):
     ref = await slack.card()
     await slack.people.click("cy", "ops", ref["ts"], "ironclaw_approve")
 
-    assert ["You are not an approver here."] == await whispered(slack, "U1CY")
+    assert ["Only <@U1BO>, <@U1GIL> or <@U9EVE> can decide this."] == await whispered(slack, "U1CY")
     assert ApprovalState.PENDING is slack.engine.reviews["ap_1"].state
 
 
@@ -285,7 +285,7 @@ async def _in_general(slack):
     ("user", "user_id", "sentence"),
     [
         ("gil", "U1GIL", GUEST),
-        ("eve", "U9EVE", "You are not an approver here."),
+        ("eve", "U9EVE", "Only <@U1BO>, <@U1GIL> or <@U9EVE> can decide this."),
     ],
 )
 async def test_outsiders(slack, user, user_id, sentence):
@@ -309,7 +309,79 @@ async def test_somebody_of_another_company_asks(slack):
     await slack.settle()
 
     assert ["slack:T0001:U1ADA"] == [task.requester for task in slack.engine.tasks]
-    assert [OUTSIDER] == [text for _, text in slack.engine.refused]
+    assert [NO_OUTSIDERS] == [text for _, text in slack.engine.refused]
+
+
+async def test_guests_stay_out(slack):
+    """
+    A guest's mention, command and Home give nothing but the reason.
+    """
+    slack.engine.reviews["ap_1"] = an_approval()
+    slack.people.say("gil", "general", "@ironclaw files.list")
+    await slack.people.open_home("gil")
+    await slack.settle()
+    home = slack.playground.world.team("T0001").homes["U1GIL"]
+
+    assert [NO_GUESTS] == [text for _, text in slack.engine.refused]
+    assert NO_GUESTS in await reply_to(slack, "run files.list", "gil")
+    assert NO_GUESTS in await reply_to(slack, "approvals", "gil")
+    assert (True, False) == (NO_GUESTS in str(home), "files.write" in str(home))
+    assert [] == slack.engine.tasks
+
+
+async def test_guests_where_the_tenant_lets_them(slack):
+    """
+    With guests = true a guest asks like anybody; somebody of another company still does not.
+    """
+    acme = slack.engine.tenant("acme").model_copy(update={"guests": True})
+    slack.engine.tenant = {"acme": acme}.get
+    slack.people.say("gil", "general", "@ironclaw files.list")
+    slack.people.say("eve", "general", "@ironclaw files.list")
+    await slack.settle()
+
+    assert ["slack:T0001:U1GIL"] == [task.requester for task in slack.engine.tasks]
+    assert [NO_OUTSIDERS] == [text for _, text in slack.engine.refused]
+    assert NO_OUTSIDERS in await reply_to(slack, "help", "eve")
+
+
+async def test_slack_cannot_say_who_asks(slack):
+    """
+    When Slack does not say who somebody is, nothing is done for them; asked again, it is.
+    """
+    slack.playground.hub.faults.add("api", "ratelimited", "users.info")
+    slack.people.say("ada", "general", "@ironclaw files.list")
+    await slack.settle()
+    assert ([], [NOT_KNOWN]) == (slack.engine.tasks, [text for _, text in slack.engine.refused])
+
+    slack.people.say("ada", "general", "@ironclaw files.list")
+    await slack.settle()
+    assert 1 == len(slack.engine.tasks)
+
+
+async def test_details_for_outsiders(slack):
+    """
+    Somebody of another company is not shown the arguments.
+    """
+    ref = await _in_general(slack)
+    slack.engine.reviews["ap_1"] = an_approval(args=canonical({"text": "x" * 5000}).decode())
+    await slack.sender.send(notice(NoticeKind.CARD, {"approval_id": "ap_1"}, channel="C1GENERAL", ref=ref))
+    await slack.people.click("eve", "general", ref["ts"], "ironclaw_details")
+    await slack.settle()
+
+    assert [NO_OUTSIDERS] == [one["text"] for one in slack.channel("general").ephemerals]
+    assert {} == slack.playground.world.team("T0001").views
+
+
+@pytest.mark.parametrize("words", ["status", "approvals", "Status wf_1"])
+async def test_words_of_the_command(slack, words):
+    """
+    A mention with a word of the command is told where that is typed.
+    """
+    slack.people.say("ada", "general", f"@ironclaw {words}")
+    await slack.settle()
+
+    said = f"For that type /ironclaw {words.lower()}: only you will see the reply."
+    assert ([], [said]) == (slack.engine.tasks, [text for _, text in slack.engine.refused])
 
 
 async def test_slack_cannot_say(slack):
@@ -370,9 +442,10 @@ async def reply_to(slack, text, user="ada", team="T0001"):
     ("text", "part"),
     [
         ("", "Write a file &amp; &lt;more&gt;."),
-        ("help", "/ironclaw run &lt;task&gt;"),
-        ("dance", "/ironclaw run &lt;task&gt;"),
-        ("run", "/ironclaw run &lt;task&gt;"),
+        ("help", "`@ironclaw TOOL name=value`"),
+        ("dance", "There is no `/ironclaw dance`."),
+        ("dance", "`/ironclaw run TASK`"),
+        ("run", "Nothing to run: write it after `run`, such as `/ironclaw run files.list`."),
         ("run full", "Too many tasks wait already &lt;now&gt;."),
         ("run files.list", "Started: files.list"),
         ("status", "No task yet."),
@@ -398,6 +471,28 @@ async def test_command_run(slack):
     assert re.fullmatch(r"T0001:\S+", task.delivery[1])
     assert "text.grep" in await reply_to(slack, "status")
     assert "*done*" in await reply_to(slack, "status wf_1")
+
+
+async def test_command_run_has_a_thread(slack):
+    """
+    What a command runs stands under one message that says who asked for what.
+    """
+    await reply_to(slack, "run files.list <x>")
+    [message] = slack.channel("general").messages
+    [task] = slack.engine.tasks
+
+    assert "<@U1ADA> asked: files.list &lt;x&gt;" == message["text"]
+    assert ("C1GENERAL", message["ts"]) == (task.reply_to.place["channel"], task.reply_to.place["thread_ts"])
+
+
+async def test_command_run_where_the_bot_may_not_speak(slack):
+    """
+    Without a place for that message the task is taken all the same.
+    """
+    slack.playground.hub.faults.add("api", "error500", "chat.postMessage")
+    await reply_to(slack, "run files.list")
+
+    assert ["thread_ts" in task.reply_to.place for task in slack.engine.tasks] == [False]
 
 
 async def test_command_approvals(slack):
@@ -489,6 +584,29 @@ async def test_status_is_updated(slack):
     await slack.sender.send(notice(NoticeKind.STATUS, {"text": "Done."}, ref=ref))
 
     assert ["Done."] == [message["text"] for message in slack.channel("ops").messages]
+
+
+async def test_who_is_waited_for(slack):
+    """
+    A status that waits for people names the approvers, but not the one who asked.
+    """
+    body = {"text": "Waiting for approval.", "asked_by": "slack:T0001:U1GIL"}
+    await slack.sender.send(notice(NoticeKind.STATUS, body))
+
+    said = [one["text"] for one in slack.channel("ops").messages]
+    assert ["Waiting for <@U1BO> or <@U9EVE> to decide."] == said
+
+
+async def test_who_denied_is_mentioned(slack):
+    """
+    A failure that begins with who denied mentions them; the rest has no power.
+    """
+    by = "slack:T0001:U1BO"
+    text = f"{by} denied files.write. Nothing was run. Reason: <!here> {by}"
+    await slack.sender.send(notice(NoticeKind.FAILURE, {"text": text, "by": by}))
+
+    said = f"<@U1BO> denied files.write. Nothing was run. Reason: &lt;!here&gt; {by}"
+    assert [said] == [one["text"] for one in slack.channel("ops").messages]
 
 
 async def test_pause(slack):

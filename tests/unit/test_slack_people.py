@@ -13,33 +13,44 @@ from structlog.testing import capture_logs
 from ironclaw.task import SlackIdentity
 from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.client import later, web_client
-from ironclaw_bot.slack.people import KEPT, UNKNOWN, People, is_full_member
+from ironclaw_bot.slack.people import KEPT, UNKNOWN, People, Standing, standing_of
 
 BO = SlackIdentity("T1", "UBO", enterprise_id="E1")
 MEMBER = {"id": "UBO", "team_id": "T1"}
 
 
 @pytest.mark.parametrize(
-    ("change", "is_member"),
+    ("change", "standing"),
     [
-        ({}, True),
-        ({"team_id": ""}, True),
-        ({"team_id": "T2", "enterprise_user": {"enterprise_id": "E1"}}, True),
-        ({"team_id": "T2", "enterprise_user": {"enterprise_id": "E9"}}, False),
-        ({"team_id": "T2"}, False),
-        ({"is_restricted": True}, False),
-        ({"is_ultra_restricted": True}, False),
-        ({"is_stranger": True}, False),
-        ({"is_bot": True}, False),
-        ({"deleted": True}, False),
-        ({"id": "UCY"}, False),
+        ({}, Standing.MEMBER),
+        ({"team_id": ""}, Standing.MEMBER),
+        ({"team_id": "T2", "enterprise_user": {"enterprise_id": "E1"}}, Standing.MEMBER),
+        ({"team_id": "T2", "enterprise_user": {"enterprise_id": "E9"}}, Standing.OUTSIDER),
+        ({"team_id": "T2"}, Standing.OUTSIDER),
+        ({"team_id": "T2", "is_restricted": True}, Standing.OUTSIDER),
+        ({"is_restricted": True}, Standing.GUEST),
+        ({"is_ultra_restricted": True}, Standing.GUEST),
+        ({"is_stranger": True}, Standing.OUTSIDER),
+        ({"is_bot": True}, Standing.OUTSIDER),
+        ({"deleted": True}, Standing.OUTSIDER),
+        ({"id": "UCY"}, Standing.OUTSIDER),
     ],
 )
-def test_full_member(change, is_member):
+def test_standing(change, standing):
     """
-    A full member is of this workspace or its organisation, and no guest, stranger, bot or leaver.
+    A member is of this workspace or its organisation, a guest was invited by it, the rest are outsiders.
     """
-    assert is_member is is_full_member({**MEMBER, **change}, BO)
+    assert standing is standing_of({**MEMBER, **change}, BO)
+
+
+async def test_asked_once():
+    """
+    Slack is asked once for all who wait for the same answer.
+    """
+    directory = Directory(MEMBER)
+    people = People(lambda team: directory)
+
+    assert ["", "", ""] == await asyncio.gather(*(people.refusal(BO) for _ in range(3)))
 
 
 class Directory:

@@ -62,9 +62,10 @@ def make_slack(
     background = background or Background()
     plain_quotes = settings.brain_name == "commands"
     bolt = _bolt(settings)
-    talk = Talk(app, clients, background, plain_quotes=plain_quotes)
-    commands = Commands(app, plain_quotes=plain_quotes)
-    clicks = Clicks(app, clients, People(clients), background)
+    people = People(clients)
+    talk = Talk(app, clients, people, background, plain_quotes=plain_quotes)
+    commands = Commands(app, clients, people, plain_quotes=plain_quotes)
+    clicks = Clicks(app, clients, people, background)
     bolt.event("app_mention")(talk.on_message)
     bolt.event("message")(talk.on_message)
     bolt.event("app_home_opened")(talk.on_home)

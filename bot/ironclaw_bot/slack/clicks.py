@@ -62,14 +62,28 @@ class Clicks:
             await self._app.press(principal, click.value, click.decision)
         except Conflict as first:
             return drawings.already_decided(first.by, first.at)
-        except (Refused, Expired, NotFound, BadRequest) as refused:
+        except Refused as refused:
+            return await self._why(principal, click.value, refused)
+        except (Expired, NotFound, BadRequest) as refused:
             return escape(str(refused))
         return ""
+
+    async def _why(self, principal: Principal, value: str, refused: Refused) -> str:
+        """For who is no approver: who is."""
+        tenant = self._app.tenant(principal.tenant)
+        if principal.is_approver or tenant is None:
+            return escape(str(refused))
+        approval = await self._app.approval(principal.tenant, value.partition(".")[0])
+        return drawings.only(tenant.deciders(approval.requester))
 
     async def _open(self, click: tasks.Click, trigger_id: str) -> None:
         """A modal for the clicker, of an approval of their own tenant."""
         principal = await principal_of(click.identity, self._app)
         if principal is None:
+            return
+        sentence = await self._people.turned_away(click.identity, principal, self._app)
+        if sentence:
+            await self._whisper(click, sentence)
             return
         try:
             view = details(await self._app.approval(principal.tenant, click.value))

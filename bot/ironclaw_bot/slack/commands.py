@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
+import aiohttp
+import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.errors import SlackApiError
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, NotFound, Refused
 from ironclaw.task import Json, Principal
-from ironclaw_bot.slack import drawings, tasks
+from ironclaw_bot.slack import drawings, help, tasks
 from ironclaw_bot.slack.blocks import Drawing
-from ironclaw_bot.slack.people import principal_of
-from ironclaw_bot.slack.text import escape
+from ironclaw_bot.slack.client import ClientForTeam
+from ironclaw_bot.slack.people import People, principal_of
+from ironclaw_bot.slack.text import code, escape
 
 COMMAND = "/ironclaw"
+WORDS = ("run", "status", "approvals", "help")
+POSTING = 0.8  #: Seconds: a command must be answered within three, and it has been asked who this is.
 
 Reply = Callable[[Principal, Json, str], Awaitable[Drawing]]
+log = structlog.get_logger(__name__)
 
 
 class Commands:
     """The listener of the slash command."""
 
-    def __init__(self, app: Ironclaw, *, plain_quotes: bool) -> None:
+    def __init__(self, app: Ironclaw, clients: ClientForTeam, people: People, *, plain_quotes: bool) -> None:
         self._app = app
+        self._clients = clients
+        self._people = people
         self._plain_quotes = plain_quotes
-        self._words: dict[str, Reply] = {
-            "run": self._run,
-            "status": self._status,
-            "approvals": self._approvals,
-        }
+        replies: tuple[Reply, ...] = (self._run, self._status, self._approvals, self._help)
+        self._words = dict(zip(WORDS, replies, strict=True))
 
     async def on_command(self, ack: AsyncAck, body: Json) -> None:
         """Do what the first word says, then acknowledge with the reply."""
@@ -37,24 +45,51 @@ class Commands:
         await ack(text=reply["text"], blocks=reply["blocks"], response_type="ephemeral")
 
     async def _reply(self, body: Json) -> Drawing:
-        word, _, rest = str(body.get("text") or "").strip().partition(" ")
-        principal = await principal_of(tasks.command_identity(body), self._app)
+        word, _, rest = str(body.get("text") or "help").strip().partition(" ")
+        identity = tasks.command_identity(body)
+        principal = await principal_of(identity, self._app)
         if principal is None:
             return drawings.said(drawings.UNKNOWN_WORKSPACE)
-        return await self._words.get(word.lower(), self._help)(principal, body, rest.strip())
+        sentence = await self._people.turned_away(identity, principal, self._app)
+        if sentence:
+            return drawings.said(sentence)
+        reply = self._words.get(word.lower())
+        if reply is None:
+            return self._helped(f"There is no {code(f'{COMMAND} {word}')}.")
+        return await reply(principal, body, rest.strip())
 
     async def _help(self, principal: Principal, body: Json, rest: str) -> Drawing:
-        return drawings.help_message(self._app.tools, command=COMMAND)
+        return self._helped()
+
+    def _helped(self, first: str = "") -> Drawing:
+        return help.as_message(self._app.tools, COMMAND, commands=self._plain_quotes, first=first)
 
     async def _run(self, principal: Principal, body: Json, rest: str) -> Drawing:
         if not rest:
-            return await self._help(principal, body, rest)
-        heard = tasks.heard_command(body, rest)
+            example = code(f"{COMMAND} run files.list")
+            return drawings.said(f"Nothing to run: write it after {code('run')}, such as {example}.")
+        heard = await self._in_a_thread(tasks.heard_command(body, rest), principal)
         try:
             await self._app.submit(tasks.to_task(heard, principal, plain_quotes=self._plain_quotes))
         except (BadRequest, Refused) as refused:
             return drawings.said(escape(str(refused)))
         return drawings.started(heard.text)
+
+    async def _in_a_thread(self, heard: tasks.Heard, principal: Principal) -> tasks.Heard:
+        """With a message of its own, under which everything about it will stand.
+
+        Where the bot may not speak there is none: the outbox then writes to the person.
+        """
+        client = self._clients(heard.identity.team_id)
+        try:
+            async with asyncio.timeout(POSTING):
+                posted = await client.chat_postMessage(
+                    channel=heard.place["channel"], **drawings.asked(principal.id, heard.text)
+                )
+        except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.info("slack_no_thread", tenant=principal.tenant, error=type(error).__name__)
+            return heard
+        return replace(heard, place={**heard.place, "thread_ts": str(posted["ts"])})
 
     async def _status(self, principal: Principal, body: Json, rest: str) -> Drawing:
         if not rest:

@@ -1,15 +1,16 @@
-"""Everything but the card: status, answers, lists, help and App Home.  Pure.
+"""Everything but the card: status, answers, lists and App Home.  Pure.
 
 Whatever a model, a tool or a person wrote is escaped here; nothing of theirs is a mention or a link.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 
-from ironclaw.task import ApprovalView, ToolOffer, WorkflowState, WorkflowView
-from ironclaw_bot.slack.blocks import Block, Drawing, context, drawing, header, section
-from ironclaw_bot.slack.text import chunks, code, cut, escape, moment, one_line, person
+from ironclaw.task import ApprovalView, WorkflowState, WorkflowView
+from ironclaw_bot.slack.blocks import Block, Drawing, context, drawing, header, preformatted, section
+from ironclaw_bot.slack.text import chunks, code, cut, escape, moment, one_line, person, visible
 
 ANSWER = 36_000  #: UTF-16 units of one answer; a message of more is no message.
 LISTED = 20  #: Lines in a list.
@@ -27,12 +28,12 @@ _STATES = {
     WorkflowState.FAILED: "failed",
     WorkflowState.CANCELLED: "cancelled",
 }
-_COMMANDS = (
-    ("run <task>", "ask for something here"),
-    ("status [id]", "the latest tasks, or one of them"),
-    ("approvals", "what waits for a decision"),
-    ("help", "this"),
-)
+NOBODY = "Nobody may approve here yet: the operator sets approvers."
+NO_ANSWER = "The task ended without an answer."
+NAMED = 3  #: Approvers named, at most; the rest are counted.
+MOST_BLOCKS = 48  #: Of one answer; Slack takes 50 in a message.
+#: A block of code in an answer.
+_FENCE = re.compile(r"```(?:[a-z0-9]*\n)?(.*?)\n?```", re.DOTALL)
 
 
 def status(text: str) -> Drawing:
@@ -40,40 +41,66 @@ def status(text: str) -> Drawing:
     return drawing(one_line(text, 300), [context(one_line(text, 300))])
 
 
+def waiting(deciders: Sequence[str]) -> Drawing:
+    """The status line while people are waited for.
+
+    :param deciders: principals, as the operator's settings name them
+    """
+    sentence = f"Waiting for {_names(deciders)} to decide." if deciders else NOBODY
+    return drawing(sentence, [context(sentence)])
+
+
+def only(deciders: Sequence[str]) -> str:
+    """The sentence for a click of somebody who is no approver."""
+    return f"Only {_names(deciders)} can decide this." if deciders else NOBODY
+
+
+def _names(principals: Sequence[str]) -> str:
+    """``A, B or C``; more than that are counted.  Who can be mentioned comes first."""
+    ordered = sorted(principals, key=lambda each: not each.startswith("slack:"))
+    names = [person(each) for each in ordered[:NAMED]]
+    left = len(ordered) - NAMED
+    if left > 0:
+        names.append("1 other" if left == 1 else f"{left} others")
+    return " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
 def answer(text: str) -> Drawing:
-    """What the model answered: its words, and none of its markup has power."""
+    """What the model answered: its words.  A block of code is drawn as one; no other markup has power."""
     short = cut(text, ANSWER)
-    pieces = chunks(short) or ["_(an empty answer)_"]
-    blocks = [section(piece) for piece in pieces]
-    if short != text:
+    found = _blocks(short) or [section("_(an empty answer)_")]
+    blocks = found[:MOST_BLOCKS]
+    if short != text or found != blocks:
         blocks.append(context(f"Cut: the whole answer has {len(text):,} characters."))
-    return drawing(one_line(text, 300) or "An empty answer", blocks)
+    return drawing(one_line(text.replace("```", ""), 300) or "An empty answer", blocks)
 
 
-def failure(text: str) -> Drawing:
-    """Why there is no answer, or no task."""
-    pieces = chunks(cut(text, 5_000)) or ["The task ended without an answer."]
-    return drawing(one_line(text, 300) or pieces[0], [section(piece) for piece in pieces])
+def failure(text: str, by: str = "") -> Drawing:
+    """Why there is no answer, or no task.
+
+    :param by: the principal who denied it, with whose id the text then begins: they are mentioned
+    """
+    if by and text.startswith(f"{by} "):
+        return said(f"{person(by)} {one_line(text.removeprefix(by), 2_000)}")
+    blocks = _blocks(cut(text, 5_000)) or [section(NO_ANSWER)]
+    return drawing(one_line(text.replace("```", ""), 300) or NO_ANSWER, blocks)
 
 
-def help_text(tools: Iterable[ToolOffer], *, command: str = "/ironclaw") -> str:
-    """What the bot can do, as plain text."""
-    lines = ["Mention me, write to me directly, or type:"]
-    lines += [f"{command} {usage} - {meaning}" for usage, meaning in _COMMANDS]
-    names = sorted(tool.name for tool in tools)
-    if names:
-        lines += ["", "Tools: " + ", ".join(names)]
-    return "\n".join(lines)
+def _blocks(text: str) -> list[Block]:
+    """Words as sections, blocks of code as such."""
+    blocks: list[Block] = []
+    for at, part in enumerate(_FENCE.split(text)):
+        if at % 2:
+            blocks += map(preformatted, chunks(part, spell=visible))
+        else:
+            blocks += map(section, chunks(part.strip("\n")))
+    return blocks
 
 
-def help_message(tools: Sequence[ToolOffer], *, command: str = "/ironclaw") -> Drawing:
-    """How to talk to the bot, and which tools it has."""
-    usages = [f"{code(f'{command} {usage}')} {meaning}" for usage, meaning in _COMMANDS]
-    blocks = [section("Mention me, write to me directly, or type:\n" + "\n".join(usages))]
-    lines = [f"{code(tool.name)} {one_line(tool.description, 120)}" for tool in _by_name(tools)]
-    blocks += _listed("*Tools*", lines, "")
-    blocks.append(context("What could do harm waits until an approver has read it and agreed."))
-    return drawing("How to talk to IronClaw", blocks)
+def asked(requester: str, text: str) -> Drawing:
+    """What everything about a task of a command will stand under."""
+    sentence = f"{person(requester)} asked: {one_line(text, 300)}"
+    return drawing(sentence, [section(sentence)])
 
 
 def started(text: str) -> Drawing:
@@ -112,6 +139,11 @@ def home(approvals: Sequence[ApprovalView]) -> dict[str, object]:
     return {"type": "home", "blocks": blocks}
 
 
+def closed_home(sentence: str) -> dict[str, object]:
+    """App Home for somebody who may not use the bot."""
+    return {"type": "home", "blocks": [section(sentence)]}
+
+
 def said(text: str) -> Drawing:
     """One sentence of ours; escaped already where it holds anything of others."""
     return drawing(text, [section(text)])
@@ -128,10 +160,6 @@ def _waiting(approval: ApprovalView) -> str:
         f"*{one_line(approval.tool, 100)}* for {person(approval.requester)}, "
         f"until {moment(approval.expires_at)} · {code(approval.id)}"
     )
-
-
-def _by_name(tools: Iterable[ToolOffer]) -> list[ToolOffer]:
-    return sorted(tools, key=lambda tool: tool.name)
 
 
 def _listed(title: str, lines: list[str], empty: str) -> list[Block]:

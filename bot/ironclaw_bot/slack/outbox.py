@@ -63,6 +63,10 @@ class SlackSender:
     async def _status(self, notice: Notice) -> Ref | None:
         if notice.body.get("is_last") and not notice.ref:
             return None  # So quick that nothing was shown: the answer says it all.
+        if "asked_by" in notice.body:
+            tenant = self._app.tenant(notice.tenant)
+            deciders = tenant.deciders(str(notice.body["asked_by"])) if tenant else ()
+            return await self._show(notice, drawings.waiting(deciders))
         return await self._show(notice, drawings.status(_text(notice)))
 
     async def _card(self, notice: Notice) -> Ref | None:
@@ -77,7 +81,7 @@ class SlackSender:
         return await self._show(notice, drawings.answer(_text(notice)))
 
     async def _failure(self, notice: Notice) -> Ref | None:
-        return await self._show(notice, drawings.failure(_text(notice)))
+        return await self._show(notice, drawings.failure(_text(notice), str(notice.body.get("by", ""))))
 
     async def _show(self, notice: Notice, drawing: Drawing) -> Ref | None:
         """Update what the subject's last notice left, or post anew."""

@@ -1,6 +1,7 @@
-"""Who acts: a principal of ours; and, before a decision, whether Slack calls them a full member.
+"""Who acts: a principal of ours; and what Slack says they are here: a member, a guest, or of elsewhere.
 
-Guests and outsiders never approve, whatever a list says.
+Guests and outsiders never approve, whatever a list says.  Outsiders never ask; guests only where the tenant's
+settings let them.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any
 
 import aiohttp
@@ -27,8 +29,19 @@ GUEST = "Guests and people of other workspaces cannot decide here. Ask a full me
 UNKNOWN = (
     "Slack did not say just now whether you are a full member, so nothing was decided. Please click again."
 )
+NO_OUTSIDERS = "People of other organizations cannot use IronClaw here. Ask a member of this workspace."
+NO_GUESTS = "Guests cannot use IronClaw here. Ask a member of this workspace."
+NOT_KNOWN = "Slack did not say just now who you are here, so nothing was done. Please try again."
 
 log = structlog.get_logger(__name__)
+
+
+class Standing(Enum):
+    """What somebody is in a workspace."""
+
+    MEMBER = "member"  #: A full member of the workspace or its organisation.
+    GUEST = "guest"  #: Invited by the workspace, into some of its channels.
+    OUTSIDER = "outsider"  #: Of another company (Slack Connect), a bot, or gone.
 
 
 async def principal_of(who: SlackIdentity, app: Ironclaw) -> Principal | None:
@@ -41,43 +54,74 @@ async def principal_of(who: SlackIdentity, app: Ironclaw) -> Principal | None:
 
 
 class People:
-    """Who is a full member, asked of Slack and remembered for five minutes."""
+    """What people are, asked of Slack and remembered for five minutes."""
 
     def __init__(self, clients: ClientForTeam, clock: Callable[[], float] = time.monotonic) -> None:
         self._clients = clients
         self._clock = clock
-        self._known: dict[tuple[str, str], tuple[bool, float]] = {}
+        self._known: dict[tuple[str, str], tuple[Standing, float]] = {}
+        self._asking: dict[tuple[str, str], asyncio.Task[Standing | None]] = {}
 
     async def refusal(self, who: SlackIdentity) -> str:
         """Why this person may not decide, or "" for a full member.  Not knowing is a refusal."""
+        standing = await self._standing(who)
+        return {Standing.MEMBER: "", None: UNKNOWN}.get(standing, GUEST)
+
+    async def turned_away(self, who: SlackIdentity, principal: Principal, app: Ironclaw) -> str:
+        """Why this person may not use the bot at all, or "".  Not knowing is a refusal."""
+        if is_outsider(who, principal):
+            return NO_OUTSIDERS
+        tenant = app.tenant(principal.tenant)
+        match await self._standing(who):
+            case Standing.MEMBER:
+                return ""
+            case Standing.GUEST:
+                return "" if tenant and tenant.guests else NO_GUESTS
+            case Standing.OUTSIDER:
+                return NO_OUTSIDERS
+        return NOT_KNOWN
+
+    async def _standing(self, who: SlackIdentity) -> Standing | None:
+        """From memory, or of Slack, asked once for all who wait; None when Slack does not say."""
         key = (who.team_id, who.user_id)
-        is_member, until = self._known.get(key, (False, 0.0))
-        if until <= self._clock():
-            try:
-                is_member = await self._ask(who)
-            except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
-                log.warning("slack_users_info_failed", team=who.team_id, error=type(error).__name__)
-                return UNKNOWN
-            self._remember(key, is_member)
-        return "" if is_member else GUEST
+        known = self._known.get(key)
+        if known and known[1] > self._clock():
+            return known[0]
+        if key not in self._asking:
+            self._asking[key] = asyncio.create_task(self._ask(who))
+            self._asking[key].add_done_callback(lambda _: self._asking.pop(key, None))
+        return await asyncio.shield(self._asking[key])
 
-    async def _ask(self, who: SlackIdentity) -> bool:
-        async with asyncio.timeout(ASKING):
-            response = await self._clients(who.team_id).users_info(user=who.user_id)
+    async def _ask(self, who: SlackIdentity) -> Standing | None:
+        try:
+            async with asyncio.timeout(ASKING):
+                response = await self._clients(who.team_id).users_info(user=who.user_id)
+        except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.warning("slack_users_info_failed", team=who.team_id, error=type(error).__name__)
+            return None
         user = response.get("user")
-        return isinstance(user, dict) and is_full_member(user, who)
+        standing = standing_of(user, who) if isinstance(user, dict) else Standing.OUTSIDER
+        self._remember((who.team_id, who.user_id), standing)
+        return standing
 
-    def _remember(self, key: tuple[str, str], is_member: bool) -> None:
+    def _remember(self, key: tuple[str, str], standing: Standing) -> None:
         if len(self._known) >= MOST:
             self._known.clear()
-        self._known[key] = (is_member, self._clock() + KEPT)
+        self._known[key] = (standing, self._clock() + KEPT)
 
 
-def is_full_member(user: Mapping[str, Any], who: SlackIdentity) -> bool:
-    """Whether a user object of Slack's is this very person, and neither guest, outsider, bot nor gone."""
-    flags = ("is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "deleted")
-    if user.get("id") != who.user_id or any(user.get(flag) for flag in flags):
-        return False
+def is_outsider(who: SlackIdentity, principal: Principal) -> bool:
+    """Whether the payload itself says that somebody of another company acts (Slack Connect)."""
+    return principal.id != f"slack:{who.team_id}:{who.user_id}"
+
+
+def standing_of(user: Mapping[str, Any], who: SlackIdentity) -> Standing:
+    """What a user object of Slack's says this very person is."""
+    if user.get("id") != who.user_id or any(user.get(flag) for flag in ("is_stranger", "is_bot", "deleted")):
+        return Standing.OUTSIDER
     organisation = (user.get("enterprise_user") or {}).get("enterprise_id")
     is_home = user.get("team_id") in (None, "", who.team_id)
-    return is_home or bool(who.enterprise_id and organisation == who.enterprise_id)
+    if not is_home and not (who.enterprise_id and organisation == who.enterprise_id):
+        return Standing.OUTSIDER
+    is_guest = user.get("is_restricted") or user.get("is_ultra_restricted")
+    return Standing.GUEST if is_guest else Standing.MEMBER

@@ -6,14 +6,13 @@ import structlog
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, Refused
-from ironclaw.task import Json, Principal, SlackIdentity
-from ironclaw_bot.slack import drawings, tasks
+from ironclaw.task import Json, Task
+from ironclaw_bot.slack import drawings, help, tasks
 from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.client import ClientForTeam
-from ironclaw_bot.slack.commands import COMMAND
-from ironclaw_bot.slack.people import principal_of
+from ironclaw_bot.slack.commands import COMMAND, WORDS
+from ironclaw_bot.slack.people import People, principal_of
 
-OUTSIDER = "Only people of this workspace can ask here."
 log = structlog.get_logger(__name__)
 
 
@@ -21,10 +20,17 @@ class Talk:
     """The listeners of events."""
 
     def __init__(
-        self, app: Ironclaw, clients: ClientForTeam, background: Background, *, plain_quotes: bool
+        self,
+        app: Ironclaw,
+        clients: ClientForTeam,
+        people: People,
+        background: Background,
+        *,
+        plain_quotes: bool,
     ) -> None:
         self._app = app
         self._clients = clients
+        self._people = people
         self._background = background
         self._plain_quotes = plain_quotes
 
@@ -38,17 +44,23 @@ class Talk:
             self._background.start(self._decline(heard), "decline a workspace")
             return
         task = tasks.to_task(heard, principal, plain_quotes=self._plain_quotes)
-        if is_outsider(heard.identity, principal):
-            await self._app.refuse(task.tenant, task.reply_to, OUTSIDER, task.delivery)
-            return
-        if task.text.strip().lower() in ("", "help"):
-            text = drawings.help_text(self._app.tools, command=COMMAND)
-            await self._app.refuse(task.tenant, task.reply_to, text, task.delivery)
+        reply = await self._people.turned_away(heard.identity, principal, self._app) or self._word(task)
+        if reply:
+            await self._app.refuse(task.tenant, task.reply_to, reply, task.delivery)
             return
         try:
             await self._app.submit(task)
         except (BadRequest, Refused) as refused:
             await self._app.refuse(task.tenant, task.reply_to, str(refused), task.delivery)
+
+    def _word(self, task: Task) -> str:
+        """What is answered here at once; "" for what is a task."""
+        said = task.text.lower().split()
+        if said in ([], ["help"]):
+            return help.as_text(self._app.tools, COMMAND, commands=self._plain_quotes)
+        if said[0] in WORDS and said[0] not in ("run", "help") and len(said) <= 2:
+            return f"For that type {COMMAND} {' '.join(said)}: only you will see the reply."
+        return ""
 
     async def _decline(self, heard: tasks.Heard) -> None:
         drawing = drawings.said(drawings.UNKNOWN_WORKSPACE)
@@ -66,14 +78,14 @@ class Talk:
         principal = await principal_of(identity, self._app)
         if principal is None:
             return
-        view = drawings.home(await self._app.approvals(principal.tenant))
+        sentence = await self._people.turned_away(identity, principal, self._app)
+        view = (
+            drawings.closed_home(sentence)
+            if sentence
+            else drawings.home(await self._app.approvals(principal.tenant))
+        )
         await self._clients(identity.team_id).views_publish(user_id=identity.user_id, view=view)
 
     async def on_lifecycle(self, body: Json) -> None:
         """Uninstalled, a token revoked, a session stopped: for the log, since no tokens are kept here."""
         log.warning("slack_lifecycle", kind=str(body["event"].get("type")), team=str(body.get("team_id")))
-
-
-def is_outsider(who: SlackIdentity, principal: Principal) -> bool:
-    """Whether somebody of another company speaks (Slack Connect): what the tenant has is not theirs."""
-    return principal.id != f"slack:{who.team_id}:{who.user_id}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 SECTION = 2_900  #: UTF-16 units in one section; Slack takes 3000.
@@ -48,11 +49,14 @@ def one_line(text: str, limit: int) -> str:
     return escape(cut(" ".join(text.split()), limit))
 
 
-def chunks(text: str, limit: int = SECTION) -> list[str]:
-    """Escaped pieces of at most ``limit`` units each; breaks at the ends of lines where it can."""
+def chunks(text: str, limit: int = SECTION, spell: Callable[[str], str] = escape) -> list[str]:
+    """Pieces of at most ``limit`` units each; breaks at the ends of lines where it can.
+
+    :param spell: makes the text fit for where it goes: ``visible`` where there is no markup
+    """
     pieces: list[str] = []
     piece = ""
-    for part in _parts(text, limit):
+    for part in _parts(text, limit, spell):
         if units(piece) + units(part) > limit:
             pieces.append(piece)
             piece = ""
@@ -60,12 +64,12 @@ def chunks(text: str, limit: int = SECTION) -> list[str]:
     return [one for one in (*pieces, piece) if one.strip()]
 
 
-def _parts(text: str, limit: int) -> list[str]:
-    """Escaped lines; one that is too long falls into its characters, never into halves of an entity."""
+def _parts(text: str, limit: int, spell: Callable[[str], str]) -> list[str]:
+    """Spelled lines; one that is too long falls into its characters, never into halves of an entity."""
     found: list[str] = []
     for line in text.splitlines(keepends=True):
-        escaped = escape(line)
-        found.extend([escaped] if units(escaped) <= limit else [escape(char) for char in line])
+        spelled = spell(line)
+        found.extend([spelled] if units(spelled) <= limit else [spell(char) for char in line])
     return found
 
 
