@@ -35,7 +35,7 @@ def need(source: Source) -> None:
             raise ToolboxError(
                 f"{program} is not installed; it builds JavaScript toolboxes: install Node.js 20 or newer"
             )
-    with lock(source.sdk / "node_modules"):
+    with lock(source.sdk):  # Not node_modules itself: npm removes it first.
         if not _is_installed(source.sdk):
             _install(source)
 

@@ -108,9 +108,18 @@ static inline ic_result ic_refused(ic_response answer) {
 
 typedef struct { const char *name; ic_result (*run)(ic_text input); } ic_tool;
 
+// Whether the text begins and ends as an object does.
+static inline bool ic_is_object(ic_text json) {
+  const char *space = " \t\n\r";
+  while (json.len && strchr(space, json.ptr[json.len - 1])) json.len--;
+  while (json.len && strchr(space, *json.ptr)) json.ptr++, json.len--;
+  return json.len >= 2 && json.ptr[0] == '{' && json.ptr[json.len - 1] == '}';
+}
+
 static inline ic_result ic_dispatch(const ic_tool *tools, size_t count, ic_text name, ic_text input) {
   // Called before a tenant is known, so that the next call finds its code paged in.
   if (ic_is(name, "ironclaw.warm")) return ic_ok(ic_str("{}"));
+  if (!ic_is_object(input)) return ic_fail(IC_INVALID_INPUT, ic_str("the input must be a JSON object"));
   for (size_t at = 0; at < count; at++)
     if (ic_is(name, tools[at].name)) return tools[at].run(input);
   return ic_fail(IC_INVALID_INPUT, ic_format("this toolbox has no tool %.*s", (int)name.len, name.ptr));

@@ -109,7 +109,11 @@ function encode(name, result) {
 /** A lone surrogate has no form in WIT. */
 const wellFormed = (text) => String(text).toWellFormed();
 
-const errorName = (error) => (error instanceof Error ? error.name : typeof error);
+/** The error's name; that of Python for the one that the host tells apart. */
+function errorName(error) {
+  if (error?.message === "out of memory") return "MemoryError";
+  return error instanceof Error ? error.name : typeof error;
+}
 
 /**
  * Ask the host to send a request: {method, url, headers, body, secret}, body a string or bytes.

@@ -172,9 +172,9 @@ def http(
     return Response(answer.status, {h.name.lower(): h.value for h in answer.headers}, answer.body)
 
 
-def log(message: str) -> None:
-    """Write a line to the host's log."""
-    host.log(host.Level.INFO, message)
+def log(message: str, level: str = "info") -> None:
+    """Write a line to the host's log: debug, info, warn or error."""
+    host.log(host.Level[level.upper()], message)
 
 
 def now_ms() -> int:
