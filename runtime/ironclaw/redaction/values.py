@@ -32,6 +32,10 @@ def fold(text: str) -> str:
     return _unescaped(_UNSEEN.sub("", text))
 
 
+def _is_in(needles: Iterable[str], folds: Iterable[str]) -> bool:
+    return any(needle in folded for needle in needles for folded in folds)
+
+
 def _folds(text: str) -> Iterable[str]:
     """Every reading: a backslash may begin an escape, or just stand before a value that looks like one."""
     if "\\" not in text:
@@ -76,8 +80,8 @@ class Values:
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         """:param secrets: values by the name that may be shown in their place"""
-        self._forms: tuple[tuple[str, str, str], ...] = tuple(
-            (fold(form), form, name)
+        self._forms: tuple[tuple[tuple[str, ...], str, str], ...] = tuple(
+            (tuple(_folds(form)), form, name)
             for name, value in secrets.items()
             if len(value) >= MIN_LENGTH
             for form in dict.fromkeys(forms(value))
@@ -95,11 +99,11 @@ class Values:
     def redact(self, text: str) -> str:
         """The text with ``[redacted: name]`` in place of each value."""
         folds = _folds(text)
-        for needle, form, name in self._forms:
-            if any(needle in folded for folded in folds):
+        for needles, form, name in self._forms:
+            if _is_in(needles, folds):
                 text = _anywhere(form).sub(f"[redacted: {name}]", text)
                 folds = _folds(text)
-                if any(needle in folded for folded in folds):
+                if _is_in(needles, folds):
                     return f"[redacted: a text that hides {name}]"
         return text
 
