@@ -2,69 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 from tests.fakes.echo import QUIET, Echo
-from tests.fakes.slack import Slack, over_http
+from tests.fakes.slack import Slack
+from tests.integration.chromium import CHROMIUM, card
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium here"),
     # One loop for all, so that they share one browser.
     pytest.mark.asyncio(loop_scope="module"),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def wired() -> AsyncIterator[tuple[Slack, Echo]]:
-    async with over_http(ack_seconds=3.0) as both:
-        yield both
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser, wired: tuple[Slack, Echo]) -> AsyncIterator[Page]:
-    """The page, which must have nothing to complain about."""
-    complaints: list[str] = []
-    page = await browser.new_page(color_scheme="light")
-    page.set_default_timeout(10_000)
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    await page.goto(wired[0].url + "/")
-    yield page
-    await page.close()
-    assert complaints == []
-
-
-async def card(page: Page) -> None:
-    """Ada asks for a card, by keyboard."""
-    box = page.get_by_label("Message #general")
-    await box.focus()
-    await page.keyboard.type("@iron")
-    await page.keyboard.press("Enter")
-    await page.keyboard.type("card please")
-    await page.keyboard.press("Enter")
 
 
 async def test_empty(page: Page) -> None:

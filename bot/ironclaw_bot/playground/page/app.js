@@ -1,6 +1,8 @@
 // The page: draws what the store holds, whenever it changes.
 
 import { h, icon, reconcile } from "./dom.js";
+import { focusBox, startKeys } from "./keys.js";
+import { closeMenu, startMenu } from "./menu.js";
 import { renderBlock } from "./blocks.js";
 import { Composer } from "./composer.js";
 import { showViews, viewPlace } from "./dialogs.js";
@@ -126,10 +128,16 @@ function start() {
     refresh();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && here.thread && !document.querySelector("dialog[open]")) closeThread();
+    if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+    if (!closeMenu() && here.thread) closeThread();
   });
   document.querySelector(".sidebar-scroll").addEventListener("keydown", walk);
-  refresh().then(follow);
+  startMenu();
+  startKeys();
+  refresh().then(() => {
+    follow();
+    if (document.activeElement === document.body) focusBox();
+  });
 }
 
 start();

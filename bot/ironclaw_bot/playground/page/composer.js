@@ -1,20 +1,23 @@
 // The box for writing: Enter sends, `@` and `/` suggest.
 
 import { h, icon, toast } from "./dom.js";
-import { act, bot, channel, explain, go, people } from "./store.js";
+import { focusBox } from "./keys.js";
+import { act, bot, channel, explain, go, hasBot, people } from "./store.js";
 
 const COMMAND = "/ironclaw";
+const INVITE = "/invite";
 const SUGGESTIONS = [
   [`${COMMAND} help`, "What IronClaw understands"],
   [`${COMMAND} run `, "Ask for something, seen by you alone"],
   [`${COMMAND} approvals`, "What waits for a decision"],
   [`${COMMAND} status `, "How a run stands"],
+  [`${INVITE} @`, "Add somebody, or the app, to this channel"],
 ];
 
 /** What could stand where the caret is: [text, note] pairs, and where the replaced text starts. */
 function suggestions(text, caret, inThread) {
   const before = text.slice(0, caret);
-  if (before.startsWith("/") && !inThread) {
+  if (before.startsWith("/") && !before.includes("@") && !inThread) {
     return { from: 0, items: SUGGESTIONS.filter(([one]) => one.startsWith(before) && one !== before) };
   }
   const at = /(?:^|\s)@(\w*)$/.exec(before);
@@ -113,7 +116,7 @@ export class Composer {
       this.hide();
       event.stopPropagation();
     } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-      if (open && this.found.items[this.active][0].trim() !== this.box.value.trim()) this.take(this.active);
+      if (open && this.found.items[this.active][0].trim() !== this.box.value.slice(this.found.from).trim()) this.take(this.active);
       else this.send();
     } else return;
     event.preventDefault();
@@ -127,22 +130,33 @@ export class Composer {
     else await this.say(text);
   }
 
-  /** The bot answers a mention in its thread, so that thread opens. */
+  /** The bot answers in the message's thread, so that thread opens. */
   async say(text) {
     const place = channel();
+    const direct = place.kind === "im";
     const said = await act("say", { channel: place.id, text, thread_ts: this.thread() });
     if (said === null) return;
     this.clear();
-    if (place.kind !== "im" && !said.thread_ts && said.text.includes(`<@${bot().id}>`)) await go({ thread: said.ts });
+    const asked = direct || said.text.includes(`<@${bot().id}>`);
+    if (asked && !hasBot(place)) toast(`${bot().real_name} is not in #${place.name} and heard nothing. ${INVITE} @${bot().name} adds it.`);
+    else if (asked && !said.thread_ts) {
+      await go({ thread: said.ts });
+      if (this.form.offsetParent === null) focusBox(); // In a narrow window the thread is all there is.
+    }
   }
 
   async command(text) {
     const [name, ...words] = text.split(" ");
     if (this.thread()) return toast("Slash commands do not work in threads, as in Slack.");
+    if (name === INVITE) return this.invite(words.join(" ").trim());
     if (name !== COMMAND) return toast(`${name} is no command here. Try ${COMMAND} help.`);
     const result = await act("command", { channel: channel().id, command: name, text: words.join(" ") });
     explain(result);
     if (result?.ok) this.clear();
+  }
+
+  async invite(name) {
+    if ((await act("invite", { channel: channel().id, name })) !== null) this.clear();
   }
 
   clear() {

@@ -5,9 +5,11 @@ import { h } from "./dom.js";
 /** Resolves to true when the person confirms; Escape and the cross mean no. */
 export function confirmed(confirm) {
   return new Promise((resolve) => {
+    const back = document.activeElement;
     const finish = (answer) => {
       dialog.close();
       dialog.remove();
+      back?.focus();
       resolve(answer);
     };
     const dialog = h("dialog", { class: "dialog small", "aria-labelledby": "confirm-title", oncancel: () => finish(false) },

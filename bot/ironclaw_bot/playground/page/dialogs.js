@@ -1,6 +1,6 @@
 // The modal on top of this person's stack, as a dialog.
 
-import { h, icon } from "./dom.js";
+import { focusOn, h, icon } from "./dom.js";
 import { renderBlock } from "./blocks.js";
 import { act, explain, here, store } from "./store.js";
 
@@ -20,8 +20,8 @@ export function viewPlace(view) {
 export function showViews() {
   const view = store.views.filter((one) => one.user === here.user).at(-1);
   const stamp = view ? `${view.id} ${view.hash}` : "";
-  if (shown?.stamp === stamp) return;
-  const back = shown?.back ?? document.activeElement;
+  if ((shown?.stamp ?? "") === stamp) return;
+  const back = shown?.back ?? whereFocusIs();
   shown?.dialog.remove();
   shown = view ? { stamp, back, dialog: build(view) } : null;
   if (shown) {
@@ -29,7 +29,18 @@ export function showViews() {
     shown.dialog.showModal();
     const first = shown.dialog.querySelector(".dialog-body :is(input, select, textarea), [type=submit], .dialog-foot .button");
     first?.focus();
-  } else if (back?.isConnected) back.focus();
+  } else back();
+}
+
+/** A function that brings the focus back: to the control, or to what has replaced the card it was in. */
+function whereFocusIs() {
+  const control = document.activeElement;
+  const key = control?.closest("[data-key]")?.dataset.key;
+  return () => {
+    const card = key && document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (control?.isConnected) control.focus();
+    else if (card) focusOn(card);
+  };
 }
 
 function build(view) {
@@ -56,9 +67,10 @@ async function submit(event, view, place) {
   const form = event.target;
   const answers = Object.fromEntries([...place.answers].map(([id, read]) => [id, read()]));
   const send = form.querySelector("[type=submit]");
-  send.disabled = true;
+  if (send.hasAttribute("aria-busy")) return;
+  send.setAttribute("aria-busy", "true");
   const result = await act("view/submit", { view_id: view.id, answers });
-  send.disabled = false;
+  send.removeAttribute("aria-busy");
   explain(result);
   for (const line of form.querySelectorAll("[data-error]")) {
     line.textContent = result?.errors?.[line.dataset.error] ?? "";

@@ -25,6 +25,7 @@ const PATHS = {
   lock: "M6 11h12v9H6zM9 11V8a3 3 0 016 0v3",
   eye: "M2 12s4-7 10-7 10 7 10 7-4 7-10 7S2 12 2 12zM12 9a3 3 0 100 6 3 3 0 000-6z",
   claw: "M7 5c.8 5 1.700 9 3.500 13M12 4c.3 5 .7 9.500 1.700 15M17 5c.4 4 .2 8-.5 12",
+  menu: "M4 6h16M4 12h16M4 18h16",
   check: "M5 12l5 5 9-11",
   down: "M6 9l6 6 6-6",
 };
@@ -41,15 +42,14 @@ export function icon(name) {
   return svg;
 }
 
-const HUES = [204, 262, 338, 24, 152, 45, 178, 300];
+const HUES = [204, 338, 24, 152, 262, 45, 178, 300];
 
-/** Initials on a colour of their own; the bot has its mark. */
+/** Initials on a colour of their own, by their number in the workspace; the bot has its mark. */
 export function avatar(user, size = "") {
   if (user.is_bot) return h("span", { class: `avatar bot ${size}`, "aria-hidden": "true" }, icon("claw"));
   const letters = user.real_name.split(" ").map((word) => word[0]).join("").slice(0, 2);
   const element = h("span", { class: `avatar ${size}`, "aria-hidden": "true" }, letters);
-  const sum = [...user.id].reduce((total, letter) => total * 31 + letter.codePointAt(0), 7);
-  element.style.setProperty("--hue", HUES[sum % HUES.length]);
+  element.style.setProperty("--hue", HUES[(user.number ?? 0) % HUES.length]);
   return element;
 }
 
@@ -69,18 +69,30 @@ export function reconcile(parent, items) {
     if (element === place) place = place.nextElementSibling;
     else parent.insertBefore(element, place);
   }
-  for (const element of old.values()) element.remove();
+  for (const element of old.values()) {
+    const focused = element.contains(document.activeElement);
+    element.remove();
+    if (focused) focusOn(parent);
+  }
 }
 
-/** Focus inside an element that is replaced goes to what replaces it. */
+/** Focus inside an element that is replaced goes to the same control in what replaces it, or to that. */
 function swap(element, fresh, place) {
-  const focused = element.contains(document.activeElement);
+  const active = element.contains(document.activeElement) ? document.activeElement : null;
   element.replaceWith(fresh);
-  if (focused) {
-    fresh.tabIndex = -1;
-    fresh.focus({ preventScroll: true });
-  }
+  if (active) focusOn(active === element ? fresh : twin(active, fresh));
   return place === element ? fresh : place;
+}
+
+/** Never another button in the same place: Enter pressed twice must not press two of them. */
+function twin(control, fresh) {
+  const same = (one) => one.textContent === control.textContent && one.dataset.action === control.dataset.action;
+  return [...fresh.querySelectorAll(control.tagName)].find(same) ?? fresh;
+}
+
+export function focusOn(element) {
+  if (!element.matches("a[href], button, input, select, textarea, [tabindex]")) element.tabIndex = -1;
+  element.focus({ preventScroll: true });
 }
 
 /** A short notice that goes away by itself. */

@@ -6,11 +6,11 @@ import { people, store } from "./store.js";
 
 /** Asks first when the element says so, then sends the click; the button is busy until it is acknowledged. */
 async function press(button, element, block, place, answer) {
+  if (button.hasAttribute("aria-busy")) return;
   if (element.confirm && !(await confirmed(element.confirm))) return;
+  // Not disabled: a button that is loses the focus, and whoever uses the keyboard their place.
   button.setAttribute("aria-busy", "true");
-  button.disabled = true;
   await place.click(element.action_id, block.block_id, answer);
-  button.disabled = false;
   button.removeAttribute("aria-busy");
 }
 

@@ -2,7 +2,7 @@
 
 import { avatar, h, icon, reconcile } from "./dom.js";
 import { renderBlocks } from "./blocks.js";
-import { act, bot, explain, go, here, store, user } from "./store.js";
+import { act, bot, explain, go, hasBot, here, store, user } from "./store.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
@@ -30,8 +30,14 @@ function threadButton(channel, message) {
   return h("button", {
     type: "button",
     class: count ? "thread-link" : "thread-link quiet",
-    onclick: () => go({ channel: channel.id, thread: message.ts }),
+    onclick: () => go({ channel: channel.id, thread: message.ts }).then(() => document.querySelector("#reply textarea").focus()),
   }, icon("reply"), text);
+}
+
+/** What a message says. A person's rich text is what was typed: its text shows the same, code and bold included. */
+function content(channel, message, who) {
+  if (message.inviter) return h("p", { class: "note" }, `was added to #${channel.name} by ${user(message.inviter).real_name}.`);
+  return renderBlocks(who.is_bot ? message : { text: message.text }, place(channel, message));
 }
 
 function article(channel, message, inThread) {
@@ -44,8 +50,7 @@ function article(channel, message, inThread) {
       h("header", {}, h("strong", {}, who.real_name), badge(who),
         h("time", { datetime: when(message.ts).toISOString() }, clock.format(when(message.ts))),
         message.edited && !who.is_bot && h("span", { class: "note" }, "(edited)")),
-      // A person's rich text is what was typed: its text shows the same, code and bold included.
-      renderBlocks(who.is_bot ? message : { text: message.text }, place(channel, message)),
+      content(channel, message, who),
       message.reactions && h("div", { class: "reactions" }, message.reactions.map((one) => h("span", {}, `:${one.name}: ${one.count}`))),
       !inThread && !hidden && threadButton(channel, message)));
 }
@@ -115,13 +120,17 @@ export function showMessages(box, name, items) {
 
 /** What an empty place says: the first thing to try. */
 export function emptyItem(channel, suggest) {
-  const example = '@ironclaw files.write path=notes/today.md text="hello"';
-  const asCommand = "/ironclaw help";
+  const hears = hasBot(channel);
+  const name = bot().real_name;
+  const texts = hears
+    ? [`@${bot().name} files.write path=notes/today.md text="hello"`, "/ironclaw help"]
+    : [`/invite @${bot().name}`];
   const build = () => h("div", { class: "empty" },
     h("div", { class: "empty-mark" }, icon("claw")),
-    h("h3", {}, channel.kind === "im" ? "Talk to IronClaw" : `Nothing in #${channel.name} yet`),
-    h("p", {}, "Ask for something that changes a file: it waits for an approver, whom you can play too."),
-    h("button", { type: "button", class: "suggestion", onclick: () => suggest(example) }, h("code", {}, example)),
-    h("button", { type: "button", class: "suggestion", onclick: () => suggest(asCommand) }, h("code", {}, asCommand)));
-  return { key: `empty ${channel.id}`, stamp: "", build };
+    h("h3", {}, channel.kind === "im" ? `Talk to ${name}` : `Nothing in #${channel.name} yet`),
+    h("p", {}, hears
+      ? "Ask for something that changes a file: it waits for an approver, whom you can play too."
+      : `${name} is not in this channel and hears nothing here. Invite it first.`),
+    texts.map((text) => h("button", { type: "button", class: "suggestion", onclick: () => suggest(text) }, h("code", {}, text))));
+  return { key: `empty ${channel.id}`, stamp: String(hears), build };
 }

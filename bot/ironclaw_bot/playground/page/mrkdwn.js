@@ -37,7 +37,8 @@ const DATES = {
 export function date(seconds, format) {
   const when = new Date(Number(seconds) * 1000);
   const text = format.replace(/\{\w+\}/g, (token) =>
-    DATES[token] ? new Intl.DateTimeFormat(undefined, DATES[token]).format(when) : token,
+    // No line ends within the time: "PM" would stand alone.
+    DATES[token] ? new Intl.DateTimeFormat(undefined, DATES[token]).format(when).replace(/\s(?=[AP]M)/g, "\u00a0") : token,
   );
   return h("time", { datetime: when.toISOString(), title: when.toLocaleString() }, text);
 }

@@ -30,7 +30,8 @@ function person(who) {
   const build = () => h("button", {
     type: "button", class: "person", role: "radio", "aria-checked": String(mine), tabindex: mine ? "0" : "-1",
     onclick: () => go({ user: who.id }), onkeydown: step,
-  }, avatar(who, "small"), h("span", { class: "person-name" }, who.real_name), badge(who), mine && icon("check"));
+  }, avatar(who, "small"), h("span", { class: "person-name" }, who.real_name),
+  store.labels[who.id] && h("span", { class: "badge" }, store.labels[who.id]), badge(who), mine && icon("check"));
   return { key: who.id, stamp: String(mine), build };
 }
 
@@ -44,8 +45,17 @@ function step(event) {
   go({ user: next.id }).then(() => byId("people").querySelector("[aria-checked=true]")?.focus());
 }
 
+/** The same choice in the bar of a narrow window. */
+function showSpeaker() {
+  const box = byId("speaker");
+  const name = (who) => [who.real_name, store.labels[who.id]].filter(Boolean).join(", ");
+  reconcile(box, people().map((who) => ({ key: who.id, stamp: "", build: () => h("option", { value: who.id }, name(who)) })));
+  box.value = here.user;
+}
+
 export function showSidebar() {
   byId("team-name").textContent = store.team.name;
+  byId("bar-team").textContent = store.team.name;
   reconcile(byId("teams"), store.teams.map((team) => ({
     key: team.id, stamp: String(team.id === here.team), build: () => teamButton(team),
   })));
@@ -54,4 +64,5 @@ export function showSidebar() {
   reconcile(byId("channels"), rooms.map((one) => placeItem(one, () => (one.kind === "group" ? icon("lock") : "#"), one.name)));
   reconcile(byId("apps"), dms.map((one) => placeItem(one, () => avatar(bot(), "tiny"), bot().name)));
   reconcile(byId("people"), people().map(person));
+  showSpeaker();
 }

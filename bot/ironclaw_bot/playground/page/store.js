@@ -8,7 +8,7 @@ const memory = window.sessionStorage;
 /** Which workspace, person, place and thread are looked at; each browser tab has its own. */
 export const here = { team: "T0001", user: "", channel: "", thread: "", tab: "messages" };
 
-export const store = { teams: [], team: null, users: [], channels: [], views: [], homes: {}, statuses: [] };
+export const store = { teams: [], team: null, labels: {}, users: [], channels: [], views: [], homes: {}, statuses: [] };
 
 export function listen(listener) {
   listeners.add(listener);
@@ -26,6 +26,11 @@ export function bot() {
   return user(store.team?.bot_user ?? "");
 }
 
+/** Whether the app hears what is said here. */
+export function hasBot(place) {
+  return place.members.includes(store.team.bot_user);
+}
+
 export function channel() {
   return store.channels.find((one) => one.id === here.channel);
 }
@@ -37,6 +42,9 @@ const SENTENCES = {
   action_not_found: "That button is gone: the message has changed.",
   invalid_blocks: "The bot answered with blocks that Slack refuses. The journal has the reason.",
   not_found: "That dialog is no longer open.",
+  user_not_found: "There is nobody of that name. Write /invite @name.",
+  already_in_channel: "They are in this channel already.",
+  method_not_supported_for_channel_type: "Nobody can be invited into direct messages.",
 };
 
 /** Does something in the workspace; says so when it is refused, and returns null. */
@@ -51,12 +59,15 @@ export async function act(action, body) {
     if (answer.ok) return answer.result ?? {};
     toast(SENTENCES[answer.error] ?? `Refused: ${answer.error} ${answer.detail ?? ""}`);
   } catch {
-    toast(DOWN);
+    stopped(true);
   }
   return null;
 }
 
-const DOWN = "The playground does not answer. Is it still running?";
+/** Says across the page that the server is gone, until it answers again. */
+function stopped(is) {
+  document.getElementById("down").hidden = !is;
+}
 
 const REASONS = {
   http_timeout: "IronClaw did not acknowledge this within 3 seconds.",
@@ -84,6 +95,7 @@ export async function refresh() {
     return refresh();
   }
   Object.assign(store, state);
+  state.users.forEach((one, number) => Object.assign(one, { number }));
   settle();
   for (const listener of listeners) listener();
 }
@@ -113,7 +125,7 @@ export function go(change) {
   if (here.user) memory.setItem(`user ${here.team}`, here.user);
   const path = [here.team, here.channel, here.thread].filter(Boolean).join("/");
   window.history.replaceState(null, "", `#/${path}`);
-  return refresh().catch(() => toast(DOWN));
+  return refresh().catch(() => stopped(true));
 }
 
 export function readAddress() {
@@ -126,6 +138,7 @@ export function follow() {
   let timer = 0;
   const feed = new EventSource("/_/feed");
   const look = () => {
+    stopped(false);
     clearTimeout(timer);
     timer = setTimeout(() => refresh().catch(() => {}), 40);
   };
@@ -133,6 +146,11 @@ export function follow() {
     if (JSON.parse(event.data).kind === "changed") look();
   };
   feed.onopen = look;
+  feed.onerror = () => {
+    stopped(true);
+    // The browser comes back by itself from a lost connection, but not from an answer that is no feed.
+    if (feed.readyState === EventSource.CLOSED) setTimeout(follow, 2000);
+  };
 }
 
 const seenKey = (id) => `seen ${here.team} ${here.user} ${id}`;
