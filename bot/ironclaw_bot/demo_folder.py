@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from ironclaw.settings import Settings, TenantSettings
-from ironclaw_bot.local import login_name
 
 DEMO = Path(".ironclaw/demo")
 TEAM = "T0001"
@@ -24,8 +22,8 @@ def add_demo_options(parser: argparse.ArgumentParser) -> None:
 
 
 def in_demo(settings: Settings, folder: Path) -> Settings:
-    """The user's settings, with the demo's data and people: Bo approves, and whoever runs it."""
-    approvers = (f"slack:{TEAM}:{BO}", f"local:{login_name(os.getuid())}")
+    """The user's settings, with the demo's data; Bo approves, and whom the settings name locally."""
+    approvers = (f"slack:{TEAM}:{BO}", *settings.local_approvers)
     changes = {
         "data_dir": folder / "data",
         "key_file": folder / "key",

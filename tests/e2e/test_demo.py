@@ -117,7 +117,13 @@ async def test_settings() -> None:
     """
     tokens = {"bot_token": "b", "signing_secret": "s"}
     plain = demo_settings(Settings(), tokens, "http://127.0.0.1:1", Path("d"))
-    told = demo_settings(Settings(port=3000, log_level="info"), tokens, "http://127.0.0.1:1", Path("d"))
+    given = Settings(port=3000, log_level="info", approvers=("U1", "local:ann"))
+    told = demo_settings(given, tokens, "http://127.0.0.1:1", Path("d"))
 
-    assert (0, "warning") == (plain.port, plain.log_level)
+    assert (0, "warning", ("slack:T0001:U1BO",)) == (
+        plain.port,
+        plain.log_level,
+        plain.tenants["T0001"].approvers,
+    )
     assert (3000, "info") == (told.port, told.log_level)
+    assert ("slack:T0001:U1BO", "local:ann") == told.tenants["T0001"].approvers

@@ -38,19 +38,21 @@ async def test_narrow(wired: tuple[Slack, Echo], page: Page) -> None:
 
 async def test_menu(page: Page) -> None:
     """
-    The button brings the channels back; choosing one folds them away, and so does Escape.
+    The button brings the channels back; choosing one folds them away with any thread, Escape just them.
     """
     await page.set_viewport_size(NARROW)
+    await card(page)
+    await expect(page.get_by_label("Replies")).to_be_visible()
     menu = page.get_by_role("button", name="Channels and people")
     await menu.click()
     await expect(page.get_by_role("button", name="general")).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(menu).to_be_focused()
     await menu.click()
-    await page.get_by_role("button", name="ops").click()
+    await page.get_by_role("button", name="general").click()
 
     await expect(page.get_by_role("button", name="random")).to_be_hidden()
-    await expect(page.get_by_label("Message #ops")).to_be_focused()
+    await expect(page.get_by_label("Message #general")).to_be_focused()
 
 
 async def test_first_keys(page: Page) -> None:

@@ -33,6 +33,8 @@ export function startMenu() {
     if (byId("menu").getAttribute("aria-expanded") === "false") return;
     const chosen = event.target.closest(".place, .person");
     if (chosen || !event.target.closest("#sidebar, .rail, #menu")) show(false);
-    if (chosen) focusBox();
+    // The thread would still cover the channel that was asked for.
+    if (chosen?.matches(".place")) go({ thread: "" }).then(focusBox);
+    else if (chosen) focusBox();
   });
 }
