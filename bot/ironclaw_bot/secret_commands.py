@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import getpass
+import os
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -16,11 +17,9 @@ from ironclaw.settings import Settings
 from ironclaw.store import Store
 from ironclaw.task import Json
 from ironclaw_bot.keeper import Keeper
-from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Remote, chosen_tenant
+from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Remote, chosen_tenant, login_name
 
-MAX_INPUT = (
-    16 * 1024
-)  #: Characters that are read of a value, so that one that is too long is refused as such.
+MAX_INPUT = 16 * 1024  #: Characters that are read of a value: one that is too long is refused as such.
 
 
 def add_set_options(parser: argparse.ArgumentParser) -> None:
@@ -112,6 +111,6 @@ async def _keeping(settings: Settings) -> AsyncIterator[_Beside | _Alone]:
     try:
         vault = await Vault.open(store, Keyring(settings), time.time)
         tenants = frozenset(settings.tenants) or await store.tenant_ids() or frozenset({LOCAL_TENANT})
-        yield _Alone(Keeper(vault, f"local:{getpass.getuser()}"), tenants)
+        yield _Alone(Keeper(vault, f"local:{login_name(os.getuid())}"), tenants)
     finally:
         await store.close()

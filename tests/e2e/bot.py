@@ -132,20 +132,23 @@ class Bot:
         kind = ("Content-Type", "application/json")
         return await ask(self.port, "POST", path, [kind, *headers], json.dumps(body).encode())
 
-    async def command(self, *words: str) -> Said:
-        """Another command in the same folder, to its end."""
+    async def command(self, *words: str, typed: str = "") -> Said:
+        """Another command in the same folder, to its end.
+
+        :param typed: what it gets on standard input
+        """
         child = await asyncio.create_subprocess_exec(
             SCRIPT,
             *words,
             cwd=self.folder,
             env=self.environ,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
             async with asyncio.timeout(START_SECONDS):
-                out, err = await child.communicate()
+                out, err = await child.communicate(typed.encode())
         except TimeoutError:
             child.kill()
             raise

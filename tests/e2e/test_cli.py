@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pwd
 import re
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from tests.e2e.bot import SCRIPT, Bot, Said, running
+
+from ironclaw.store import reading
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 ME = f"local:{pwd.getpwuid(os.getuid()).pw_name}"
@@ -124,6 +127,50 @@ async def test_audit_verify(bot: Bot) -> None:
 
     assert 0 == said.code
     assert re.match(r"acme +\d+ events  intact  head acme=\d+:[0-9a-f]{64}\ncheckpoints: \d+ good", said.out)
+
+
+async def test_secrets(bot: Bot) -> None:
+    """
+    A secret is set from standard input, listed without its value, and removed; audited, and in no file.
+    """
+    value = "a-value-that-" + "nobody-sees"
+    words = ("github_token", "--host", "api.github.com", "--path", "/repos", "--tenant", "acme")
+    said = await bot.command("secrets", "set", *words, typed=value + "\n")
+    listed = await bot.command("secrets", "list")
+    files = b"".join(file.read_bytes() for file in bot.data.glob("ironclaw.db*"))
+    removed = await bot.command("secrets", "rm", "github_token")
+    with reading(bot.data / "ironclaw.db") as database:
+        events = [json.loads(row["event"]) for row in database.execute("SELECT event FROM audit")]
+
+    assert (0, 0, 0) == (said.code, listed.code, removed.code), said
+    assert "GET,HEAD api.github.com/repos as Authorization: Bearer ..." in listed.out
+    assert value not in "".join([said.out, said.err, listed.out, str(bot.lines), files.decode("latin-1")])
+    assert [("secret_set", ME, "github_token"), ("secret_removed", ME, "github_token")] == [
+        (each["event"], each["actor"], each["name"]) for each in events if each["event"].startswith("secret")
+    ]
+
+
+async def test_secrets_refused(bot: Bot) -> None:
+    """
+    What cannot be kept is said in a sentence, without the value.
+    """
+    said = await bot.command("secrets", "set", "k", "--host", "a.example", typed="two words\n")
+
+    assert (1, "") == (said.code, said.out)
+    assert said.err.startswith("ironclaw: A secret is 8 to 4000 characters")
+    assert "two words" not in said.err
+
+
+async def test_secrets_rotate(tmp_path: Path) -> None:
+    """
+    ironclaw secrets rotate says how many secrets it sealed anew; they are there after it.
+    """
+    bot = Bot(tmp_path, key_file=tmp_path / "key", tenants={"acme": TENANT})
+    await bot.command("secrets", "set", "k", "--host", "a.example", typed="a-long-enough-" + "value")
+    said = await bot.command("secrets", "rotate")
+
+    assert (0, "1 secrets were sealed with the new key.\n") == (said.code, said.out)
+    assert "a.example" in (await bot.command("secrets", "list")).out
 
 
 async def test_tool_list(bot: Bot) -> None:

@@ -249,3 +249,16 @@ def test_packed_data_is_unpacked_only_so_far() -> None:
 
     assert TOO_PACKED == redacted(f"{bomb} " * 1_000)
     assert f"{bomb} " * 3 == redacted(f"{bomb} " * 3)
+
+
+def test_a_tenants_own_secrets() -> None:
+    """
+    What the engine keeps for a tenant is hidden from its texts, plain and inside packed runs.
+    """
+    services = PlainServices(Settings(), secrets={"t1": Values({"api_key": "a-kept-" + "value-of-t1"})})
+    own = LeakGuard(services)
+    packed = base64.b64encode(gzip.compress(b"some text before it a-kept-" + b"value-of-t1")).decode()
+
+    assert "[redacted: api_key]" == own.ironclaw_redact("t1", "a-kept-" + "value-of-t1")
+    assert "[redacted: encoded secret]" == own.ironclaw_redact("t1", packed)
+    assert own.ironclaw_redact("t2", "a-kept-" + "value-of-t1") is None
