@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from ironclaw.errors import IronclawError
 from ironclaw.keys import load_key
-from ironclaw.registry import Registry
 from ironclaw.sandbox import layers
 from ironclaw.settings import Settings
-from ironclaw_bot.build import built_folder
+from ironclaw_bot.authoring.showing import everything
 from ironclaw_plugins.policy_cedar import check_policy
 
 
@@ -90,8 +89,7 @@ def _data(settings: Settings) -> Finding:
 
 
 def _tools(settings: Settings) -> Finding:
-    folders = [built_folder() / "standard", *settings.toolboxes]
-    return _tried("toolboxes match their manifests", lambda: Registry.load(folders))
+    return _tried("toolboxes match their manifests and signatures", lambda: everything(settings))
 
 
 def _policy(settings: Settings) -> Finding:

@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from ironclaw.dotenv_file import read_dotenv
 from ironclaw.errors import SettingsError
@@ -40,6 +48,8 @@ Words = tuple[str, ...]
 LOCAL = "local:"
 #: A person as they are named in every door.
 PERSON = re.compile(r"slack:[TE][A-Z0-9_]*:[UW][A-Z0-9_]+|jwt:[^|]+\|.+|local:.+")
+PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
+SIGNER = re.compile(r"([a-z][a-z0-9_]{0,31}:)?[0-9a-f]{64}")
 MEMBER = re.compile(r"[UW][A-Z0-9_]+")  #: A Slack user id; whose workspace's is clear without it.
 
 
@@ -122,6 +132,10 @@ class Settings(BaseModel):
     toolboxes: tuple[Path, ...] = Field(
         (), description="Folders of built toolboxes, beside the standard one."
     )
+    trusted_signers: Words = Field(
+        (), description="Public keys whose toolboxes may be added; NAMESPACE:KEY for names of that only."
+    )
+    revoked_signers: Words = Field((), description="Public keys that count no more, whoever trusts them.")
     plugins: Words = Field(
         BUNDLED, description="Entry points of the group 'ironclaw' to load, and no others."
     )
@@ -187,7 +201,9 @@ class Settings(BaseModel):
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level shown.")
 
-    @field_validator("toolboxes", "plugins", "approvers", "http_allow", mode="before")
+    @field_validator(
+        "toolboxes", "trusted_signers", "revoked_signers", "plugins", "approvers", "http_allow", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         """The environment has no lists: words between commas."""
@@ -213,6 +229,14 @@ class Settings(BaseModel):
     @classmethod
     def _known_forms(cls, names: Words) -> Words:
         return _people(names, MEMBER.fullmatch)
+
+    @field_validator("trusted_signers", "revoked_signers")
+    @classmethod
+    def _keys(cls, words: Words, info: ValidationInfo) -> Words:
+        form = SIGNER if info.field_name == "trusted_signers" else PUBLIC_KEY
+        if not all(map(form.fullmatch, words)):
+            raise ValueError("a public key has 64 hex digits, as ironclaw tool keygen prints it.")
+        return words
 
     @property
     def local_approvers(self) -> Words:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ironclaw.capabilities import Capabilities, HttpRule
 from ironclaw.errors import ToolboxError
-from ironclaw.registry import Registry, Tool
+from ironclaw.registry import Installed, Registry, Tool, Toolbox
 from ironclaw.settings import Settings
 from ironclaw_bot.build import built_folder
 from ironclaw_bot.guests.sections import component_imports
@@ -22,16 +23,19 @@ def find(which: str, settings: Settings) -> list[Tool]:
     :raises ToolboxError: there is none
     """
     if (Path(which) / MANIFEST).is_file():
-        return list(Registry.load([_built(Path(which))]).tools)
-    tools = Registry.load([built_folder() / "standard", *settings.toolboxes]).tools
+        return list(Registry.load([built(Path(which))]).tools)
+    tools = everything(settings).tools
     found = [tool for tool in tools if which in (tool.name, tool.toolbox.name)]
     if not found:
         raise ToolboxError(f"{which}: no folder with {MANIFEST}, and no toolbox or tool of this name")
     return found
 
 
-def _built(folder: Path) -> Path:
-    """The folder itself, or what its source was built to."""
+def built(folder: Path) -> Path:
+    """The folder itself, or what its source was built to.
+
+    :raises ToolboxError: it holds no toolbox, or one that is not built
+    """
     manifest = read_manifest(folder)
     if "component" in manifest:
         return folder
@@ -45,13 +49,29 @@ def lines(tools: list[Tool]) -> Iterator[str]:
     """A toolbox in lines for people; the manifest's own words are untrusted."""
     box = tools[0].toolbox
     yield f"{box.name} {box.version}  profile {box.profile}"
-    yield f"  component  {box.component_sha256}"
-    yield f"  manifest   {box.manifest_sha256}"
-    yield f"  imports    {', '.join(packages(component_imports(box.component))) or 'nothing'}"
+    yield from (f"  {line}" for line in pins(box))
     for tool in tools:
         yield f"{tool.name}  risk {tool.risk.value}, effect {tool.effect.value}"
         yield f"  {tool.description}"
         yield from (f"  {line}" for line in touches(tool.capabilities))
+
+
+def pins(box: Toolbox) -> Iterator[str]:
+    """What a toolbox is, beyond its name: one line for each digest, its signer, its imports."""
+    yield f"component  {box.component_sha256}"
+    yield f"manifest   {box.manifest_sha256}"
+    yield f"signer     {box.signer or 'none: trusted by its folder'}"
+    yield f"imports    {', '.join(packages(component_imports(box.component))) or 'nothing'}"
+
+
+def everything(settings: Settings, but: str = "") -> Registry:
+    """The tools that a bot with these settings has.
+
+    :param but: a toolbox that was added and is left out
+    :raises ToolboxError: as Registry.load
+    """
+    folders = [built_folder() / "standard", *settings.toolboxes]
+    return Registry.load(folders, Installed.of(settings, time.time(), but))
 
 
 def packages(imports: list[str]) -> list[str]:

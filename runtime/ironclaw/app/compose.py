@@ -18,7 +18,7 @@ from ironclaw.keys import load_key
 from ironclaw.orchestrator import Body, Budgets, Orchestrator
 from ironclaw.orchestrator.body import component
 from ironclaw.plugin_manager import Factory, Hooks, load
-from ironclaw.registry import Registry
+from ironclaw.registry import Installed, Registry
 from ironclaw.sandbox import Sandbox
 from ironclaw.secrets import Keyring, Lender, Vault
 from ironclaw.settings import Settings, TenantSettings
@@ -69,7 +69,7 @@ async def open_app(
     :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
     """
     key = load_key(settings.key_file)
-    registry = Registry.load([*toolboxes, *settings.toolboxes])
+    registry = Registry.load([*toolboxes, *settings.toolboxes], Installed.of(settings, clock()))
     async with contextlib.AsyncExitStack() as stack:
         store = await Store.open(settings.data_dir / "ironclaw.db")
         stack.push_async_callback(store.close)

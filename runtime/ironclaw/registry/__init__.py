@@ -1,10 +1,11 @@
 """Which tools there are, what each may touch, and whether a call's arguments fit.
 
-Toolboxes are read once, at start, and checked against their manifests; nothing of them runs here.
+Toolboxes are read once, at start, and checked against manifest and signature; nothing of them runs here.
 """
 
 from ironclaw.registry.arguments import parse_arguments
 from ironclaw.registry.catalogue import Registry
+from ironclaw.registry.installed import Installed
 from ironclaw.registry.model import Tool, Toolbox
 
-__all__ = ["Registry", "Tool", "Toolbox", "parse_arguments"]
+__all__ = ["Installed", "Registry", "Tool", "Toolbox", "parse_arguments"]

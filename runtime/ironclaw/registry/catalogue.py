@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import os
-import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ironclaw.errors import ToolboxError
 from ironclaw.registry import arguments
-from ironclaw.registry.manifest import Manifest, ToolTable, parse_manifest
-from ironclaw.registry.model import Tool, Toolbox, effective_risk
+from ironclaw.registry.installed import Installed
+from ironclaw.registry.model import Tool, Toolbox
+from ironclaw.registry.reading import MANIFEST, load_toolbox
 from ironclaw.registry.schemas import validator
 from ironclaw.task import Json, ToolOffer
-
-MANIFEST = "toolbox.toml"
-MAX_MANIFEST_BYTES = 1 << 20
-MAX_COMPONENT_BYTES = 256 << 20
-CHUNK = 1 << 20
 
 
 class Registry:
@@ -31,12 +24,15 @@ class Registry:
         self._validators = {name: validator(tool.schema) for name, tool in self._tools.items()}
 
     @classmethod
-    def load(cls, folders: Sequence[Path]) -> Registry:
+    def load(cls, folders: Sequence[Path], installed: Installed | None = None) -> Registry:
         """Every toolbox in these folders: a folder may be one, or hold some.
 
+        :param folders: the operator's own, which are trusted by their path
+        :param installed: what was added, which must be signed
         :raises ToolboxError: names the file and the field; one wrong toolbox and nothing is loaded
         """
-        return cls(tool for folder in folders for path in _toolbox_folders(folder) for tool in _load(path))
+        own = (tool for each in folders for path in _toolbox_folders(each) for tool in load_toolbox(path))
+        return cls([*own, *(installed.tools() if installed else ())])
 
     @property
     def toolboxes(self) -> tuple[Toolbox, ...]:
@@ -88,70 +84,3 @@ def _toolbox_folders(folder: Path) -> Iterator[Path]:
         raise ToolboxError(f"{folder}: there is no such folder of toolboxes")
     children = sorted(child for child in folder.iterdir() if not child.name.startswith("."))
     yield from (each for each in (folder, *children) if (each / MANIFEST).is_file())
-
-
-def _load(folder: Path) -> Iterator[Tool]:
-    content = _read(folder / MANIFEST)
-    manifest = parse_manifest(content, str(folder / MANIFEST))
-    toolbox = _toolbox(folder, manifest, hashlib.sha256(content).hexdigest())
-    return (_tool(name, table, toolbox) for name, table in manifest.tools.items())
-
-
-def _toolbox(folder: Path, manifest: Manifest, manifest_sha256: str) -> Toolbox:
-    component = folder / manifest.component
-    if _sha256(component) != manifest.sha256:
-        raise ToolboxError(f"{component}: not the file that sha256 in {MANIFEST} names; build it again")
-    return Toolbox(
-        name=manifest.name,
-        version=manifest.version,
-        folder=folder,
-        component=component,
-        component_sha256=manifest.sha256,
-        manifest_sha256=manifest_sha256,
-        profile=manifest.profile,
-    )
-
-
-def _tool(name: str, table: ToolTable, toolbox: Toolbox) -> Tool:
-    capabilities = table.capabilities()
-    return Tool(
-        name=name,
-        description=table.description,
-        schema=table.arguments,
-        risk=effective_risk(table.risk, capabilities),
-        effect=table.effect,
-        capabilities=capabilities,
-        toolbox=toolbox,
-    )
-
-
-def _read(path: Path) -> bytes:
-    return b"".join(_chunks(path, MAX_MANIFEST_BYTES))
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    for chunk in _chunks(path, MAX_COMPONENT_BYTES):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _chunks(path: Path, most: int) -> Iterator[bytes]:
-    """The bytes of an ordinary file, never through a link.
-
-    :raises ToolboxError: it is a link, no file, longer than most bytes, or cannot be read
-    """
-    try:
-        with open(path, "rb", opener=_open_no_link) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_size > most:
-                raise ToolboxError(f"{path}: not an ordinary file of at most {most} bytes")
-            while chunk := file.read(CHUNK):
-                yield chunk
-    except OSError as error:
-        raise ToolboxError(f"{path}: cannot be read ({error.strerror}); links are not followed") from None
-
-
-def _open_no_link(path: str, flags: int) -> int:
-    """Non-blocking, so that a FIFO in the file's place cannot hold us up."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

@@ -21,6 +21,7 @@ class Toolbox:
     component_sha256: str  #: Lower-case hex; checked when the registry was loaded.
     manifest_sha256: str  #: Of the bytes of toolbox.toml, lower-case hex.
     profile: str  #: "pure" or "scratch".
+    signer: str = ""  #: Public key, hex; "" for a folder of the operator's own, which is trusted by its path.
 
 
 @dataclass(frozen=True, slots=True)
