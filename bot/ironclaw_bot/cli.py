@@ -16,14 +16,16 @@ from pathlib import Path
 from ironclaw.errors import IronclawError, SettingsError
 from ironclaw.settings import Settings, TenantSettings, load
 from ironclaw.task import Json
-from ironclaw_bot import logs, secret_commands
+from ironclaw_bot import logs
 from ironclaw_bot.auditing import add_verify_options, rotate, verify_log
 from ironclaw_bot.authoring.commands import add_authoring
+from ironclaw_bot.authoring.supplying import add_supplying
 from ironclaw_bot.build import build, built_folder
 from ironclaw_bot.demo_folder import DEMO, add_demo_options, in_demo
 from ironclaw_bot.hints import called
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
 from ironclaw_bot.progress import Progress
+from ironclaw_bot.secret_commands import add_secrets
 
 DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3
 STATES = {"done": DONE, "failed": FAILED, "cancelled": FAILED, "paused": WAITING}
@@ -97,8 +99,10 @@ def _add_work(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     tools = commands.add_parser("tool", help="the tools").add_subparsers(required=True, metavar="COMMAND")
-    _add(tools, "list", _tool_list, "list the tools, their risk and what they may touch")
+    listing = _add(tools, "list", _tool_list, "list the tools, their risk and what they may touch")
+    add_demo_options(listing)
     add_authoring(partial(_add, tools))
+    add_supplying(partial(_add, tools))
     run = _add(tools, "run", _tool_run, "run one tool, through the same policy and approvals")
     run.add_argument("name")
     run.add_argument("arguments", nargs="*", metavar="KEY=VALUE")
@@ -108,24 +112,8 @@ def _add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _add_secrets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    verbs = commands.add_parser("secrets", help="what tools use without seeing it").add_subparsers(
-        required=True, metavar="COMMAND"
-    )
-    put = _add(
-        verbs,
-        "set",
-        secret_commands.set_secret,
-        "keep a secret; its value comes from a prompt or standard input",
-    )
-    secret_commands.add_set_options(put)
-    listing = _add(
-        verbs, "list", secret_commands.list_secrets, "list the secrets and where they go, never their values"
-    )
-    remove = _add(verbs, "rm", secret_commands.remove_secret, "remove a secret, also for calls that wait")
-    remove.add_argument("name")
-    for parser in (put, listing, remove):
-        parser.add_argument("--tenant", default="", help="whose (default: the only one there is)")
-    _add(verbs, "rotate", secret_commands.rotate_secrets, "seal all secrets with a new key")
+    verbs = commands.add_parser("secrets", help="what tools use without seeing it")
+    add_secrets(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")))
 
 
 def _add(
@@ -188,13 +176,17 @@ async def _decide(settings: Settings, chosen: argparse.Namespace, decision: str)
 
 
 async def _tool_list(settings: Settings, chosen: argparse.Namespace) -> int:
-    from ironclaw.registry import Registry  # noqa: PLC0415 - as _serve
+    from ironclaw_bot.authoring.showing import everything  # noqa: PLC0415 - as _serve
 
     _need_toolbox()
-    for tool in Registry.load([built_folder() / "standard", *settings.toolboxes]).tools:
+    found = everything(settings)
+    for tool in found.tools:
         hosts = ", ".join(sorted({rule.host for rule in tool.capabilities.http})) or "no network"
         print(f"{tool.name:<14} {tool.risk.value:<5} scratch {tool.capabilities.scratch.value:<6} {hosts}")
         print(f"{'':14} {tool.description}")
+    for box in found.toolboxes:
+        signer = f"signed by {box.signer}" if box.signer else "trusted by its folder"
+        print(f"toolbox {box.name} {box.version}  sha256 {box.component_sha256}  {signer}")
     return DONE
 
 
