@@ -8,7 +8,7 @@ import getpass
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,13 +16,32 @@ from ironclaw.secrets import Keyring, Vault
 from ironclaw.settings import Settings
 from ironclaw.store import Store
 from ironclaw.task import Json
+from ironclaw_bot.demo_folder import add_demo_options
 from ironclaw_bot.keeper import Keeper
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Remote, chosen_tenant, login_name
+
+Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
 
 MAX_INPUT = 16 * 1024  #: Characters that are read of a value: one that is too long is refused as such.
 
 
-def add_set_options(parser: argparse.ArgumentParser) -> None:
+def add_secrets(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
+    """Put the verbs of ``ironclaw secrets`` into the command line.
+
+    :param add: makes the parser of one verb
+    """
+    put = add("set", set_secret, "keep a secret; its value comes from a prompt or from standard input")
+    _add_set_options(put)
+    listing = add("list", list_secrets, "list the secrets and where they go, never their values")
+    remove = add("rm", remove_secret, "remove a secret, also for calls that wait")
+    remove.add_argument("name")
+    for parser in (put, listing, remove):
+        parser.add_argument("--tenant", default="", help="whose (default: the only one there is)")
+    for parser in (put, listing, remove, add("rotate", rotate_secrets, "seal all secrets with a new key")):
+        add_demo_options(parser)
+
+
+def _add_set_options(parser: argparse.ArgumentParser) -> None:
     """The value itself is never a word of the command line: those are seen by every user of a machine."""
     parser.add_argument("name")
     parser.add_argument("--host", required=True, help="the only host that it is sent to")
