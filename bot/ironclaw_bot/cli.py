@@ -19,6 +19,7 @@ from ironclaw.task import Json
 from ironclaw_bot import logs
 from ironclaw_bot.auditing import add_verify_options, rotate, verify_log
 from ironclaw_bot.authoring.commands import add_authoring
+from ironclaw_bot.authoring.supplying import add_supplying
 from ironclaw_bot.build import build, built_folder
 from ironclaw_bot.demo_folder import DEMO, add_demo_options, in_demo
 from ironclaw_bot.hints import called
@@ -98,8 +99,10 @@ def _add_work(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     tools = commands.add_parser("tool", help="the tools").add_subparsers(required=True, metavar="COMMAND")
-    _add(tools, "list", _tool_list, "list the tools, their risk and what they may touch")
+    listing = _add(tools, "list", _tool_list, "list the tools, their risk and what they may touch")
+    add_demo_options(listing)
     add_authoring(partial(_add, tools))
+    add_supplying(partial(_add, tools))
     run = _add(tools, "run", _tool_run, "run one tool, through the same policy and approvals")
     run.add_argument("name")
     run.add_argument("arguments", nargs="*", metavar="KEY=VALUE")
@@ -173,15 +176,19 @@ async def _decide(settings: Settings, chosen: argparse.Namespace, decision: str)
 
 
 async def _tool_list(settings: Settings, chosen: argparse.Namespace) -> int:
-    from ironclaw.registry import Registry  # noqa: PLC0415 - as _serve
+    from ironclaw_bot.authoring.showing import everything  # noqa: PLC0415 - as _serve
 
     _need_toolbox()
-    for tool in Registry.load([built_folder() / "standard", *settings.toolboxes]).tools:
+    found = everything(settings)
+    for tool in found.tools:
         hosts = ", ".join(sorted({rule.host for rule in tool.capabilities.http})) or "no network"
         print(f"{tool.name:<14} {tool.risk.value:<5} scratch {tool.capabilities.scratch.value:<6} {hosts}")
         print(f"{'':14} {tool.description}")
     return DONE
 
+    for box in found.toolboxes:
+        signer = f"signed by {box.signer}" if box.signer else "trusted by its folder"
+        print(f"toolbox {box.name} {box.version}  sha256 {box.component_sha256}  {signer}")
 
 async def _tool_run(settings: Settings, chosen: argparse.Namespace) -> int:
     # Through the brain that does as it is told: one way to run a call, and one veto before it.
