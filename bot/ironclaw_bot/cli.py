@@ -172,7 +172,9 @@ async def _deny(settings: Settings, chosen: argparse.Namespace) -> int:
 async def _decide(settings: Settings, chosen: argparse.Namespace, decision: str) -> int:
     words = {"approval_id": chosen.id, "decision": decision, "reason": chosen.reason, "wait": chosen.wait}
     async with _door(settings) as door:
-        return _told(await door.ask("decide", tenant=chosen.tenant, **words), chosen)
+        code = _told(await door.ask("decide", tenant=chosen.tenant, **words), chosen)
+    # A task that failed because it was denied is what who denies it wants.
+    return DONE if decision == "deny" and code == FAILED else code
 
 
 async def _tool_list(settings: Settings, chosen: argparse.Namespace) -> int:
@@ -254,10 +256,18 @@ def _told(result: Json, chosen: argparse.Namespace) -> int:
     approval = result["approval"]
     if result["state"] == "paused" and approval:
         print(f"Waiting for approval of {approval['tool']} {approval['args']}")
-        print(f"An approver runs: {called('approve', approval['id'], *_same_place(chosen))}")
+        print(_next(result, chosen))
     else:
         print(result["outcome"] or f"Still {result['state']}: workflow {result['workflow_id']}")
     return STATES.get(result["state"], DONE)
+
+
+def _next(result: Json, chosen: argparse.Namespace) -> str:
+    if not result["deciders"]:
+        where = f"[tenants.{result['tenant']}] of ironclaw.toml"
+        back = called("deny", result["approval"]["id"], *_same_place(chosen))
+        return f"Nobody may approve this yet: set approvers in {where}.\nTo take it back: {back}"
+    return f"An approver runs: {called('approve', result['approval']['id'], *_same_place(chosen))}"
 
 
 def _same_place(chosen: argparse.Namespace) -> list[object]:

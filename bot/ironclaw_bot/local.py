@@ -49,7 +49,7 @@ class Door:
         only = None if tools is None else tuple(tools)
         asked = Task(principal.tenant, principal.id, task, Address("cli"), tools=only, brain=brain)
         workflow_id = await self.app.submit(asked)
-        return shown(await self.app.wait(principal.tenant, workflow_id, wait))
+        return self._shown(await self.app.wait(principal.tenant, workflow_id, wait))
 
     async def approvals(self, tenant: str) -> Json:
         """What waits for people."""
@@ -60,7 +60,13 @@ class Door:
         """Decide, then wait for what comes of it."""
         principal = self._principal(tenant)
         decided = await self.app.decide(principal, approval_id, Decision(decision), reason=reason)
-        return shown(await self.app.wait(principal.tenant, decided.workflow_id, wait))
+        return self._shown(await self.app.wait(principal.tenant, decided.workflow_id, wait))
+
+    def _shown(self, view: WorkflowView) -> Json:
+        """A workflow as JSON, with those who may be asked to decide."""
+        tenant = self.app.tenant(view.tenant)
+        deciders = list(tenant.deciders(view.requester)) if tenant else []
+        return {**shown(view), "tenant": view.tenant, "deciders": deciders}
 
     async def secrets(self, tenant: str, verb: str, **words: Any) -> Json:
         """What ``ironclaw secrets`` does with one tenant's secrets."""

@@ -40,7 +40,7 @@ async def test_demo(demo: Demo, person: Person) -> None:
     Ada writes a file, Bo approves it, the card and the thread say so, and a read runs at once.
     """
     await person.write(WRITE.format(name="today"))
-    await expect(person.thread).to_contain_text("Waiting for approval.")
+    await expect(person.thread).to_contain_text("Waiting for @bo to decide.")
     await person.picture("waiting")
     assert not (demo.notes / "today.md").exists()
     await person.speak_as("Bo Lindqvist")
@@ -65,10 +65,10 @@ async def test_own_call(demo: Demo, person: Person) -> None:
     """
     await person.write(WRITE.format(name="own"))
     await person.press("Approve")
-    await expect(person.thread).to_contain_text("You are not an approver here.")
+    await expect(person.thread).to_contain_text("Only @bo can decide this.")
     await person.picture("refused")
     await person.speak_as("Bo Lindqvist")
-    await expect(person.thread).not_to_contain_text("You are not an approver here.")
+    await expect(person.thread).not_to_contain_text("can decide this.")
     assert not (demo.notes / "own.md").exists()
 
 
@@ -77,7 +77,7 @@ async def test_help(demo: Demo, person: Person) -> None:
     /ironclaw help shows what there is to type.
     """
     await person.write("/ironclaw help")
-    await expect(person.channel).to_contain_text("/ironclaw run <task>")
+    await expect(person.channel).to_contain_text("/ironclaw run TASK")
     await expect(person.channel).to_contain_text("Only visible to you")
     await person.picture("help")
     assert [] == person.troubles
@@ -88,7 +88,7 @@ async def test_restart(demo: Demo, person: Person) -> None:
     Stopped while a card waits and started again, the click in the page that stayed open goes on.
     """
     await person.write(WRITE.format(name="restart"))
-    await expect(person.thread).to_contain_text("Waiting for approval.")
+    await expect(person.thread).to_contain_text("Waiting for @bo to decide.")
     await demo.restart()
     await person.speak_as("Bo Lindqvist")
     await person.press("Approve")

@@ -22,7 +22,7 @@ from ironclaw.store import reading
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 ME = f"local:{pwd.getpwuid(os.getuid()).pw_name}"
 TENANT = {"approvers": [ME], "self_approval": True}
-WAITS = re.compile(r"ironclaw approve ([0-9a-f]{32})")
+WAITS = re.compile(r"ironclaw (?:approve|deny) ([0-9a-f]{32})")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["beside a bot", "alone"])
@@ -276,6 +276,29 @@ async def test_local_approvers(tmp_path: Path) -> None:
 
     assert 1 == said.code
     assert "This is your own request: another approver must approve it." in said.err
+
+
+async def test_nobody_to_ask(tmp_path: Path) -> None:
+    """
+    Where nobody may approve, what waits comes with the setting that names approvers.
+    """
+    bot = Bot(tmp_path, workers=1)
+    said = await bot.command("run", "files.write path=alone.md text=a")
+
+    assert 3 == said.code
+    assert "Nobody may approve this yet: set approvers in [tenants.local] of ironclaw.toml." in said.out
+
+
+async def test_failed_run(bot: Bot) -> None:
+    """
+    A tool that fails fails the command.
+    """
+    said = await bot.command("run", "python.run", 'code="1/0"')
+
+    assert (1, "The program failed: line 1: ZeroDivisionError: division by zero") == (
+        said.code,
+        said.out.strip(),
+    )
 
 
 async def test_hint(bot: Bot) -> None:

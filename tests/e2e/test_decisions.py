@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from tests.e2e.workspace import DENY, Workspace, workspace
 
-from ironclaw_bot.slack.people import GUEST
+from ironclaw_bot.slack.people import GUEST, NO_GUESTS, NO_OUTSIDERS
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -29,15 +29,16 @@ async def test_deny(slack: Workspace) -> None:
     await thread.click("bo", DENY)
 
     assert "Denied by <@U1BO> at" in str((await thread.asked("Denied"))["blocks"])
-    assert (await thread.answer()).startswith("Denied: ")
+    assert "<@U1BO> denied files.write. Nothing was run." == await thread.answer()
+    assert "Denied." == await slack.wait_for(lambda: thread.status == "Denied." and thread.status)
     assert not slack.file("denied.md").exists()
 
 
 @pytest.mark.parametrize(
     ("user", "sentence"),
     [
-        ("ada", "This is your own request: another approver must decide."),
-        ("cy", "You are not an approver here. Ask one to decide."),
+        ("ada", "This is your own request: another approver must approve it. You may deny it."),
+        ("cy", "Only <@U1BO>, <@U1GIL> or <@U9EVE> can decide this."),
         ("gil", GUEST),
         ("eve", GUEST),
     ],
@@ -54,6 +55,31 @@ async def test_unauthorised_click(slack: Workspace, user: str, sentence: str) ->
     assert sentence == await thread.whisper(user)
     assert before == thread.card
     assert not slack.file(f"never/{user}.md").exists()
+
+
+async def test_withdraw(slack: Workspace) -> None:
+    """
+    Who asked may take it back.
+    """
+    thread = slack.ask("files.write path=withdrawn.md text=x", user="cy")
+    await thread.asked()
+    await thread.click("cy", DENY)
+
+    assert "Taken back by the one who asked: files.write. Nothing was run." == await thread.answer()
+    assert "approval_denied" in slack.bot.audited("withdrawn.md")
+
+
+@pytest.mark.parametrize(
+    ("user", "sentence"), [("gil", NO_GUESTS), ("eve", NO_OUTSIDERS)], ids=["guest", "other company"]
+)
+async def test_who_may_not_ask(slack: Workspace, user: str, sentence: str) -> None:
+    """
+    Guests and people of other companies are answered with why nothing is done, and nothing is.
+    """
+    thread = slack.ask(f"files.list path=asked-by-{user}", user=user)
+
+    assert sentence == await thread.answer()
+    assert [] == slack.bot.audited(f"asked-by-{user}")
 
 
 async def test_forged_button(slack: Workspace) -> None:

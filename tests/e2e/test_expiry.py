@@ -39,7 +39,8 @@ async def test_expires(slack: Workspace) -> None:
     thread = slack.ask("files.write path=expired.md text=x")
     card = await thread.asked("Expired")
 
-    assert (await thread.answer()).startswith("Expired: Nobody decided in time.")
+    assert "Nobody decided in time. Nothing was run." == await thread.answer()
+    assert "Expired." == await slack.wait_for(lambda: thread.status == "Expired." and thread.status)
     assert "actions" not in [block["type"] for block in card["blocks"]]
     assert not slack.file("expired.md").exists()
 
@@ -64,7 +65,7 @@ async def test_approve_too_late(slack: Workspace, callers: Callers) -> None:
     Over HTTP, the expired approval is gone.
     """
     run = await callers.run(slack.bot, "files.write path=gone.md text=x", tenant_id="acme")
-    await callers.until(slack.bot, run.json["workflow_id"], "done", tenant_id="acme")
+    await callers.until(slack.bot, run.json["workflow_id"], "failed", tenant_id="acme")
     reply = await callers.approve(slack.bot, run.json["approval"]["id"], tenant_id="acme")
 
     assert (202, 410) == (run.status, reply.status)

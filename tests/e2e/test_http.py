@@ -89,7 +89,8 @@ async def test_deny(bot: Bot, callers: Callers) -> None:
     decided = await callers.deny(bot, run["approval"]["id"])
 
     assert (200, "denied") == (decided.status, decided.json["approval"]["state"])
-    assert decided.json["answer"].startswith("Denied: ")
+    said = f"jwt:{ISSUER}|{BOSS} denied files.write. Nothing was run."
+    assert ("failed", said) == (decided.json["status"], decided.json["reason"])
     assert not (bot.scratch / "T1" / "denied.md").exists()
 
 

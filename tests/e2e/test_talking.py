@@ -53,12 +53,14 @@ async def test_help(slack: Workspace) -> None:
 
 async def test_run(slack: Workspace) -> None:
     """
-    /ironclaw run works and answers in the channel.
+    /ironclaw run works, and everything of it stands under one message that says who asked.
     """
     assert "Started: python.run" in await slack.command('run python.run code="print(8 * 8)"')
 
-    room = slack.channel("general")
-    await slack.wait_for(lambda: any("64" in one["text"] for one in room.messages if one.get("bot_id")))
+    said = '<@U1ADA> asked: python.run code="print(8 * 8)"'
+    [parent] = [one for one in slack.channel("general").messages if one["text"] == said]
+    thread = Thread(slack, "general", parent["ts"])
+    await slack.wait_for(lambda: [said, "stdout: 64"] == thread.answers)
 
 
 async def test_status_and_approvals(slack: Workspace) -> None:

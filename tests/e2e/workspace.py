@@ -66,7 +66,7 @@ class Thread:
     async def waits(self) -> None:
         """Returns once the card is there and nothing more is to be told."""
         await self.asked()
-        await self.workspace.wait_for(lambda: self.status == "Waiting for approval.")
+        await self.workspace.wait_for(lambda: self.status.startswith("Waiting for <@"))
 
     async def click(self, user: str, action: str = APPROVE) -> Json:
         """Press a button of the card; what Slack made of the bot's acknowledgement."""

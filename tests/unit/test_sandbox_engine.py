@@ -157,6 +157,15 @@ def test_traps(text: str, kind: FailureKind) -> None:
     assert "/" not in failure.message
 
 
+def test_out_of_fuel_says_how_much() -> None:
+    """
+    A tool that used up its fuel is told how much it had.
+    """
+    said = trap_failure("all fuel consumed", 0, 1000, 20_000_000_000).message
+
+    assert "The tool used up its 20,000,000,000 fuel, which is about 2.9 s of computing." == said
+
+
 def test_trap_with_full_memory() -> None:
     """
     A trap with nearly all memory taken was most likely a failed allocation.

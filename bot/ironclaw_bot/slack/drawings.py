@@ -28,7 +28,7 @@ _STATES = {
     WorkflowState.FAILED: "failed",
     WorkflowState.CANCELLED: "cancelled",
 }
-NOBODY = "Nobody may approve here yet: the operator sets approvers."
+NOBODY = "Nobody may approve this yet: the operator sets approvers."
 NO_ANSWER = "The task ended without an answer."
 NAMED = 3  #: Approvers named, at most; the rest are counted.
 MOST_BLOCKS = 48  #: Of one answer; Slack takes 50 in a message.

@@ -29,6 +29,7 @@ _SIGNS: tuple[tuple[str, ToolFailure], ...] = (
     ("with i32 exit status", _trapped("The tool ended itself.")),
 )
 _OTHERWISE = _trapped("The tool did something that WebAssembly forbids.")
+FUEL_A_SECOND = 7e9  #: Of one core, measured.
 _NEARLY = 0.9  #: Of the memory limit: a trap up there was most likely a failed allocation.
 
 _DECLARED = {
@@ -39,16 +40,24 @@ _DECLARED = {
 }
 
 
-def trap_failure(text: str, memory: int, memory_cap: int) -> ToolFailure:
+def trap_failure(text: str, memory: int, memory_cap: int, fuel_cap: int = 0) -> ToolFailure:
     """The failure behind a trap.
 
     :param text: wasmtime's, with host details in it
     :param memory: bytes that the call had at its end
     :param memory_cap: bytes that it could have
+    :param fuel_cap: fuel that it could use; 0 when not known
     """
     failure = next((failure for sign, failure in _SIGNS if sign in text), _OTHERWISE)
+    if failure is _OUT_OF_FUEL and fuel_cap:
+        return _out_of_fuel(fuel_cap)
     is_full = memory >= memory_cap * _NEARLY
     return _OUT_OF_MEMORY if is_full and failure.kind is FailureKind.TRAPPED else failure
+
+
+def _out_of_fuel(cap: int) -> ToolFailure:
+    seconds = f"about {cap / FUEL_A_SECOND:.1f} s of computing"
+    return ToolFailure(_OUT_OF_FUEL.kind, f"The tool used up its {cap:,} fuel, which is {seconds}.")
 
 
 def declared_failure(value: Any) -> ToolFailure:

@@ -124,7 +124,7 @@ class Guest:
         memory = max(0, self._memory.bytes() - instance.memory_before)
         fuel = order.fuel - instance.store.get_fuel()
         if trap is not None:
-            return Outcome(None, trap_failure(trap, memory, order.memory), fuel, memory)
+            return Outcome(None, trap_failure(trap, memory, order.memory, order.fuel), fuel, memory)
         if not isinstance(answer, str):
             return Outcome(None, declared_failure(answer), fuel, memory)
         fault = _output_fault(answer, order.output)
