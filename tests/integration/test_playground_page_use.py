@@ -193,10 +193,11 @@ async def test_bands(page: Page) -> None:
     The band behind a message reaches the edge that it can reach.
     """
     await card(page)
-    message, log = page.locator("#messages article").first, page.locator("#messages")
-    await message.wait_for()
-    inner = await log.evaluate("box => box.getBoundingClientRect().left + box.offsetWidth")
-    edge = await message.evaluate("one => one.getBoundingClientRect().right")
+    await expect(page.locator("#messages").get_by_text("1 reply")).to_be_visible()
+    inner, edge = await page.locator("#messages").evaluate(
+        """box => [box.getBoundingClientRect().left + box.offsetWidth,
+                   box.querySelector("article").getBoundingClientRect().right]"""
+    )
 
     assert inner == edge
 

@@ -81,14 +81,21 @@ export function explain(result) {
 }
 
 let asked = 0;
+let latest;
 
-export async function refresh() {
+/** Shows what the server knows now; done when that is on the screen, even if a later look was faster. */
+export function refresh() {
+  latest = look();
+  return latest;
+}
+
+async function look() {
   const number = ++asked;
   const query = new URLSearchParams({ team: here.team });
   if (here.user) query.set("user", here.user);
   const response = await fetch(`/_/state?${query}`);
   const state = await response.json();
-  if (number !== asked) return;
+  if (number !== asked) return latest;
   if (!state.ok) {
     // A restarted playground may not know this person or team any more.
     Object.assign(here, { team: "T0001", user: "" });
@@ -137,15 +144,15 @@ export function readAddress() {
 export function follow() {
   let timer = 0;
   const feed = new EventSource("/_/feed");
-  const look = () => {
+  const changed = () => {
     stopped(false);
     clearTimeout(timer);
     timer = setTimeout(() => refresh().catch(() => {}), 40);
   };
   feed.onmessage = (event) => {
-    if (JSON.parse(event.data).kind === "changed") look();
+    if (JSON.parse(event.data).kind === "changed") changed();
   };
-  feed.onopen = look;
+  feed.onopen = changed;
   feed.onerror = () => {
     stopped(true);
     // The browser comes back by itself from a lost connection, but not from an answer that is no feed.
