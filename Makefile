@@ -1,5 +1,5 @@
 # What a newcomer types: make demo, make test.  Everything sets itself up.
-.PHONY: demo test lint bench cases lock clean
+.PHONY: demo test lint bench cases probes soak lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -25,6 +25,14 @@ bench: $(VENV)/.dev
 
 cases: $(VENV)/.dev
 	$(BIN)/python -m tests.cases $(CASES)
+
+# Every attack of the malicious toolbox as a row: what stopped it, how, in which time.
+probes: $(VENV)/.dev
+	$(BIN)/python -m tests.probes
+
+# What takes minutes: 10,000 calls and nothing leaks.
+soak: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/soak -m soak $(ARGS)
 
 # Pins anew; needs the network.  The files name versions and hashes, never where they came from.
 lock: $(VENV)/.dev

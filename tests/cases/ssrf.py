@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,15 @@ GRANTED = frozenset({"GET", "POST"})  #: The file says so in words (request-20).
 Case = dict[str, Any]
 
 
-async def cases(data: Case) -> AsyncIterator[tuple[str, str | None]]:
+Fetch = Callable[[HttpRequest, tuple[HttpRule, ...]], Awaitable[object]]
+Through = Callable[[Egress], Fetch]  #: By which way a request comes to the egress.
+
+
+def _directly(door: Egress) -> Fetch:
+    return door.fetch
+
+
+async def cases(data: Case, through: Through = _directly) -> AsyncIterator[tuple[str, str | None]]:
     """(case id, None or what went wrong) for each case of the file."""
     rules = _rules(data["policy"])
     with tempfile.TemporaryDirectory() as name:
@@ -36,7 +44,7 @@ async def cases(data: Case) -> AsyncIterator[tuple[str, str | None]]:
             for case in data["cases"]:
                 with _environment(case.get("env", {})):
                     fresh = egress(internet, folder) if "env" in case else door
-                    yield case["id"], await _judge(case, fresh, internet, rules)
+                    yield case["id"], await _judge(case, fresh, internet, rules, through(fresh))
 
 
 def _rules(policy: Case) -> tuple[HttpRule, ...]:
@@ -70,17 +78,19 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
-async def _judge(case: Case, door: Egress, internet: Web, rules: tuple[HttpRule, ...]) -> str | None:
+async def _judge(
+    case: Case, door: Egress, internet: Web, rules: tuple[HttpRule, ...], fetch: Fetch
+) -> str | None:
     if fault := _keylog_fault(case, door):
         return fault
     if (location := _unsendable_location(case)) is not None:
         return _judge_location(case, location)
     internet.meet(case.get("dns", {}), _server(case.get("redirects", [])))
     for _ in range(case.get("request_no", 1) - 1):
-        await door.fetch(_request(case), rules)
+        await fetch(_request(case), rules)
     connected_before = len(internet.connections)
     try:
-        await door.fetch(_request(case), rules)
+        await fetch(_request(case), rules)
         refused = False
     except (EgressDenied, EgressUnavailable):
         refused = True

@@ -1,4 +1,7 @@
-"""The malicious toolbox: each way out ends in a typed failure, and nobody else notices."""
+"""What tools of the malicious toolbox leave behind, and what its well-behaved ones still can.
+
+Whether each attack is stopped is for test_probes to say.
+"""
 
 from __future__ import annotations
 
@@ -21,49 +24,8 @@ from ironclaw.task import FailureKind, ToolResult
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
-DENIED, TRAPPED = FailureKind.DENIED, FailureKind.TRAPPED
-FUEL, MEMORY = FailureKind.OUT_OF_FUEL, FailureKind.OUT_OF_MEMORY
+DENIED = FailureKind.DENIED
 URL = {"url": "https://example.com/"}
-OTHER = {"tenant": "rival"}
-
-ESCAPES = {
-    "loop": ({}, FUEL),
-    "regex": ({}, FUEL),
-    "bigint": ({}, FUEL),
-    "recurse": ({}, TRAPPED),
-    "memory": ({}, MEMORY),
-    "sleep": ({}, TRAPPED),
-    "poll": ({}, TRAPPED),
-    "abort": ({}, TRAPPED),
-    "exit": ({}, TRAPPED),
-    "passwd": ({}, DENIED),
-    "dotdot": (OTHER, DENIED),
-    "root": ({}, DENIED),
-    "scratch": ({}, DENIED),
-    "readonly": ({"name": "new.txt", "text": "x"}, DENIED),
-    "rename": (OTHER, DENIED),
-    "steal": (OTHER, DENIED),
-    "proc": ({}, DENIED),
-    "odd_names": ({}, DENIED),
-    "symlink": (OTHER, DENIED),
-    "hardlink": ({}, TRAPPED),
-    "big_file": ({}, DENIED),
-    "sparse_file": ({}, DENIED),
-    "seek_file": ({}, DENIED),
-    "descriptors": ({}, DENIED),
-    "environment": ({}, DENIED),
-    "udp": ({"port": 9}, DENIED),
-    "dns": ({}, DENIED),
-    "no_http": (URL, DENIED),
-    "hostile_http": ({}, DENIED),
-    "odd_http": ({}, DENIED),
-    "huge_http": ({}, TRAPPED),
-    "random_flood": ({}, TRAPPED),
-    "output": ({}, FailureKind.OUTPUT_TOO_LARGE),
-    "message": ({}, FailureKind.INVALID_INPUT),
-    "stdout": ({}, FUEL),
-    "log": ({}, FUEL),
-}
 
 
 class Probe:
@@ -72,7 +34,7 @@ class Probe:
     def __init__(self, sandbox: Sandbox, built: Path, root: Path) -> None:
         self.tools = {tool.name: tool for tool in Registry.load([built / "probe"]).tools}
         box = self.tools["probe.echo"].toolbox
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self._component = Component(box.component, box.component_sha256, Profile(box.profile))
         self.root = root
         self.host = Recorder()
@@ -87,7 +49,7 @@ class Probe:
 
     async def send(self, call: Call) -> ToolResult:
         self.host = Recorder()
-        return await self._sandbox.call(call, self.host)
+        return await self.sandbox.call(call, self.host)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -100,31 +62,6 @@ async def probe(
     sandbox = await Sandbox.open(cache_dir=code_cache, cache_key=KEY, scratch_root=root)
     yield Probe(sandbox, built_toolboxes, root)
     await sandbox.close()
-
-
-@pytest.mark.parametrize("name", ESCAPES)
-async def test_escape(probe: Probe, name: str) -> None:
-    """
-    The escape fails with its kind, within its limits, in words that hold nothing of the host.
-    """
-    arguments, kind = ESCAPES[name]
-    result = await probe.run(name, **arguments)
-    message = result.failure.message if result.failure else ""
-
-    assert (kind, None) == (result.failure.kind if result.failure else None, result.output)
-    assert result.usage.seconds < 6
-    assert not [part for part in (str(probe.root), "/", "wasm", "Traceback", "0x") if part in message]
-    assert len(message) <= 2_000
-
-
-async def test_every_tool_is_tried(probe: Probe) -> None:
-    """
-    No tool of the malicious toolbox is forgotten here.
-    """
-    harmless = {"echo", "clock", "write", "read", "remove", "rewrite", "http", "http_flood", "fetch", "send"}
-    floods = {"fill_disk", "many_files", "many_folders", "deep_folders", "sparse_files"}
-
-    assert {f"probe.{name}" for name in ESCAPES.keys() | harmless | floods | {"tcp"}} == set(probe.tools)
 
 
 async def test_neighbour(probe: Probe) -> None:

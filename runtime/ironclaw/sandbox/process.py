@@ -27,6 +27,7 @@ class WorkerProcess:
     def __init__(self, child: asyncio.subprocess.Process, sock: socket.socket) -> None:
         self._child, self._sock = child, sock
         self._loop = asyncio.get_running_loop()
+        self._pidfd = _pidfd(child.pid)
 
     @property
     def pid(self) -> int:
@@ -89,18 +90,24 @@ class WorkerProcess:
 
     def end(self) -> None:
         """Kill it without waiting: who listens to it gets WorkerGone.  :meth:`kill` still has to follow."""
-        with contextlib.suppress(ProcessLookupError):
-            self._child.kill()
+        self._signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
-            self._child.send_signal(number)
+            if sys.platform != "linux":
+                self._child.send_signal(number)
+            elif self._pidfd is not None:
+                # Not asyncio's: that looks whether the child ended, and so takes its end from asyncio's own watcher.
+                signal.pidfd_send_signal(self._pidfd, number)
 
     async def kill(self) -> None:
         """End it, whatever it does; returns when it is gone.  Nobody may be waiting for its words."""
         self.end()
         await self._child.wait()
         self._sock.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
 
 
 async def start(profile: Profile, code: int, root: Path) -> WorkerProcess:
@@ -147,6 +154,16 @@ async def _spawn(profile: Profile, code: int, root: Path) -> WorkerProcess:
     finally:
         theirs.close()
     return WorkerProcess(child, ours)
+
+
+def _pidfd(pid: int) -> int | None:
+    """A descriptor that means this process and no later one of its number; None where it is gone already."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _require_ready(message: Message) -> None:

@@ -68,6 +68,13 @@ def read(name):
     return {"text": attempt(contents, f"{SCRATCH}/{name}")}
 
 
+@tool("probe.devour")
+def devour(name):
+    """Read a file whole, however long it is."""
+    with open(f"{SCRATCH}/{name}", "rb") as file:
+        return len(file.read())
+
+
 # Computing and memory
 
 
@@ -350,6 +357,13 @@ def udp(port):
     return "sent"
 
 
+@tool("probe.listen")
+def listen():
+    """Be a server oneself."""
+    attempt(lambda: socket.create_server(("127.0.0.1", 0)))
+    return "listening"
+
+
 @tool("probe.dns")
 def dns():
     return str(attempt(socket.getaddrinfo, "localhost", 80))
@@ -467,6 +481,12 @@ def message():
 def stdout():
     while True:
         os.write(1, b"x" * 65536)
+
+
+@tool("probe.stderr")
+def stderr():
+    while True:
+        os.write(2, b"x" * 65536)
 
 
 @tool("probe.log")

@@ -1,0 +1,1 @@
+"""What takes minutes, and is not part of make test."""
