@@ -32,7 +32,18 @@ class Hooks:
         self._manager.add_hookspecs(Specs)
         for name, plugin in plugins:
             self._manager.register(plugin, name)
+            self._refuse_wrappers(plugin, name)
         self._manager.check_pending()
+
+    def _refuse_wrappers(self, plugin: object, name: str) -> None:
+        """A wrapper would see the other plugins' opinions, and could leave the most severe one out.
+
+        :raises SettingsError: the plugin has one
+        """
+        for caller in self._manager.get_hookcallers(plugin) or ():
+            for impl in caller.get_hookimpls():
+                if impl.plugin is plugin and (impl.wrapper or impl.hookwrapper):
+                    raise SettingsError(f"plugins: {name} wraps {caller.name}; a hook gives its own opinion.")
 
     def brains(self) -> dict[str, Brain]:
         """Every brain by its name."""
