@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import pytest_asyncio
 from tests.fakes.sandbox import KEY
 from tests.integration.test_sandbox_escapes import Probe
+from tests.probes.world import remove
 
 from ironclaw.capabilities import Quota
 from ironclaw.errors import SandboxError
@@ -42,7 +42,7 @@ async def probe(
     yield probe
     await sandbox.close()
     # Deeper than Python's own rmtree goes.
-    await asyncio.to_thread(subprocess.run, ["/bin/rm", "-rf", str(root)], check=True)
+    await asyncio.to_thread(remove, root)
 
 
 async def run(

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
+import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
@@ -80,11 +80,8 @@ class World:
 
     def _empty(self) -> None:
         """Take away what an attack before this one left in the victim's folder."""
-        for entry in os.scandir(self.scratch / VICTIM):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
-            elif entry.name not in self.planted:
-                os.unlink(entry.path)
+        folder = self.scratch / VICTIM
+        remove(*(folder / name for name in os.listdir(folder) if name not in self.planted))
 
     def _ended(self, tenant: str, workflow_id: str, answer: str) -> Stopped:
         events = audit.events(self.folder / "data" / "ironclaw.db", tenant)
@@ -101,6 +98,11 @@ class World:
         caller = Caller(component, self.folder / "components")
         limits = Limits(fuel=fuel, memory_mb=16, seconds=seconds, output_bytes=65_536)
         return ended(await self.sandbox.call(caller.call(http=http, limits=limits), Recorder()))
+
+
+def remove(*paths: Path) -> None:
+    """Remove files and trees that may be deeper than Python's own rmtree goes."""
+    subprocess.run(["/bin/rm", "-rf", "--", *map(str, paths)], check=True)
 
 
 def ended(result: ToolResult) -> Stopped:
@@ -126,6 +128,7 @@ async def open_world(folder: Path, built: Path, code_cache: Path) -> AsyncIterat
         server = await asyncio.start_server(lambda _r, w: _reached(world, w), "127.0.0.1", 0)
         await stack.enter_async_context(server)
         world = World(app, sandbox, folder, server.sockets[0].getsockname()[1])
+        stack.callback(remove, folder / "data" / "mnt")
         yield world
 
 
