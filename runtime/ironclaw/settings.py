@@ -278,10 +278,10 @@ def _toml(path: Path) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError(
-            f"{path.name}: cannot be read: {error}. Mend that line or remove the file."
-        ) from None
+    except OSError as error:
+        raise SettingsError(f"{path.name}: cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name}: {error}. Mend that line or remove the file.") from None
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -345,10 +345,11 @@ async def test_wrong_words(tmp_path: Path) -> None:
 
 async def test_stops_when_told(tmp_path: Path) -> None:
     """
-    SIGTERM ends the bot cleanly, and a second one on the same folder is refused while it runs.
+    SIGTERM ends the bot cleanly, which warned that nobody can reach it; a second one is refused meanwhile.
     """
     bot = Bot(tmp_path, workers=1, tenants={"acme": TENANT})
     async with running(bot):
+        await bot.line("no door takes tasks: neither Slack nor JWT is configured")
         second: Said = await bot.command("serve")
         code = await bot.stop()
 

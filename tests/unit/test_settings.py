@@ -191,3 +191,21 @@ def test_every_field_is_explained() -> None:
     fields = {**Settings.model_fields, **TenantSettings.model_fields}
 
     assert [] == [name for name, field in fields.items() if not field.description]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"port = \n", "ironclaw.toml: Invalid value (at line 1, column 8)."),
+        (b"\xff", "ironclaw.toml: 'utf-8' codec"),
+    ],
+)
+def test_a_bad_toml(tmp_path: Path, content: bytes, words: str) -> None:
+    """
+    What is wrong in ironclaw.toml is told with its place.
+    """
+    (tmp_path / "ironclaw.toml").write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load({}, tmp_path)
+
+    assert str(caught.value).startswith(words)
