@@ -118,5 +118,6 @@ async def _slack(app: Ironclaw, settings: Settings, session: aiohttp.ClientSessi
         raise SettingsError(
             f"slack: {settings.slack_api_url} cannot be reached: {type(error).__name__}."
         ) from None
-    await app.map_workspace(str(me["team_id"]))
-    return SlackDoor(app, settings, client)
+    team = str(me["team_id"])
+    tenant = await app.map_workspace(team)
+    return SlackDoor(app, settings, client, {team: str(me.get("team") or "")} if tenant == team else {})

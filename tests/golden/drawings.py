@@ -57,6 +57,7 @@ def _workflow(**changes: Any) -> WorkflowView:
 WAITING = _workflow(state=WorkflowState.PAUSED, outcome="", approval=an_approval())
 DRAWINGS: dict[str, dict[str, Any]] = {
     "card_pending": _card(),
+    "card_pending_workspace": card(an_approval(tenant="T0001"), VALUE, "Acme & <Co>"),
     "card_pending_odd": _card(args=canonical(ODD).decode()),
     "card_pending_cut": _card(args=canonical({"path": "a", "text": "A" * 5000 + "rm -rf /"}).decode()),
     "details": details(an_approval(args=canonical({"path": "a", "text": "A\n" * 2000}).decode())),

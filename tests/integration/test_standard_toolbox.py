@@ -366,9 +366,27 @@ async def test_python_wrong(tools: Standard) -> None:
     """
     failed = await tools.fail("python.run", code="print('so far')\n1 / 0")
 
-    assert failed == (INVALID, "line 2: ZeroDivisionError: division by zero\nprinted before: so far\n")
-    assert "line 1: SyntaxError" in (await tools.fail("python.run", code="1 +"))[1]
+    said = "The program failed: line 2: ZeroDivisionError: division by zero\nprinted before: so far\n"
+    assert failed == (INVALID, said)
+    assert (
+        "The program cannot be read: line 1: SyntaxError" in (await tools.fail("python.run", code="1 +"))[1]
+    )
     assert "these modules are there" in (await tools.fail("python.run", code="import socket"))[1]
+
+
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        ("print(1); sys.exit(3)", {"stdout": "1\n", "exit_code": 3}),
+        ("sys.exit('no such thing')", {"stdout": "no such thing\n", "exit_code": 1}),
+        ("sys.exit()", {"stdout": ""}),
+    ],
+)
+async def test_python_exit(tools: Standard, code: str, result: dict[str, object]) -> None:
+    """
+    A program that ends itself says how, beside what it printed.
+    """
+    assert result == await tools.ask("python.run", code=f"import sys; {code}")
 
 
 async def test_python_bounds(tools: Standard) -> None:

@@ -50,13 +50,14 @@ _CALLS = {
 _NOT_RUN = "It was not run."
 
 
-def card(approval: ApprovalView, value: str) -> Drawing:
+def card(approval: ApprovalView, value: str, workspace: str = "") -> Drawing:
     """A review in whatever state it is; buttons only while it waits.
 
     :param value: what the buttons carry: opaque, signed by the engine
+    :param workspace: what Slack calls the tenant's workspace, where the operator gave it no name
     """
     title = _TITLES[approval.state]
-    return drawing(f"{title}: {one_line(approval.tool, 100)}", _blocks(approval, title, value))
+    return drawing(f"{title}: {one_line(approval.tool, 100)}", _blocks(approval, title, value, workspace))
 
 
 def details(approval: ApprovalView) -> Drawing:
@@ -71,12 +72,12 @@ def details(approval: ApprovalView) -> Drawing:
     return {"type": "modal", "title": title, "close": words("Close"), "blocks": blocks}
 
 
-def _blocks(approval: ApprovalView, title: str, value: str) -> Iterator[Block]:
+def _blocks(approval: ApprovalView, title: str, value: str, workspace: str) -> Iterator[Block]:
     tool, requester = one_line(approval.tool, 100), person(approval.requester)
     yield header(f"{title}: {visible(approval.tool)}")
     verb = "wants" if approval.state is ApprovalState.PENDING else "wanted"
     yield section(f"IronClaw {verb} to run *{tool}* for {requester}.")
-    yield _facts(approval)
+    yield _facts(approval, workspace)
     shown = yield from _arguments(approval)
     if approval.state is ApprovalState.PENDING:
         yield from _votes(approval.votes)
@@ -90,10 +91,11 @@ def _ids(approval: ApprovalView) -> str:
     return f"Approval {code(approval.id)} · action sha256 {code(approval.action_sha256[:16])}"
 
 
-def _facts(approval: ApprovalView) -> Block:
+def _facts(approval: ApprovalView, workspace: str) -> Block:
+    whose = ("Workspace", workspace) if workspace else ("Tenant", approval.tenant)
     pairs = [
         ("Risk", escape(approval.risk.value)),
-        ("Tenant", one_line(approval.tenant, 100)),
+        (whose[0], one_line(whose[1], 100)),
         ("Rule", one_line(approval.rule, 200) or "-"),
     ]
     if approval.state is ApprovalState.PENDING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -19,12 +21,15 @@ from ironclaw_bot.slack.outbox import SlackSender
 class SlackDoor:
     """Everything Slack of one bot."""
 
-    def __init__(self, app: Ironclaw, settings: Settings, client: AsyncWebClient) -> None:
+    def __init__(
+        self, app: Ironclaw, settings: Settings, client: AsyncWebClient, names: Mapping[str, str]
+    ) -> None:
+        """:param names: what Slack calls the workspace of a tenant that the operator gave no name"""
         self._background = Background()
         self._bolt = make_slack(app, settings, client, self._background)
         self._secret = settings.slack_signing_secret
         self._socket = _socket(self._bolt, settings)
-        app.speak("slack", SlackSender(lambda team: client, app))
+        app.speak("slack", SlackSender(lambda team: client, app, names))
 
     def add_routes(self, site: web.Application) -> None:
         """Events over HTTP, where there is a secret to check them with."""

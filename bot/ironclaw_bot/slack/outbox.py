@@ -7,6 +7,7 @@ row stays.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -32,10 +33,14 @@ class SlackSender:
     """Sends notices whose address is of the door "slack".
 
     :param clients: the Web API client for a workspace; "" is the bot's own
+    :param names: what Slack calls the workspace of a tenant that the operator gave no name
     """
 
-    def __init__(self, clients: ClientForTeam, app: Ironclaw) -> None:
+    def __init__(
+        self, clients: ClientForTeam, app: Ironclaw, names: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._clients = clients
+        self._names = names
         self._app = app
         self._ways: dict[NoticeKind, Callable[[Notice], Awaitable[Ref | None]]] = {
             NoticeKind.STATUS: self._status,
@@ -75,7 +80,9 @@ class SlackSender:
         except NotFound:
             log.error("slack_notice_given_up", **_about(notice), error="no such approval")
             return notice.ref
-        return await self._show(notice, card(approval, self._app.button(approval)))
+        return await self._show(
+            notice, card(approval, self._app.button(approval), self._names.get(notice.tenant, ""))
+        )
 
     async def _answer(self, notice: Notice) -> Ref | None:
         return await self._show(notice, drawings.answer(_text(notice)))
