@@ -10,10 +10,12 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from tests.fakes import guests
 
 import ironclaw_bot.build
 from ironclaw.errors import ToolboxError
 from ironclaw.registry import Registry
+from ironclaw_bot.authoring.templates import new
 from ironclaw_bot.build import build, main, tools_folder
 from ironclaw_bot.guests.python import COMPONENTIZE_PY
 from ironclaw_bot.guests.sections import component_imports
@@ -28,29 +30,22 @@ pytestmark = pytest.mark.sandbox
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder like ironclaw_tools with one small source."""
     for part in ("wit", "sdk"):
-        shutil.copytree(tools_folder() / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
-    (tmp_path / "small").mkdir()
+        ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+        shutil.copytree(tools_folder() / part, tmp_path / part, ignore=ignored)
+    (tmp_path / "hello").mkdir()
     for name in ("app.py", "toolbox.toml"):
         text = (tools_folder() / "templates" / "python" / name).read_text("utf-8")
-        (tmp_path / "small" / name).write_text(text.replace("NAME", "small"))
+        (tmp_path / "hello" / name).write_text(text.replace("NAME", "hello"))
     monkeypatch.setattr(ironclaw_bot.build, "tools_folder", lambda: tmp_path)
     return tmp_path
 
 
-@pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the small toolbox stays from one test to the next, so that it is built once."""
-    return tmp_path_factory.mktemp("small")
-
-
 @pytest.fixture
-def target(tools: Path, kept: Path) -> Path:
-    """The built small toolbox beside its sources."""
-    if not (kept / "built").exists():
-        quietly_build()
-        shutil.copytree(tools / "built", kept / "built")
-    shutil.copytree(kept / "built", tools / "built", dirs_exist_ok=True)
-    return tools / "built" / "small"
+def target(tools: Path) -> Path:
+    """The built small toolbox beside its sources: what the author of docs/tools.md builds."""
+    built = guests.kept(tools / "hello", "page-python")
+    shutil.copytree(built, tools / "built" / "hello")
+    return tools / "built" / "hello"
 
 
 @pytest.fixture
@@ -63,7 +58,7 @@ def no_builder(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: monkeypatch.setattr(metadata, "version", missing)
 
 
-def quietly_build(name: str = "small") -> list[Path]:
+def quietly_build(name: str = "hello") -> list[Path]:
     return build((name,), Progress(io.StringIO()))
 
 
@@ -73,7 +68,7 @@ def test_built(target: Path) -> None:
     """
     box = Registry.load([target.parent]).toolboxes[0]
 
-    assert (box.name, box.profile) == ("small", "pure")
+    assert (box.name, box.profile) == ("hello", "pure")
     assert component_imports(box.component) == ["ironclaw:tool/host@1.0.0"]
     assert sorted(each.name for each in target.iterdir()) == ["component.wasm", "toolbox.toml"]
 
@@ -88,7 +83,7 @@ def test_up_to_date(target: Path, no_builder: Callable[[], None]) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", ["small/app.py", "small/toolbox.toml", "sdk/python/ironclaw_guest.py", "wit/ironclaw.wit"]
+    "changed", ["hello/app.py", "hello/toolbox.toml", "sdk/python/ironclaw_guest.py", "wit/ironclaw.wit"]
 )
 def test_changed_source(tools: Path, target: Path, no_builder: Callable[[], None], changed: str) -> None:
     """
@@ -120,9 +115,11 @@ def test_broken_source(tools: Path) -> None:
 
     What is missing here is installed beside us: nothing of that can be baked into a tool.
     """
-    (tools / "small" / "app.py").write_text("import multidict")
+    (tools / "hello" / "app.py").write_text("import multidict")
 
-    with pytest.raises(ToolboxError, match="app.py line 1: ModuleNotFoundError: No module named 'multidict'"):
+    with pytest.raises(
+        ToolboxError, match=r"app\.py line 1: ModuleNotFoundError: No module named 'multidict'"
+    ):
         quietly_build()
 
     assert [each.name for each in (tools / "built").iterdir()] == [".lock"]
@@ -130,14 +127,14 @@ def test_broken_source(tools: Path) -> None:
 
 def test_refused_by_the_builder(tools: Path) -> None:
     """
-    Where toolbox.toml says everything, the builder is the first to read the source; the error has its words.
+    What only the builder finds is said in the builder's words.
     """
-    whole = (tools_folder() / "standard" / "toolbox.toml").read_text("utf-8")
-    (tools / "small" / "toolbox.toml").write_text(whole)
-    (tools / "small" / "app.py").write_text("import multidict")
+    guests.need("c")
+    new("broken", "c", tools)
+    (tools / "broken" / "app.c").write_text("int broken = ;")
 
-    with pytest.raises(ToolboxError, match="(?s)componentize-py could not build .*No module named 'multidict'"):
-        quietly_build()
+    with pytest.raises(ToolboxError, match=r"(?s)zig cc could not build .*app\.c:1:14: error: expected"):
+        quietly_build("broken")
 
 
 def test_other_version(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +156,7 @@ def test_version_is_pinned() -> None:
     assert f"componentize-py=={COMPONENTIZE_PY}" in project["optional-dependencies"]["build"]
 
 
-@pytest.mark.parametrize("name", ["nothing", "../small", ""])
+@pytest.mark.parametrize("name", ["nothing", "../hello", ""])
 def test_no_source(tools: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """
     A name without a source is an error in one sentence.
@@ -180,15 +177,15 @@ def test_progress() -> None:
     said = []
     for stream in (Terminal(), io.StringIO()):
         progress = Progress(stream)
-        progress.begin("small", "about 15 s")
-        progress.tick("small", 1)
-        progress.tick("small", 2)
-        progress.done("small", 2.5)
+        progress.begin("hello", "about 15 s")
+        progress.tick("hello", 1)
+        progress.tick("hello", 2)
+        progress.done("hello", 2.5)
         said.append(stream.getvalue())
 
     assert said[0].split(CLEAR_LINE)[1:] == [
-        "building the toolbox small ... 1 s",
-        "building the toolbox small ... 2 s",
-        "built the toolbox small in 2.5 s\n",
+        "building the toolbox hello ... 1 s",
+        "building the toolbox hello ... 2 s",
+        "built the toolbox hello in 2.5 s\n",
     ]
     assert (said[1].count("\n"), CLEAR_LINE in said[1]) == (2, False)

@@ -8,8 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from jsonschema import Draft202012Validator
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from jsonschema import Draft202012Validator, SchemaError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ironclaw.errors import ToolboxError
 from ironclaw.task import FailureKind, Json
@@ -75,9 +75,16 @@ class Case(_Table):
             raise ValueError("a case expects one of output, output_schema and failure")
         if "message" in self.model_fields_set and not self.failure:
             raise ValueError("message is what the failure must say; the case expects no failure")
-        if self.output_schema is not None:
-            Draft202012Validator.check_schema(self.output_schema)
         return self
+
+    @field_validator("output_schema")
+    @classmethod
+    def _is_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        try:
+            Draft202012Validator.check_schema(schema or {})
+        except SchemaError as error:
+            raise ValueError(f"no JSON Schema: {error.message}") from None
+        return schema
 
     @property
     def expects_output(self) -> bool:

@@ -37,7 +37,7 @@ class Trial:
 
 @asynccontextmanager
 async def open_trials(settings: Settings, progress: Callable[[str], None]) -> AsyncIterator[Trials]:
-    """A sandbox with an empty workspace that is removed at the end.  Compiled code goes to the bot's cache."""
+    """A sandbox with an empty workspace, removed at the end.  Compiled code goes to the bot's cache."""
     with tempfile.TemporaryDirectory(prefix="ironclaw-") as folder:
         scratch = Path(folder) / "scratch"
         sandbox = await Sandbox.open(

@@ -37,9 +37,7 @@ def _whole(name: str, table: Mapping[str, Any], said: Mapping[str, Any] | None, 
     if {"description", "schema"} <= table.keys():
         return dict(table)
     if said is None:
-        raise ToolboxError(
-            f"{shown}: the source has no tool {name}, and its description or schema is missing"
-        )
+        raise ToolboxError(f"{shown}: {name} has no schema here, and the source has no tool of this name")
     if fault := said.get("fault"):
         raise ToolboxError(f"{name}: {fault}")
     return {"description": said["description"], **table, "schema": table.get("schema", said["schema"])}
@@ -74,4 +72,4 @@ def _value(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if value is None:
         raise ToolboxError("a schema holds null, for which toolbox.toml has no form")
-    return json.dumps(value)
+    return repr(value) if isinstance(value, float) else json.dumps(value)

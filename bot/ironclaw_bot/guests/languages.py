@@ -54,6 +54,7 @@ def source_of(folder: Path, tools: Path, target: Path | None = None) -> Source:
     chosen, entry = _language(folder, manifest.get("language"))
     language = LANGUAGES[chosen]
     return Source(
+        name=manifest["name"],
         folder=folder,
         tools=tools,
         target=target or folder / "built" / manifest["name"],

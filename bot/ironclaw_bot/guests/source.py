@@ -22,6 +22,7 @@ NOT_SOURCE = frozenset({"built", "node_modules", "__pycache__"})
 class Source:
     """One toolbox's source folder."""
 
+    name: str  #: The toolbox's, as toolbox.toml says it.
     folder: Path
     tools: Path  #: The folder of ironclaw_tools: holds wit/ and sdk/.
     target: Path  #: The folder of what is built.
@@ -29,10 +30,6 @@ class Source:
     entry: str  #: The file that the build begins with, such as app.py.
     suffixes: frozenset[str]  #: Of the files that go into the component.
     builder: str  #: Which versions of which programs build it.
-
-    @property
-    def name(self) -> str:
-        return self.target.name
 
     @property
     def manifest(self) -> Path:

@@ -136,9 +136,15 @@ def _typed_dict(hint: Any, where: str) -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "required": sorted(hint.__required_keys__),
+        "required": sorted(name for name, each in fields.items() if _is_required(hint, name, each)),
         "properties": {name: _schema(_bare(each), where) for name, each in fields.items()},
     }
+
+
+def _is_required(whole: Any, name: str, field: Any) -> bool:
+    """What the field itself says; __required_keys__ does not see it where annotations are strings."""
+    said = typing.get_origin(field)
+    return name in whole.__required_keys__ if said is None else said is not typing.NotRequired
 
 
 def _bare(hint: Any) -> Any:

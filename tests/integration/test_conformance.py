@@ -1,0 +1,78 @@
+"""The conformance suite, with a toolbox of each language, in the real sandbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.fakes import guests
+from tests.integration.engine import settings
+
+from ironclaw_bot.authoring.cases import Case
+from ironclaw_bot.authoring.trying import open_trials
+from ironclaw_bot.conformance import cases, run_suite, suite, table
+from ironclaw_bot.guests.sections import component_imports
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300)]
+
+
+def quiet(_line: str) -> None:
+    pass
+
+
+@pytest.mark.parametrize("language", ["python", "js", "c"])
+async def test_language(tmp_path: Path, language: str) -> None:
+    """
+    Every case passes, whatever language the toolbox is written in; and it imports our host alone.
+    """
+    guests.need(language)
+    built = guests.kept(suite() / language, f"conformance-{language}")
+    found = await run_suite(settings(tmp_path), {language: built}, quiet)
+    failed = [f"{trial.case.name}: {fault}" for trial in found[language] for fault in trial.faults]
+
+    assert ([], len(cases())) == (failed, len(found[language]))
+    assert ["ironclaw:tool/host@1.0.0"] == component_imports(built / "component.wasm")
+    assert list(table(found))[-1] == f"{len(cases())} passed, 0 failed"
+
+
+def test_every_tool_is_tried() -> None:
+    """
+    The suite calls every tool that its toolboxes have, and no two cases have one name.
+    """
+    names = [case.name for case in cases()]
+    manifest = (suite() / "c" / "toolbox.toml").read_text()
+
+    assert len(names) == len(set(names))
+    assert {f'[tools."{case.tool}"]' for case in cases()} == {
+        line for line in manifest.splitlines() if line.startswith('[tools."') and line.endswith('"]')
+    }
+
+
+DENIED = {"tool": "conform.fail", "input": {"kind": "denied", "message": "a"}}
+LOG = {"tool": "conform.log", "input": {"level": "info", "message": "a"}}
+WRONG = [
+    ({"tool": "conform.echo", "input": {"value": 1}, "output": True}, "expected the output true, got 1"),
+    ({"tool": "conform.echo", "input": {"value": 1}, "failure": "denied"}, "expected the failure denied"),
+    ({"tool": "conform.echo", "input": {}}, "expected an output, got invalid_input: schema: "),
+    ({**DENIED, "failure": "denied", "message": "b"}, "expected a message with 'b', got 'a'"),
+    ({"tool": "conform.empty", "output_schema": {"type": "string"}}, "the output does not fit: {} is not of"),
+    ({**LOG, "logs": []}, "expected the log lines []"),
+    ({"tool": "conform.empty", "sent": [{"url": "https://api.example.com/"}]}, "expected 1 requests, got 0"),
+    ({"tool": "conform.empty", "files": {"a": "b"}, "leaves": {}}, 'expected the files {}, got {"a": "b"}'),
+]  # fmt: skip
+
+
+async def test_faults(tmp_path: Path) -> None:
+    """
+    A case that expects something else fails, and says what came instead.
+    """
+    guests.need("c")
+    built = guests.kept(suite() / "c", "conformance-c")
+    wrong = [Case.model_validate(case) for case, _ in WRONG]
+    async with open_trials(settings(tmp_path), quiet) as trials:
+        faults = [trial.faults async for trial in trials.run(built, wrong)]
+
+    assert [] == [
+        (fault, words) for fault, (_, words) in zip(faults, WRONG, strict=True) if words not in str(fault)
+    ]
+    assert {1} == {len(each) for each in faults}
