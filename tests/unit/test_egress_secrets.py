@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.web import PUBLIC, Answer, Seen, Web, egress, web
 
@@ -225,6 +225,7 @@ PATHS = PARTS.map(lambda parts: "/" + "/".join(parts))
 SOME_METHODS = st.sets(st.sampled_from(sorted(METHODS)), min_size=1).map(lambda found: tuple(sorted(found)))
 
 
+@settings(deadline=None)
 @given(
     bound=st.builds(Binding, HOSTS, SOME_METHODS, PATHS, st.just("Authorization"), st.just("")),
     method=st.sampled_from(sorted(METHODS)), scheme=st.sampled_from(["https", "http"]),

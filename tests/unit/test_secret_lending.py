@@ -169,7 +169,7 @@ VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8,
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(value=VALUES)
 def test_scrubbed(encoding: str, value: str) -> None:
     """
@@ -184,6 +184,7 @@ def test_scrubbed(encoding: str, value: str) -> None:
     assert hidden not in clean or hidden in b"[redacted: key]"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_nothing_to_scrub(body: bytes) -> None:
     """

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ironclaw import audit
@@ -69,6 +69,7 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
     return Keyring(chosen(tmp_path_factory.mktemp("keys"), *KEYS))
 
 
+@settings(deadline=None)
 @given(plain=WORDS, tenant=WORDS, name=WORDS)
 def test_round_trip(keyring: Keyring, plain: str, tenant: str, name: str) -> None:
     """
@@ -93,6 +94,7 @@ CHANGES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(CHANGES)
 def test_a_row_is_sealed_whole(keyring: Keyring, change: tuple[str, object]) -> None:
     """
@@ -106,6 +108,7 @@ def test_a_row_is_sealed_whole(keyring: Keyring, change: tuple[str, object]) -> 
             unseal(keyring, changed)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_changed_bit_is_seen(keyring: Keyring, data: st.DataObject) -> None:
     """
