@@ -15,12 +15,11 @@ from ironclaw.capabilities import Limits
 from ironclaw.errors import ToolboxError
 from ironclaw.sandbox import Component, Profile, Sandbox, preparing
 from ironclaw.sandbox.codecache import CodeCache
-from ironclaw.sandbox.pool import Pool
 from ironclaw.sandbox.process import WorkerProcess
 from tests.fakes.hostile_worker import ANSWERS
 from tests.fakes.sandbox import KEY, Caller, Recorder, saved, toolbox, toolbox_text
 from tests.probes.attack import Attack, Run
-from tests.probes.world import VICTIM, Stopped, World, ended
+from tests.probes.world import VICTIM, Stopped, WithoutSpares, World, ended
 
 PROGRAM = Path(__file__).parents[1] / "fakes" / "hostile_worker.py"
 SILENT = {"nothing, for ever", "half a frame, then nothing"}
@@ -46,7 +45,7 @@ async def _taken_over(what: str) -> WorkerProcess:
     return worker
 
 
-class TakenOver(Pool):
+class TakenOver(WithoutSpares):
     """A pool whose workers do one hostile thing."""
 
     def __init__(self, what: str) -> None:
@@ -97,11 +96,11 @@ async def _huge(world: World) -> Stopped:
 
 
 async def _slow(world: World) -> Stopped:
-    """Two megabytes of small functions, and a compiler that has a second."""
+    """A megabyte of small functions, and a compiler that has half a second."""
     functions = '(func (export "f{}") (param i32) (result i32) (i32.add (local.get 0) (i32.const {})))'
-    crowd = "".join(functions.format(number, number) for number in range(60_000))
+    crowd = "".join(functions.format(number, number) for number in range(25_000))
     wasm = await asyncio.to_thread(wat2wasm, f"(component (core module {crowd}))")
-    before, preparing.COMPILE_SECONDS = preparing.COMPILE_SECONDS, 1
+    before, preparing.COMPILE_SECONDS = preparing.COMPILE_SECONDS, 0.5
     try:
         return await _prepared(world.sandbox, saved(world.folder, bytes(wasm)))
     finally:
@@ -180,7 +179,7 @@ ATTACKS = (
     _refused("undeclared import", "wasi:http", "imports of the binary", toolbox(imports=WASI_HTTP)),
     _refused("undeclared import", "host.exec", "imports of the binary", toolbox(imports=BACKDOOR)),
     Attack("huge component", "128 MiB and a byte", "size cap", REFUSED, _huge),
-    Attack("slow-to-compile component", "60,000 functions", "kill of the compiler", REFUSED, _slow, 20),
+    Attack("slow-to-compile component", "25,000 functions", "kill of the compiler", REFUSED, _slow, 20),
     *(
         Attack("tampered cache", f"byte {place}", "MAC", frozenset({"compiled again"}), _tampered(place))
         for place in (0, 20, -1)

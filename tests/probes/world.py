@@ -17,6 +17,8 @@ from ironclaw import audit
 from ironclaw.app import Ironclaw, open_app
 from ironclaw.capabilities import HttpRule, Limits
 from ironclaw.sandbox import Sandbox
+from ironclaw.sandbox.codecache import CodeCache
+from ironclaw.sandbox.pool import Kind, Pool
 from ironclaw.settings import TenantSettings
 from ironclaw.task import Conversation, Decision, Move, ProposedCall, Role, ToolResult, WorkflowState
 from tests.fakes.sandbox import KEY, Caller, Recorder, saved
@@ -48,6 +50,13 @@ class Stopped:
 
     kind: str  #: The failure's kind, or the class of our error; "" where there was none: it escaped.
     message: str = ""
+
+
+class WithoutSpares(Pool):
+    """A pool for calls of a component each: nobody would need a second worker of it."""
+
+    def keep_spare(self, kind: Kind) -> None:
+        pass
 
 
 class World:
@@ -123,7 +132,7 @@ async def open_world(folder: Path, built: Path, code_cache: Path) -> AsyncIterat
     plugins = {"test_brain": lambda _services: BrainPlugin(Dictation())}
     async with contextlib.AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(chosen, toolboxes=[built / "probe"], plugins=plugins))
-        sandbox = await Sandbox.open(cache_dir=code_cache, cache_key=KEY)
+        sandbox = Sandbox(CodeCache(code_cache, KEY), WithoutSpares(2), None)
         stack.push_async_callback(sandbox.close)
         server = await asyncio.start_server(lambda _r, w: _reached(world, w), "127.0.0.1", 0)
         await stack.enter_async_context(server)
