@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ironclaw_bot.build import Progress, build, built_folder
+from tests.fakes import guests
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +31,13 @@ def code_cache(pytestconfig: pytest.Config) -> Path:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Browser tests that were skipped are said in the last lines, not in a letter among hundreds."""
+    """Tests skipped for want of a program are said in the last lines, not in a letter among hundreds."""
     yield
     skipped = terminalreporter.stats.get("skipped", [])
     count = sum("browser" in report.keywords for report in skipped)
     if count:
         line = f"chromium is not installed: {count} browser tests were skipped"
         terminalreporter.write_line(line, red=True)
+    reasons = [reason for report in skipped for reason in guests.REASONS if reason in str(report.longrepr)]
+    for reason, count in Counter(reasons).items():
+        terminalreporter.write_line(f"{reason}: {count} tests of tools were skipped", red=True)

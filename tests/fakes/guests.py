@@ -13,6 +13,7 @@ import pytest
 from ironclaw_bot.build import build_folder
 from ironclaw_bot.progress import Progress
 
+NO_NODE, NO_ZIG = REASONS = ("node with npm is not installed", "ziglang is not installed")
 KEPT = Path(__file__).parents[2] / ".ironclaw" / "tests" / "guests"
 
 
@@ -26,9 +27,9 @@ def missing(language: str) -> str:
     if language in ("js", "ts"):
         # A variable, so that the message about it can be tested where node is there.
         there = shutil.which(os.environ.get("IRONCLAW_TEST_NODE", "node")) and shutil.which("npm")
-        return "" if there else "node with npm is not installed"
+        return "" if there else NO_NODE
     if language == "c" and importlib.util.find_spec("ziglang") is None:
-        return "ziglang is not installed"
+        return NO_ZIG
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import tomllib
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from ironclaw.errors import ToolboxError
 from ironclaw.registry import Registry
 from ironclaw_bot.authoring.templates import new
 from ironclaw_bot.build import build, main, tools_folder
+from ironclaw_bot.guests.npm_lock import cleaned
 from ironclaw_bot.guests.python import COMPONENTIZE_PY
 from ironclaw_bot.guests.sections import component_imports
 from ironclaw_bot.progress import CLEAR_LINE, Progress
@@ -189,3 +191,73 @@ def test_progress() -> None:
         "built the toolbox hello in 2.5 s\n",
     ]
     assert (said[1].count("\n"), CLEAR_LINE in said[1]) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("js", "node is not installed; it builds JavaScript toolboxes: install Node.js 20 or newer"),
+        ("c", r"ziglang is not installed; .* pip install 'ironclaw\[guests\]'"),
+    ],
+)
+def test_no_builder(
+    tools: Path,
+    folder: str,
+    words: str,
+    no_builder: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Without a language's builder the error says what to install.
+    """
+    no_builder()
+    monkeypatch.setenv("PATH", "")
+    new("fresh", folder, tools)
+
+    with pytest.raises(ToolboxError, match=words):
+        quietly_build("fresh")
+
+
+def test_no_language(tools: Path) -> None:
+    """
+    A folder without a source says which files could be one.
+    """
+    (tools / "hello" / "app.py").unlink()
+
+    with pytest.raises(ToolboxError, match=r"the source is missing: app\.py or app\.ts or app\.js or app\.c"):
+        quietly_build()
+
+
+def test_files_need_python(tools: Path) -> None:
+    """
+    A C toolbox that declares a workspace is refused: it could not reach it.
+    """
+    guests.need("c")
+    new("fresh", "c", tools)
+    manifest = tools / "fresh" / "toolbox.toml"
+    manifest.write_text('profile = "scratch"\n' + manifest.read_text())
+
+    with pytest.raises(ToolboxError, match="only Python tools have files"):
+        quietly_build("fresh")
+
+
+def test_npm_lock() -> None:
+    """
+    npm's lock file names no registry, pins every package by hash, and is what npm ci takes.
+    """
+    lock = json.loads((tools_folder() / "sdk" / "js" / "package-lock.json").read_text())
+    packages = {name: each for name, each in lock["packages"].items() if name}
+
+    assert cleaned(lock) == lock
+    assert [name for name, each in packages.items() if "integrity" not in each] == []
+    assert "://" not in json.dumps(lock)
+
+
+def test_npm_lock_is_cleaned() -> None:
+    """
+    What npm writes and npm ci refuses is taken out: addresses, and optional packages that nobody published.
+    """
+    package = {"resolved": "somewhere", "optionalDependencies": {"here": "1", "gone": "1"}}
+    lock = {"packages": {"node_modules/a": package, "node_modules/here": {"version": "1"}}}
+
+    assert {"optionalDependencies": {"here": "1"}} == cleaned(lock)["packages"]["node_modules/a"]

@@ -11,6 +11,9 @@ from pydantic import BaseModel
 from ironclaw.egress.headers import REQUEST
 from ironclaw.registry import Registry
 from ironclaw.registry.manifest import HttpTable, LimitsTable, Manifest, ToolTable
+from ironclaw.sandbox import caps
+from ironclaw_bot.authoring.cases import Answer, Case, Sent
+from ironclaw_bot.build import tools_folder
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tools.md").read_text("utf-8")
 
@@ -41,3 +44,41 @@ def test_standard_tools(built_toolboxes: Path) -> None:
     tools = Registry.load([built_toolboxes / "standard"]).tools
 
     assert sorted(rows) == [(tool.name, tool.risk.value, tool.effect.value) for tool in tools]
+
+
+@pytest.mark.parametrize("table", [Case, Answer, Sent])
+def test_keys_of_cases(table: type[BaseModel]) -> None:
+    """
+    Every key of cases.toml is explained.
+    """
+    keys = [info.alias or name for name, info in table.model_fields.items()]
+
+    assert [key for key in keys if f"`{key}`" not in PAGE] == []
+
+
+def test_limits() -> None:
+    """
+    Every limit of what passes between a tool and its host is in the reference of the interface.
+    """
+    reference = PAGE.split("## The interface\n")[1].split("\n## ")[0]
+    limits = {name: value for name, value in vars(caps).items() if name.startswith("MAX_")}
+    limits["MAX_MEMORY_MB"] *= caps.MIB
+    said = {
+        name: f"{value // caps.MIB} MiB" if value % caps.MIB == 0 else f"{value:,}"
+        for name, value in limits.items()
+    }
+
+    assert [(name, text) for name, text in said.items() if not re.search(rf"\b{text}\b", reference)] == []
+
+
+def test_interface() -> None:
+    """
+    Every function and every failure of the WIT is in the reference.
+    """
+    wit = (tools_folder() / "wit" / "ironclaw.wit").read_text("utf-8")
+    named = re.findall(r"^ *(?:export )?([\w-]+): func", wit, re.MULTILINE)
+    failures = re.findall(r"^ *([\w-]+)\(string\)", wit, re.MULTILINE)
+
+    assert len(named) == 5
+    assert [name for name in named if f"`{name}(" not in PAGE] == []
+    assert [name for name in failures if f"`{name}`" not in PAGE] == []

@@ -23,3 +23,19 @@ def test_skipped_browser_tests_are_said() -> None:
     assert (0, True) == (run.returncode, int(count) > 0)
     assert reason.endswith("chromium is not installed")
     assert f"chromium is not installed: {count} browser tests were skipped" == said
+
+
+def test_skipped_guest_tests_are_said() -> None:
+    """
+    Without node the last lines name how many tests of tools were skipped, and why.
+    """
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "js"]
+    environ = {**os.environ, "IRONCLAW_TEST_NODE": "/nowhere/node"}
+    run = subprocess.run(
+        [*words, "tests/integration/test_conformance.py"],
+        cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    *_, said, total = run.stdout.strip().splitlines()
+
+    assert (0, "node with npm is not installed: 1 tests of tools were skipped") == (run.returncode, said)
+    assert total.startswith("1 skipped")
