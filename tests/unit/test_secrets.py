@@ -263,6 +263,7 @@ async def test_rotation_and_crash(tmp_path: Path, crash: str, monkeypatch: pytes
 
     async with opened(tmp_path) as vault:
         await vault.put("T1", "key", VALUE, BINDING, "me")
+        await vault.rotate("me")  # From here on the key is in a file that the next one replaces.
         if crash == "replace":
             monkeypatch.setattr(os, "replace", killed)
         else:

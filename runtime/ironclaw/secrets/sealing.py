@@ -37,6 +37,8 @@ def unseal(keyring: Keyring, row: SecretRow) -> str:
         )
     try:
         raw = base64.b64decode(row.sealed, validate=True)
+        if base64.b64encode(raw).decode() != row.sealed:
+            raise ValueError("another spelling of the same bytes")
         bound = _bound(row.tenant, row.name, row.binding, row.key_id)
         return AESGCM(key.raw).decrypt(raw[:NONCE], raw[NONCE:], bound).decode()
     except (InvalidTag, ValueError):
