@@ -68,6 +68,10 @@ class Door:
         deciders = list(tenant.deciders(view.requester)) if tenant else []
         return {**shown(view), "tenant": view.tenant, "deciders": deciders}
 
+    async def reload(self) -> Json:
+        """Take up toolboxes that were added, upgraded or removed."""
+        await self.app.reload()
+
     async def secrets(self, tenant: str, verb: str, **words: Any) -> Json:
         """What ``ironclaw secrets`` does with one tenant's secrets."""
         principal = self._principal(tenant)
@@ -85,7 +89,7 @@ class Door:
         return Principal(tenant, name, frozenset({"approver"}) if name in settings.approvers else frozenset())
 
 
-METHODS = ("run", "approvals", "decide", "secrets", "rotate_secrets")
+METHODS = ("run", "approvals", "decide", "reload", "secrets", "rotate_secrets")
 
 
 def chosen_tenant(name: str, known: Iterable[str]) -> str:

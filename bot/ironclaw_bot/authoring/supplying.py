@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ironclaw.errors import IronclawError
 from ironclaw.registry import Registry
 from ironclaw.registry.signing import SIGNATURE, public_key, signed
 from ironclaw.settings import Settings
@@ -20,12 +21,12 @@ from ironclaw_bot.authoring.differences import differences
 from ironclaw_bot.authoring.showing import built, pins
 from ironclaw_bot.authoring.signing_keys import load_signing_key, make_signing_key
 from ironclaw_bot.demo_folder import add_demo_options
+from ironclaw_bot.local import SOCKET, Remote
 
 if TYPE_CHECKING:
     from ironclaw_bot.authoring.installing import Candidate
 
 DAY = 24 * 60 * 60
-RESTART = "A bot that runs goes on with what it has: restart it to use this."
 
 
 def add_supplying(add: Add) -> None:
@@ -82,7 +83,7 @@ async def _install(settings: Settings, chosen: argparse.Namespace) -> int:
             return FAILED
         found.install()
     print(f"Installed {found.box.name} {found.box.version}.")
-    _say(RESTART)
+    await _tell_the_bot(settings)
     return DONE
 
 
@@ -91,8 +92,20 @@ async def _remove(settings: Settings, chosen: argparse.Namespace) -> int:
 
     remove(chosen.name, settings)
     print(f"Removed {chosen.name}.")
-    _say(RESTART)
+    await _tell_the_bot(settings)
     return DONE
+
+
+async def _tell_the_bot(settings: Settings) -> None:
+    """A bot that runs takes up the change; where it cannot, it goes on with what it has."""
+    bot = Remote(settings.data_dir / SOCKET)
+    if not await bot.is_there():
+        return
+    try:
+        await bot.ask("reload")
+        print("The bot that runs has taken it up.")
+    except IronclawError as error:
+        _say(f"The bot that runs goes on with the tools it had: {error}\nRestart it.")
 
 
 def _shown(found: Candidate) -> Iterator[str]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ironclaw.app.engine import Clock, Ironclaw
+from ironclaw.app.tools import ReloadedTools, prepare_all
 from ironclaw.audit import Checkpoints, keep_checkpoints
 from ironclaw.canonical import subkey
 from ironclaw.egress import Egress, allows_localhost
 from ironclaw.errors import SettingsError
 from ironclaw.keys import load_key
 from ironclaw.orchestrator import Body, Budgets, Orchestrator
-from ironclaw.orchestrator.body import component
 from ironclaw.plugin_manager import Factory, Hooks, load
 from ironclaw.registry import Installed, Registry
 from ironclaw.sandbox import Sandbox
@@ -69,7 +69,11 @@ async def open_app(
     :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
     """
     key = load_key(settings.key_file)
-    registry = Registry.load([*toolboxes, *settings.toolboxes], Installed.of(settings, clock()))
+
+    def read() -> Registry:
+        return Registry.load([*toolboxes, *settings.toolboxes], Installed.of(settings, clock()))
+
+    registry = read()
     async with contextlib.AsyncExitStack() as stack:
         store = await Store.open(settings.data_dir / "ironclaw.db")
         stack.push_async_callback(store.close)
@@ -80,8 +84,7 @@ async def open_app(
         scratch = settings.data_dir / "mnt" / "scratch"
         sandbox = await _sandbox(settings, scratch, key)
         stack.push_async_callback(sandbox.close)
-        for toolbox in registry.toolboxes:
-            await sandbox.prepare(component(toolbox), progress)
+        await prepare_all(registry, sandbox, progress)
         egress = egress or Egress(allow_localhost=allows_localhost(tenancy.every_host()))
         stack.push_async_callback(egress.close)
         veto = Veto(store, hooks, registry, tenancy.tenant, key, clock)
@@ -91,7 +94,8 @@ async def open_app(
         places = functools.partial(_card_places, tenancy)
         hosts = tenancy.http_allow
         orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, hosts, clock)
-        app = Ironclaw(tenancy, store, hooks, registry, veto, orchestrator, frozenset(brains), vault, clock)
+        tools = ReloadedTools(registry, read, sandbox)
+        app = Ironclaw(tenancy, store, hooks, tools, veto, orchestrator, frozenset(brains), vault, clock)
         checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
         await stack.enter_async_context(keep_checkpoints(store, checkpoints, clock))
         stack.push_async_callback(app.close)

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from ironclaw.app.tools import ReloadedTools
 from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import LocalDispatcher
 from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError
 from ironclaw.orchestrator import Orchestrator
 from ironclaw.plugin_manager import Hooks
-from ironclaw.registry import Registry
 from ironclaw.secrets import Vault
 from ironclaw.settings import TenantSettings
 from ironclaw.store import Store
@@ -48,7 +48,7 @@ class Ironclaw:
         tenancy: Tenancy,
         store: Store,
         hooks: Hooks,
-        registry: Registry,
+        tools: ReloadedTools,
         veto: Veto,
         orchestrator: Orchestrator,
         brains: frozenset[str],
@@ -59,7 +59,8 @@ class Ironclaw:
         self._tenancy = tenancy
         self._store = store
         self._hooks = hooks
-        self._registry = registry
+        self._tools = tools
+        self._registry = tools.registry
         self._veto = veto
         self._brains = brains
         self._clock = clock
@@ -196,6 +197,14 @@ class Ironclaw:
     def tools(self) -> tuple[ToolOffer, ...]:
         """Every tool, as the brain sees it."""
         return self._registry.offers(None)
+
+    async def reload(self) -> None:
+        """Take up toolboxes that were added, upgraded or removed.
+
+        :raises ToolboxError, SandboxError: something is wrong with one; the tools are those of before
+        """
+        await self._tools.reload()
+        log.info("tools_reloaded", tools=len(self._registry.tools))
 
     async def ready(self) -> dict[str, bool]:
         """What must work before tasks are taken."""

@@ -16,7 +16,7 @@ from ironclaw.task import Json, ToolOffer
 
 
 class Registry:
-    """The tools there are.  It does not change while the process runs."""
+    """The tools there are.  They change all at once, by :meth:`replace`, or not at all."""
 
     def __init__(self, tools: Iterable[Tool]) -> None:
         """:raises ToolboxError: two toolboxes have one name, or two tools have"""
@@ -33,6 +33,10 @@ class Registry:
         """
         own = (tool for each in folders for path in _toolbox_folders(each) for tool in load_toolbox(path))
         return cls([*own, *(installed.tools() if installed else ())])
+
+    def replace(self, fresh: Registry) -> None:
+        """Have the tools of another one from now on.  A tool that somebody got before stays as it was."""
+        self._tools, self._validators = fresh._tools, fresh._validators
 
     @property
     def toolboxes(self) -> tuple[Toolbox, ...]:
