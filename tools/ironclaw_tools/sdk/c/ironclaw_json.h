@@ -67,7 +67,7 @@ static inline int ic_hex(const char *at) {
 static inline char *ic_utf8(char *to, uint32_t code) {
   if (code < 0x80) return *to++ = (char)code, to;
   int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  *to++ = (char)((0xF00 >> more) | (code >> (6 * more)));
+  *to++ = (char)((0xFF00 >> (more + 1)) | (code >> (6 * more)));
   while (more--) *to++ = (char)(0x80 | ((code >> (6 * more)) & 0x3F));
   return to;
 }

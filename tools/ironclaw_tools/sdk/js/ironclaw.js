@@ -117,17 +117,29 @@ function errorName(error) {
 
 /**
  * Ask the host to send a request: {method, url, headers, body, secret}, body a string or bytes.
- * Gives {status, headers, body, text}, header names in lower case; throws Denied or Unavailable.
+ * Gives {status, headers, body, text}, header names in lower case, text null for what is no UTF-8; throws
+ * Denied or Unavailable.
  */
 export function http({ method = "GET", url, headers = {}, body = "", secret = null }) {
   const pairs = Object.entries(headers).map(([name, value]) => ({ name, value }));
   try {
     const answer = host.http({ method, url, headers: pairs, body: asBytes(body), secret });
     const found = Object.fromEntries(answer.headers.map(({ name, value }) => [name.toLowerCase(), value]));
-    const bytes = Uint8Array.from(answer.body);
-    return { status: answer.status, headers: found, body: bytes, text: asText(bytes) };
+    const bytes = new Uint8Array(answer.body);
+    return new Response(answer.status, found, bytes);
   } catch (error) {
     throw refusal(error);
+  }
+}
+
+class Response {
+  #text;
+  constructor(status, headers, body) {
+    Object.assign(this, { status, headers, body });
+  }
+  /** Read when it is asked for: it costs some 1,000 fuel a byte. */
+  get text() {
+    return (this.#text ??= decodeUtf8(this.body));
   }
 }
 
@@ -142,25 +154,30 @@ export const log = (message, level = "info") => host.log(level, wellFormed(messa
 /** Milliseconds since 1970, constant during one call. */
 export const nowMs = () => Number(host.now());
 /** Random bytes, at most 65,536. */
-export const randomBytes = (count) => Uint8Array.from(host.random(count));
+export const randomBytes = (count) => new Uint8Array(host.random(count));
 
 const asBytes = (body) => (typeof body === "string" ? encodeUtf8(body) : body);
 
-function encodeUtf8(text) {
-  const escaped = encodeURIComponent(wellFormed(text));
-  const bytes = [];
-  for (let at = 0; at < escaped.length; at++) {
-    const isEscape = escaped[at] === "%";
-    bytes.push(isEscape ? parseInt(escaped.slice(at + 1, at + 3), 16) : escaped.charCodeAt(at));
-    at += isEscape ? 2 : 0;
-  }
-  return Uint8Array.from(bytes);
+// The engine has no TextEncoder; unescape and escape are its own functions between UTF-8 and latin letters.
+const encodeUtf8 = (text) => bytesOf(unescape(encodeURIComponent(wellFormed(text))));
+
+function bytesOf(latin) {
+  const bytes = new Uint8Array(latin.length);
+  for (let at = 0; at < latin.length; at++) bytes[at] = latin.charCodeAt(at);
+  return bytes;
 }
 
-/** Bytes as text; what is no UTF-8 becomes null. */
-function asText(bytes) {
+const HIGH = /[\x80-\xff]/;
+const PART = 4096; // How many arguments a function may get at once.
+
+/** UTF-8 as text; null where it is none. */
+function decodeUtf8(bytes) {
+  let latin = "";
+  for (let at = 0; at < bytes.length; at += PART) {
+    latin += String.fromCharCode.apply(null, bytes.subarray(at, at + PART));
+  }
   try {
-    return decodeURIComponent(bytes.reduce((text, byte) => `${text}%${byte.toString(16).padStart(2, "0")}`, ""));
+    return HIGH.test(latin) ? decodeURIComponent(escape(latin)) : latin;
   } catch {
     return null;
   }
