@@ -155,7 +155,7 @@ async def test_tenants_are_apart(tmp_path: Path) -> None:
 
 async def test_removed(tmp_path: Path) -> None:
     """
-    What is removed is not lent again, is hidden until the process ends, and cannot be removed twice.
+    What is removed is not lent again, but hidden until the process ends; it goes once, and is audited.
     """
     async with opened(tmp_path) as vault:
         await vault.put("T1", "key", VALUE, BINDING, "me")
@@ -165,6 +165,9 @@ async def test_removed(tmp_path: Path) -> None:
 
         assert await value(vault) is None
         assert "[redacted: key]" == vault.values("T1").redact(VALUE)
+    assert ["secret_set", "secret_removed"] == [
+        each["event"] for each in audit.events(tmp_path / "data/ironclaw.db", "T1")
+    ]
 
 
 async def test_known_at_the_start(tmp_path: Path) -> None:

@@ -67,9 +67,10 @@ class Lender:
         except StoreError as error:
             log.error("secret_unusable", tenant=call.tenant, secret=name, error=str(error))
             raise EgressDenied(f"The secret {name} cannot be used; the log says why.") from None
-        if secret is None:
-            raise EgressDenied(UNKNOWN_SECRET)
-        log.info("secret_lent", tenant=call.tenant, workflow=call.workflow_id, tool=call.tool, secret=name)
+        if secret:  # Where there is none, egress refuses the request that names it.
+            log.info(
+                "secret_lent", tenant=call.tenant, workflow=call.workflow_id, tool=call.tool, secret=name
+            )
         return secret
 
 
