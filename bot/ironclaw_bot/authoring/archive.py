@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -44,15 +45,16 @@ def _copy(source: Path, target: Path) -> None:
 
 def _unpack(source: Path, target: Path) -> None:
     try:
-        if source.stat().st_size > MAX_ARCHIVE_BYTES:
-            raise ToolboxError(f"{source}: larger than {MAX_ARCHIVE_BYTES >> 20} MiB")
+        status = source.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_ARCHIVE_BYTES:
+            raise ToolboxError(f"{source}: not a plain file of at most {MAX_ARCHIVE_BYTES >> 20} MiB")
         # "r:" is plain tar: what is not compressed cannot unpack to more than it is.
         with tarfile.open(source, "r:") as archive:
             for number, member in enumerate(archive):
                 if number >= MAX_MEMBERS:
                     raise ToolboxError(f"{source}: holds more than a toolbox's files")
                 _take_member(archive, member, source, target)
-    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
+    except (tarfile.TarError, OSError, ValueError, EOFError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is damaged"
         raise ToolboxError(f"{source}: cannot be read as a tar archive: {why}") from None
 
@@ -66,7 +68,7 @@ def _take_member(archive: tarfile.TarFile, member: tarfile.TarInfo, source: Path
         raise ToolboxError(f"{source}: {shown!r} is no file of a toolbox; pack it with tar -C FOLDER .")
     if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.sparse is not None:
         raise ToolboxError(f"{source}: {shown!r} is no plain file")
-    if member.size > _most(name):
+    if not 0 <= member.size <= _most(name):
         raise ToolboxError(f"{source}: {shown!r} is larger than {_most(name)} bytes")
     if (target / name).exists():
         raise ToolboxError(f"{source}: {shown!r} is there twice")

@@ -75,8 +75,9 @@ async def _sign(settings: Settings, chosen: argparse.Namespace) -> int:
 async def _install(settings: Settings, chosen: argparse.Namespace) -> int:
     from ironclaw_bot.authoring.installing import candidate  # noqa: PLC0415 - as in commands
 
-    allow = chosen.allow_downgrade
-    async with candidate(chosen.source, settings, _say, allow_downgrade=allow) as found:
+    source, allow = chosen.source, chosen.allow_downgrade
+    source = built(source) if source.is_dir() else source
+    async with candidate(source, settings, _say, allow_downgrade=allow) as found:
         _tell(_shown(found))
         if not chosen.yes and not _is_confirmed():
             _say("Nothing was installed.")

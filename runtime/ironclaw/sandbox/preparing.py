@@ -65,12 +65,15 @@ async def _compile(wasm: bytes, component: Component) -> bytes:
     try:
         async with asyncio.timeout(COMPILE_SECONDS):
             answer = await _talk(child, wasm)
+            if len(answer) <= MOST:
+                await child.wait()  # Its pipe ends with it.
     except TimeoutError:
         raise ToolboxError(f"{_shown(component)} takes longer than {COMPILE_SECONDS} s to compile.") from None
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
+        if child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
     return _code(answer, component)
 
 
