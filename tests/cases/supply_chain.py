@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from ironclaw_bot.build import Progress, build
-from tests.cases import _supply_code, _supply_plugins, _supply_toolboxes
+from tests.cases import _supply_code, _supply_forms, _supply_plugins, _supply_toolboxes
 
 FILE = "supply_chain_cases.json"
-PLAYED = {**_supply_toolboxes.CASES, **_supply_code.CASES, **_supply_plugins.CASES}
+GROUPS = (_supply_toolboxes, _supply_forms, _supply_code, _supply_plugins)
+PLAYED = {name: play for group in GROUPS for name, play in group.CASES.items()}
 #: This repository has no workflow of any CI service in it; .ci/run names no action.
 NOT_OURS = frozenset({"sc-33"})
 
