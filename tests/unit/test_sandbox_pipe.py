@@ -277,6 +277,6 @@ def test_layers_without_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(check.sys, "executable", "/does/not/exist")
     with pytest.raises(SandboxError):
-        check.require_shadows()
+        check.require("warn")
 
     assert {False} == set(layers().values())
