@@ -186,11 +186,11 @@ async def _tool_list(settings: Settings, chosen: argparse.Namespace) -> int:
         hosts = ", ".join(sorted({rule.host for rule in tool.capabilities.http})) or "no network"
         print(f"{tool.name:<14} {tool.risk.value:<5} scratch {tool.capabilities.scratch.value:<6} {hosts}")
         print(f"{'':14} {tool.description}")
-    return DONE
-
     for box in found.toolboxes:
         signer = f"signed by {box.signer}" if box.signer else "trusted by its folder"
         print(f"toolbox {box.name} {box.version}  sha256 {box.component_sha256}  {signer}")
+    return DONE
+
 
 async def _tool_run(settings: Settings, chosen: argparse.Namespace) -> int:
     # Through the brain that does as it is told: one way to run a call, and one veto before it.
