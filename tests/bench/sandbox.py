@@ -1,7 +1,7 @@
-"""One call of the Python echo tool: through the sandbox, and with wasmtime alone in this process.
+"""One call of a Python tool: through the sandbox, with wasmtime alone, and by its peers; and what must hold.
 
-The floor has the same component, the same compiled code and the same engine settings, but no worker
-process, no pipe, no limits of the operating system and no JSON checks: what isolation costs is the ratio.
+The request: Sandbox.call in this process, a hardened worker process, a pre-warmed instance used once, limits
+on, the tenant's folder granted for writing.
 """
 
 from __future__ import annotations
@@ -11,175 +11,246 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from wasmtime import Store, WasiConfig
-from wasmtime.component import Component as Code
 
 from ironclaw.canonical import subkey
-from ironclaw.capabilities import Capabilities, Limits
+from ironclaw.capabilities import Capabilities, Limits, Scratch
 from ironclaw.keys import load_key
 from ironclaw.registry import Registry
 from ironclaw.sandbox import Call, Component, Profile, Sandbox
 from ironclaw.sandbox.codecache import CodeCache
-from ironclaw.sandbox.engine import make_engine, make_linker
 from ironclaw.sandbox.preparing import prepared_code
 from ironclaw_bot.build import built_folder
+from tests.bench import peers
+from tests.bench.in_process import FUEL, InProcess
 from tests.bench.measure import Result, Samples, ms, say, times
-from tests.fakes.sandbox import Recorder
+from tests.fakes.sandbox import Recorder, children, resident
 from tests.integration.engine import shared_code
 
-TOOL = "probe.echo"
-INPUT = json.dumps({"text": "hello"})
-FUEL = 2_000_000_000
-REST = 0.006  #: Seconds between calls: the worker makes its next instance ready in 2 to 3 ms.
-HOST_FUNCTIONS = ("log", "http", "now", "random")
+INPUTS = {
+    "echo": ("probe.echo", json.dumps({"text": "hello"})),
+    "work": ("probe.work", json.dumps({"text": json.dumps({"text": "hello"})})),
+}
+REST = 0.008  #: Seconds between calls: the worker makes its next instance ready in 2 to 3 ms.
+REQUEST, WARM, COLD = "IronClaw, a request", "in process, pre-warmed", "in process, cold"
+PYTHON = "python -I -S, a process a call"
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much is measured."""
 
-    rounds: int = 600  #: Each: one call through the sandbox, one cold and one warm call of the floor.
-    burst: int = 500  #: Calls one after the other without a rest.
+    rounds: int = 300  #: Each: the two calls through the sandbox, and cold and warm in this process.
+    burst: int = 200  #: Calls at once.
     warmup: int = 20
+    peers: int = 100  #: Calls of each quick peer; 0 leaves the peers out.
 
 
 @dataclass(slots=True)
 class Taken:
-    """The samples, in seconds."""
+    """The samples, in seconds, by row and call."""
 
-    sandbox: list[float] = field(default_factory=list)
-    burst: list[float] = field(default_factory=list)
-    cold: list[float] = field(default_factory=list)
-    warm: list[float] = field(default_factory=list)
+    seconds: dict[tuple[str, str], list[float]] = field(default_factory=dict)
 
+    def add(self, row: str, which: str, took: float) -> None:
+        self.seconds.setdefault((row, which), []).append(took)
 
-class Floor:
-    """The component with wasmtime alone."""
-
-    def __init__(self, code: int) -> None:
-        self._engine = make_engine()
-        self._component = Code.deserialize_file(self._engine, f"/dev/fd/{code}")
-        self._linker = make_linker(self._engine, Profile.SCRATCH, dict.fromkeys(HOST_FUNCTIONS, _absent))
-        self._run = self._component.get_export_index("run")
-
-    def cold(self) -> None:
-        """Make an instance, call it, throw it away."""
-        store, run = self._instance()
-        _checked(run(store, TOOL, INPUT))
-        store.close()
-
-    def ready(self) -> Callable[[], None]:
-        """An instance that has had its constant first call, for one call more."""
-        store, run = self._instance()
-        run(store, "ironclaw.warm", "{}")
-
-        def call() -> None:
-            _checked(run(store, TOOL, INPUT))
-            store.close()
-
-        return call
-
-    def _instance(self) -> tuple[Store, Any]:
-        store = Store(self._engine)
-        store.set_fuel(FUEL)
-        store.set_limits(memory_size=256 << 20, memories=2, instances=64, tables=8, table_elements=20_000)
-        store.set_wasi(WasiConfig())
-        return store, self._linker.instantiate(store, self._component).get_func(store, self._run)
+    def samples(self, row: str, which: str) -> Samples:
+        return Samples(tuple(self.seconds[row, which]))
 
 
-def _absent(_store: Any, *_args: Any) -> str:
-    return "the echo tool asks the host for nothing"
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Something that must hold."""
+
+    what: str
+    value: float
+    limit: float
+    is_most: bool = True
+    unit: str = "x"
+
+    @property
+    def line(self) -> str:
+        held = self.value <= self.limit if self.is_most else self.value >= self.limit
+        bound = "at most" if self.is_most else "at least"
+        mark = "met" if held else "MISSED"
+        return f"{self.what}: {self.value:.3g}{self.unit} ({bound} {self.limit:g}{self.unit}): {mark}"
 
 
-def _checked(answer: Any) -> None:
-    if not isinstance(answer, str) or json.loads(answer) != json.loads(INPUT):
-        raise RuntimeError(f"the echo tool answered {answer!r}")
+class Bench:
+    """One folder, one component, sandboxes with one and with two workers."""
+
+    def __init__(self, folder: Path, size: Size) -> None:
+        self._root, self._size = folder / "scratch", size
+        self._key = subkey(load_key(shared_code()["key_file"]), "code cache")
+        self._cache = shared_code()["cache_dir"]
+        box = Registry.load([built_folder() / "probe"]).toolboxes[0]
+        self.component = Component(box.component, box.component_sha256, Profile(box.profile))
+
+    async def open(self, workers: int) -> Sandbox:
+        return await Sandbox.open(
+            cache_dir=self._cache, cache_key=self._key, workers=workers, scratch_root=self._root
+        )
+
+    async def floor(self) -> InProcess:
+        code = await prepared_code(self.component, CodeCache(self._cache, self._key), say)
+        floor = InProcess(code)
+        os.close(code)
+        return floor
+
+    async def request(self, sandbox: Sandbox, which: str) -> float:
+        """Seconds of one call.
+
+        :raises RuntimeError: it failed
+        """
+        tool, text = INPUTS[which]
+        limits = Limits(fuel=FUEL, seconds=30)
+        capabilities = Capabilities(scratch=Scratch.WRITE, limits=limits)
+        call = Call(self.component, tool, text, "acme", self._root / "acme", capabilities)
+        began = time.perf_counter()
+        result = await sandbox.call(call, Recorder())
+        took = time.perf_counter() - began
+        if result.output is None:
+            raise RuntimeError(f"the call failed: {result.failure}")
+        return took
+
+    async def alternate(self, sandbox: Sandbox, floor: InProcess, taken: Taken) -> None:
+        """Each way in turn, so that a noisy minute is a noisy minute for all; and each after the same rest.
+
+        Without the rest the floor would find everything in the processor's caches, which no request does.
+        """
+        for number in range(self._size.warmup + self._size.rounds):
+            into = taken if number >= self._size.warmup else Taken()
+            for which, given in INPUTS.items():
+                into.add(REQUEST, which, await self.request(sandbox, which))
+                await asyncio.sleep(REST)
+                into.add(COLD, which, floor.cold(*given))
+                instance = floor.ready()
+                await asyncio.sleep(REST)
+                into.add(WARM, which, floor.warm(instance, *given))
+                await asyncio.sleep(REST)
+
+    async def burst(self, workers: int) -> tuple[float, float]:
+        """Seconds for all the calls at once, and resident bytes of a worker."""
+        sandbox = await self.open(workers)
+        try:
+            await sandbox.prepare(self.component)
+            for _ in range(4):
+                await asyncio.gather(*(self.request(sandbox, "echo") for _ in range(workers)))
+            began = time.perf_counter()
+            await asyncio.gather(*(self.request(sandbox, "echo") for _ in range(self._size.burst)))
+            took = time.perf_counter() - began
+            return took, max(map(resident, children()))
+        finally:
+            await sandbox.close()
+
+    async def until_ready(self) -> tuple[float, float]:
+        """Milliseconds: to open the sandbox, and from there to a cached toolbox's first answer."""
+        began = time.perf_counter()
+        sandbox = await self.open(1)
+        opened = time.perf_counter()
+        try:
+            await sandbox.prepare(self.component)
+            await self.request(sandbox, "echo")
+            return 1000 * (opened - began), 1000 * (time.perf_counter() - opened)
+        finally:
+            await sandbox.close()
 
 
 async def measure(size: Size = Size()) -> Result:
     """The table of the sandbox."""
-    say(f"sandbox: {size.rounds} rounds, {size.burst} calls without a rest")
-    component = _probe()
-    key = subkey(load_key(shared_code()["key_file"]), "code cache")
-    cache_dir = shared_code()["cache_dir"]
-    sandbox = await Sandbox.open(cache_dir=cache_dir, cache_key=key, workers=1)
-    try:
-        await sandbox.prepare(component, say)
-        code = await prepared_code(component, CodeCache(cache_dir, key), say)
-        floor = Floor(code)
-        os.close(code)
-        with tempfile.TemporaryDirectory() as folder:
-            return _result(await _take(sandbox, _call(component, Path(folder)), floor, size))
-    finally:
-        await sandbox.close()
+    say(f"sandbox: {size.rounds} rounds, bursts of {size.burst}, peers")
+    with tempfile.TemporaryDirectory() as name:
+        bench, taken = Bench(Path(name), size), Taken()
+        floor = await bench.floor()
+        sandbox = await bench.open(1)
+        try:
+            await sandbox.prepare(bench.component, say)
+            await bench.alternate(sandbox, floor, taken)
+        finally:
+            await sandbox.close()
+        bursts = {workers: await bench.burst(workers) for workers in (1, 2)}
+        ready = await bench.until_ready()
+        others = [peer async for peer in peers.measured(size.peers)] if size.peers else []
+        return _result(taken, bursts, ready, floor.bytes_per_instance(), others, size)
 
 
-def _probe() -> Component:
-    box = Registry.load([built_folder() / "probe"]).toolboxes[0]
-    return Component(box.component, box.component_sha256, Profile(box.profile))
-
-
-def _call(component: Component, root: Path) -> Call:
-    capabilities = Capabilities(limits=Limits(fuel=FUEL, seconds=10))
-    return Call(component, TOOL, INPUT, "acme", root / "acme", capabilities)
-
-
-async def _take(sandbox: Sandbox, call: Call, floor: Floor, size: Size) -> Taken:
-    taken = Taken()
-    for number in range(size.warmup + size.rounds):
-        into = taken if number >= size.warmup else Taken()
-        into.sandbox.append(await _through(sandbox, call))
-        ready = floor.ready()
-        await asyncio.sleep(REST)
-        into.warm.append(_timed(ready))
-        await asyncio.sleep(REST)
-        into.cold.append(_timed(floor.cold))
-    for _ in range(size.burst):
-        taken.burst.append(await _through(sandbox, call))
-    return taken
-
-
-async def _through(sandbox: Sandbox, call: Call) -> float:
-    began = time.perf_counter()
-    result = await sandbox.call(call, Recorder())
-    took = time.perf_counter() - began
-    _checked(result.output)
-    return took
-
-
-def _timed(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def _result(taken: Taken) -> Result:
-    sandbox, burst = Samples(tuple(taken.sandbox)), Samples(tuple(taken.burst))
-    cold, warm = Samples(tuple(taken.cold)), Samples(tuple(taken.warm))
-    named = {
-        "sandbox, worker rested": sandbox,
-        "sandbox, without a rest": burst,
-        "floor: in process, pre-warmed": warm,
-        "floor: in process, cold": cold,
-    }
-    rows = tuple(
-        (name, ms(each.p50), ms(each.p99), times(each.p50 / warm.p50), times(each.p50 / cold.p50))
-        for name, each in named.items()
+def _result(
+    taken: Taken,
+    bursts: dict[int, tuple[float, float]],
+    ready: tuple[float, float],
+    instance_bytes: float,
+    others: list[peers.Peer],
+    size: Size,
+) -> Result:
+    own = [peers.Peer(n, taken.samples(n, "echo"), taken.samples(n, "work")) for n in (REQUEST, WARM, COLD)]
+    every = [*own, *others]
+    measured = [peer for peer in every if peer.echo]
+    notes = [bar.line for bar in _bars(every, bursts, ready, size)]
+    notes.append(f"a burst of {size.burst} at once: no call failed")
+    notes.append(
+        f"resident: {bursts[1][1] / 1e6:.0f} MB a worker, {instance_bytes / 1e6:.2f} MB a warm instance"
     )
+    notes.append(f"opening the sandbox, with the trial of its layers: {ready[0]:.0f} ms, once a start")
+    notes += [peer.note for peer in others if peer.note]
     return Result(
         name="sandbox",
-        title="Sandbox call (Python echo, one fresh instance per call)",
-        head=("", "p50 ms", "p99 ms", "p50 / pre-warmed floor", "p50 / cold floor"),
-        rows=rows,
-        numbers={name: each.summary() for name, each in named.items()},
-        notes=(
-            "The sandbox: Sandbox.call in this process, one hardened worker process, a pre-warmed instance.",
-            "Rested: the worker had 6 ms to get the next instance ready; without a rest a call waits for it.",
-            "The floor makes its instance ready outside the timed part, and has the same rest before a call.",
-        ),
+        title="A call of a Python tool: echo, and a small script (JSON and a sum of 10,000)",
+        head=("", "echo p50 ms", "p99", "script p50 ms", "p99", "echo / request"),
+        rows=tuple(_row(peer, own[0]) for peer in measured),
+        numbers=_numbers(measured, bursts, ready, instance_bytes),
+        notes=tuple(notes),
     )
+
+
+def _row(peer: peers.Peer, request: peers.Peer) -> tuple[str, ...]:
+    assert peer.echo
+    assert request.echo
+    script = (ms(peer.work.p50), ms(peer.work.p99)) if peer.work else ("-", "-")
+    return (peer.name, ms(peer.echo.p50), ms(peer.echo.p99), *script, times(peer.echo.p50 / request.echo.p50))
+
+
+def _bars(
+    every: list[peers.Peer], bursts: dict[int, tuple[float, float]], ready: tuple[float, float], size: Size
+) -> list[Bar]:
+    echo = {peer.name: peer.echo for peer in every if peer.echo}
+    request, warm, cold = echo[REQUEST], echo[WARM], echo[COLD]
+    one, two = bursts[1][0], bursts[2][0]
+    bars = [
+        Bar("request p50 / in process, pre-warmed", request.p50 / warm.p50, 3),
+        Bar("request p50 / in process, cold", request.p50 / cold.p50, 0.5),
+        Bar("request p99 / p50, the pool keeping up", request.p99 / request.p50, 10),
+        Bar(
+            f"a call in a burst of {size.burst}, one worker / in process, cold",
+            1000 * one / size.burst / cold.p50,
+            2,
+        ),
+        Bar("calls a second, two workers / one", one / two, 1.7, is_most=False),
+        Bar("cached toolbox: until its first answer", ready[1], 300, unit=" ms"),
+    ]
+    if PYTHON in echo:
+        bars.insert(2, Bar("python -I -S / request", echo[PYTHON].p50 / request.p50, 40, is_most=False))
+    return bars
+
+
+def _numbers(
+    measured: list[peers.Peer],
+    bursts: dict[int, tuple[float, float]],
+    ready: tuple[float, float],
+    instance_bytes: float,
+) -> dict[str, object]:
+    return {
+        "calls": {
+            peer.name: {
+                "echo": peer.echo.summary() if peer.echo else None,
+                "script": peer.work.summary() if peer.work else None,
+            }
+            for peer in measured
+        },
+        "burst_seconds": {str(workers): round(took, 4) for workers, (took, _bytes) in bursts.items()},
+        "open_ms": round(ready[0], 1),
+        "cached_ready_ms": round(ready[1], 1),
+        "worker_bytes": bursts[1][1],
+        "instance_bytes": round(instance_bytes),
+    }

@@ -23,10 +23,12 @@ async def test_sandbox_bench(built_toolboxes: Path, tmp_path: Path) -> None:
     """
     Every row has the samples that were asked for.
     """
-    result = await sandbox.measure(sandbox.Size(rounds=3, burst=2, warmup=1))
+    result = await sandbox.measure(sandbox.Size(rounds=3, burst=2, warmup=1, peers=0))
+    calls = kept(result, tmp_path)["calls"]
 
-    assert [3, 2, 3, 3] == [row["samples"] for row in kept(result, tmp_path).values()]
-    assert 4 == table(result).count("\n| sandbox") + table(result).count("\n| floor")
+    assert [3] * 6 == [row[which]["samples"] for row in calls.values() for which in ("echo", "script")]
+    assert 6 == sum(": met" in note or ": MISSED" in note for note in result.notes)
+    assert "| IronClaw, a request" in table(result)
 
 
 async def test_workflows_bench(built_toolboxes: Path, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from ironclaw import audit
 from ironclaw.registry import Registry
 
 #: Tools that other tests use: they work, or need a host that answers.
-WORK = ("echo", "clock", "write", "read", "remove", "rewrite", "fetch", "send", "devour", "http_flood")
-HARMLESS = {f"probe.{name}" for name in WORK}
+WORK = ("echo", "work", "clock", "write", "read", "remove", "rewrite", "fetch", "send", "devour")
+HARMLESS = {f"probe.{name}" for name in (*WORK, "http_flood")}
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 

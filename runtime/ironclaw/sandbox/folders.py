@@ -72,10 +72,12 @@ def identity(folder: Path) -> Identity:
     :raises SandboxError: something else is in its place
     """
     try:
-        if not os.path.lexists(folder):
+        try:
+            found = os.lstat(folder)
+        except FileNotFoundError:
             folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
+            found = os.lstat(folder)
         if not stat.S_ISDIR(found.st_mode):
             raise ValueError
     except (OSError, ValueError):

@@ -14,6 +14,7 @@ from ironclaw.errors import SandboxError, ToolboxError
 from ironclaw.sandbox.model import Profile
 from ironclaw.sandbox.wire import HEAD, Message, WireError, body_size, pack, unpack
 
+CHUNK = 65_536  #: Bytes of one read: most messages are there with their length.
 START_SECONDS = 60  #: A busy machine is slow; a healthy start takes 0.2 s.
 
 
@@ -28,6 +29,7 @@ class WorkerProcess:
         self._child, self._sock = child, sock
         self._loop = asyncio.get_running_loop()
         self._pidfd = _pidfd(child.pid)
+        self._unread = bytearray()  #: Received, but of no message yet.
 
     @property
     def pid(self) -> int:
@@ -36,6 +38,8 @@ class WorkerProcess:
     @property
     def is_waiting(self) -> bool:
         """Whether it lives and has said nothing unasked: fit for a call."""
+        if self._unread:
+            return False
         try:
             self._sock.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -63,12 +67,13 @@ class WorkerProcess:
             raise WorkerGone from None
 
     async def _exactly(self, count: int) -> bytes:
-        data = await self._loop.sock_recv(self._sock, count)
-        while data and len(data) < count:
-            part = await self._loop.sock_recv(self._sock, count - len(data))
-            data = data + part if part else b""
-        if not data:
-            raise WorkerGone
+        while len(self._unread) < count:
+            part = await self._loop.sock_recv(self._sock, CHUNK)
+            if not part:
+                raise WorkerGone
+            self._unread += part
+        data = bytes(self._unread[:count])
+        del self._unread[:count]
         return data
 
     def written(self) -> int:
@@ -97,7 +102,7 @@ class WorkerProcess:
             if sys.platform != "linux":
                 self._child.send_signal(number)
             elif self._pidfd is not None:
-                # Not asyncio's: that looks whether the child ended, and so takes its end from asyncio's own watcher.
+                # Not asyncio's: that looks whether the child ended, and takes its end from asyncio's watcher.
                 signal.pidfd_send_signal(self._pidfd, number)
 
     async def kill(self) -> None:

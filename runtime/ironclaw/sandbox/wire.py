@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import struct
 from typing import Any
 
@@ -121,6 +122,10 @@ class Pipe:
     def receive(self) -> Message:
         """:raises EOFError: the supervisor is gone"""
         return unpack(self._exactly(body_size(self._exactly(HEAD.size))))
+
+    def rest(self, seconds: float) -> None:
+        """Do nothing, until the supervisor says something or the time is over."""
+        select.select([self._fd], [], [], seconds)
 
     def ask(self, message: Message) -> Message:
         self.send(message)

@@ -5,6 +5,7 @@ echo, clock, write and read are well behaved: they show that the sandbox still w
 """
 
 import encodings.idna  # noqa: F401 - imported late by socket, when there is nothing to import from.
+import json
 import os
 import re
 import select
@@ -44,6 +45,12 @@ def contents(path):
 @tool("probe.echo")
 def echo(**arguments):
     return arguments
+
+
+@tool("probe.work")
+def work(text):
+    """What the benchmark measures: a little JSON, a little computing."""
+    return {"sum": sum(range(10_000)), "items": len(json.loads(text))}
 
 
 @tool("probe.clock")
