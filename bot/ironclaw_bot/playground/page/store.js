@@ -103,17 +103,22 @@ async function look() {
   }
   Object.assign(store, state);
   state.users.forEach((one, number) => Object.assign(one, { number }));
+  if (!here.user) {
+    // Seen by nobody in particular, the workspace shows everybody's direct messages: not for the screen.
+    chooseSpeaker();
+    return refresh();
+  }
   settle();
   for (const listener of listeners) listener();
 }
 
-/** Fills in what is not chosen yet, and what the new person cannot see. */
+function chooseSpeaker() {
+  here.user = memory.getItem(`user ${here.team}`) ?? "";
+  if (!store.users.some((one) => one.id === here.user)) here.user = people()[0].id;
+}
+
+/** Leaves a place that the person cannot see. */
 function settle() {
-  if (!here.user) {
-    here.user = memory.getItem(`user ${here.team}`) ?? "";
-    if (!store.users.some((one) => one.id === here.user)) here.user = people()[0].id;
-    refresh();
-  }
   if (!channel()) Object.assign(here, { channel: store.channels[0]?.id ?? "", thread: "", tab: "messages" });
 }
 
