@@ -20,7 +20,6 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import aiohttp
 from aiohttp import web
@@ -65,8 +64,8 @@ class Workspace:
         if method == "auth.test":
             return web.json_response({"ok": True, "team_id": "T0001", "user_id": "U1BOT", "bot_id": "B1"})
         if method == "users.info":
-            user = parse_qs(body.decode())["user"][0]
-            return web.json_response({"ok": True, "user": {"id": user, "team_id": "T0001"}})
+            user = {"id": request.query["user"], "team_id": "T0001"}
+            return web.json_response({"ok": True, "user": user})
         self.answers += method == "chat.postMessage" and RESULT in body
         if self.answers == self.expected:
             self.all_told.set()
@@ -75,7 +74,7 @@ class Workspace:
 
     def site(self) -> web.Application:
         site = web.Application()
-        site.router.add_post("/api/{method}", self.answer)
+        site.router.add_route("*", "/api/{method}", self.answer)
         return site
 
 

@@ -147,7 +147,14 @@ def toolbox_text(run: str = ECHO, imports: str = "", start: str = "") -> str:
 def children(pid: int | None = None) -> set[int]:
     """The process ids of a process's children."""
     tasks = Path(f"/proc/{pid or os.getpid()}/task")
-    return {int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()}
+    return {int(child) for task in tasks.iterdir() for child in _children_of(task)}
+
+
+def _children_of(task: Path) -> list[str]:
+    try:
+        return (task / "children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # The thread has ended since it was listed.
 
 
 def resident(pid: int) -> int:
