@@ -83,10 +83,8 @@ class Door:
 
     def _principal(self, tenant: str) -> Principal:
         tenant = chosen_tenant(tenant, self.app.tenant_ids)
-        settings = self.app.tenant(tenant)
-        assert settings is not None  # noqa: S101 - the engine has just named it
         name = f"local:{self.person}"
-        return Principal(tenant, name, frozenset({"approver"}) if name in settings.approvers else frozenset())
+        return Principal(tenant, name, self.app.roles(tenant, name))
 
 
 METHODS = ("run", "approvals", "decide", "reload", "secrets", "rotate_secrets")

@@ -91,8 +91,7 @@ class AuthJwt:
         if settings is None or not settings.jwt:
             raise IdentityError("The token's tenant_id is not open to this issuer.")
         name = f"jwt:{self._issuer}|{claims['sub']}"
-        roles = frozenset({"approver"} if name in settings.approvers else ())
-        return Principal(tenant, name, roles)
+        return Principal(tenant, name, self._services.roles(tenant, name))
 
     async def _use_up(self, claims: Mapping[str, Any]) -> None:
         until = claims["exp"] + LEEWAY

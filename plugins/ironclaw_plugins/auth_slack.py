@@ -32,9 +32,7 @@ class AuthSlack:
             return None
         tenant_id = self._tenant_of(credential)
         person = f"slack:{self._team_of(credential, tenant_id)}:{credential.user_id}"
-        tenant = self._services.tenant(tenant_id)
-        is_listed = tenant is not None and person in tenant.approvers
-        return Principal(tenant_id, person, frozenset({"approver"} if is_listed else ()))
+        return Principal(tenant_id, person, self._services.roles(tenant_id, person))
 
     def _tenant_of(self, who: SlackIdentity) -> str:
         ids = (who.team_id, who.user_team_id or who.team_id)

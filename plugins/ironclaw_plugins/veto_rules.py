@@ -1,4 +1,4 @@
-"""Who may decide: approvers that the operator named.  The requester may only take their request back."""
+"""Who may decide: approvers and groups that the operator named.  The requester may only take it back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 from ironclaw.hookspecs import Services, hookimpl
 from ironclaw.task import ApprovalView, Decision, Opinion, Principal, Verdict
+from ironclaw.terms import Group
 
 _SLACK_USER = re.compile(r"slack:[^:]*:([^:]+)")
 
@@ -21,21 +22,44 @@ class VetoRules:
         self, approval: ApprovalView, principal: Principal, decision: Decision
     ) -> Opinion:
         tenant = self._services.tenant(approval.tenant)
+        is_own = self._same_person(approval.tenant, principal.id, approval.requester)
         if tenant is None or principal.tenant != approval.tenant:
             return Opinion(Verdict.DENY, "other-tenant", "This is not yours to decide.")
-        if decision is Decision.DENY and same_person(principal.id, approval.requester):
+        if decision is Decision.DENY and is_own:
             return Opinion(Verdict.ALLOW, "withdrawn")
-        if principal.id not in tenant.approvers or not principal.is_approver:
-            return Opinion(
-                Verdict.DENY, "not-an-approver", "You are not an approver here. Ask one to decide."
-            )
-        if same_person(principal.id, approval.requester) and not tenant.self_approval:
+        roles = principal.roles & self._services.roles(approval.tenant, principal.id)
+        if not roles or (decision is Decision.APPROVE and not _may_approve(approval, roles)):
+            return Opinion(Verdict.DENY, "not-an-approver", _whom_to_ask(approval))
+        if is_own and not tenant.self_approval:
             return Opinion(
                 Verdict.DENY,
                 "own-call",
                 "This is your own request: another approver must approve it. You may deny it.",
             )
         return Opinion(Verdict.ALLOW, "approver")
+
+    def _same_person(self, tenant: str, one: str, other: str) -> bool:
+        return same_person(one, other) or (
+            self._services.person(tenant, one) == self._services.person(tenant, other)
+        )
+
+
+def _may_approve(approval: ApprovalView, roles: frozenset[str]) -> bool:
+    """An approver of the tenant; where the rule names groups, a member of each of them instead."""
+    if not approval.terms.groups:
+        return "approver" in roles
+    return all(_is_of(group, approval.escalated_at > 0, roles) for group in approval.terms.groups)
+
+
+def _is_of(group: Group, is_escalated: bool, roles: frozenset[str]) -> bool:
+    return f"group:{group.name}" in roles or (is_escalated and f"group:{group.or_else}" in roles)
+
+
+def _whom_to_ask(approval: ApprovalView) -> str:
+    names = sorted(group.name for group in approval.terms.groups)
+    if not names:
+        return "You are not an approver here. Ask one to decide."
+    return f"This needs somebody of {' and '.join(names)}, and you are not."
 
 
 def same_person(one: str, other: str) -> bool:

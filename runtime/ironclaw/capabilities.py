@@ -67,6 +67,13 @@ class Capabilities:
     limits: Limits = Limits()
 
     @property
+    def lines(self) -> tuple[str, ...]:
+        """What it may touch, one line each, for people."""
+        files = {Scratch.NONE: (), Scratch.READ: ("reads files",), Scratch.WRITE: ("writes files",)}
+        hosts = (f"{', '.join(sorted(r.methods))} {r.host}{' '.join(r.path_prefixes)}" for r in self.http)
+        return (*files[self.scratch], *hosts, *(f"secret {name}" for name in self.secrets))
+
+    @property
     def writes(self) -> bool:
         """Whether a call can change something outside itself."""
         return self.scratch is Scratch.WRITE or any(rule.methods - SAFE_METHODS for rule in self.http)

@@ -8,6 +8,7 @@ IronclawError
 ├── Conflict             somebody else decided or wrote first
 ├── Expired              nobody decided in time
 ├── Refused              policy, a rule or a limit says no
+│   └── StepUpNeeded     a rule says yes, once a second factor is shown
 ├── TryLater             the other side asked for a pause
 ├── StoreError           the database refused or is not ours alone
 ├── ToolboxError         a toolbox is not what its manifest says
@@ -69,6 +70,10 @@ class Expired(IronclawError):
 
 class Refused(IronclawError):
     """A rule says no."""
+
+
+class StepUpNeeded(Refused):
+    """This needs a second factor: approve it on the page that the card opens."""
 
 
 class TryLater(IronclawError):

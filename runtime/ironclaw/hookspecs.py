@@ -32,6 +32,14 @@ class Services(Protocol):
         """Which tenant a Slack workspace belongs to."""
         ...
 
+    def roles(self, tenant_id: str, principal_id: str) -> frozenset[str]:
+        """What the operator's settings make of somebody: "approver", "group:NAME"; never a token's claims."""
+        ...
+
+    def person(self, tenant_id: str, principal_id: str) -> str:
+        """One name for all the identities of a person that the settings link."""
+        ...
+
     async def remember(self, source: str, event_id: str, until: float) -> bool:
         """Durably note an id that may come only once; kept until unix second ``until``.
 

@@ -51,6 +51,8 @@ PERSON = re.compile(r"slack:[TE][A-Z0-9_]*:[UW][A-Z0-9_]+|jwt:[^|]+\|.+|local:.+
 PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
 SIGNER = re.compile(r"([a-z][a-z0-9_]{0,31}:)?[0-9a-f]{64}")
 MEMBER = re.compile(r"[UW][A-Z0-9_]+")  #: A Slack user id; whose workspace's is clear without it.
+SLACK_GROUP = re.compile(r"@S[A-Z0-9]+")  #: A Slack user group: its members, as Slack says.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
 def _people(names: Words, is_member: Callable[[str], object] = lambda name: None) -> Words:
@@ -79,6 +81,16 @@ class TenantSettings(BaseModel):
         (),
         description="Who may approve: slack:TEAM:USER, jwt:ISSUER|SUBJECT or local:NAME. Nobody when empty.",
     )
+    groups: dict[Name, Words] = Field(
+        {},
+        description="Groups that policy may ask for: people as in approvers, or @S... of Slack.",
+    )
+    people: dict[Name, Words] = Field(
+        {}, description="Who has several identities: their names in each door. They count once."
+    )
+    policy_file: Path | None = Field(
+        None, description="Cedar policies of this tenant, beside the common ones; they can only take away."
+    )
     approvals_channel: str = Field(
         "", description="Slack channel (C...) that gets a copy of every approval card."
     )
@@ -89,6 +101,11 @@ class TenantSettings(BaseModel):
     approval_minutes: float = Field(
         60, gt=0, le=60 * 24 * 30, description="How long an approval waits before it expires."
     )
+    cards_per_workflow: int = Field(
+        20, ge=1, description="Cards that one workflow may post; then it is told no."
+    )
+    cards_per_hour: int = Field(60, ge=1, description="Cards for one requester; likewise.")
+    denials: int = Field(3, ge=1, description="Calls denied by people that end their workflow.")
     http_allow: Words = Field(
         (), description="Hosts that this tenant's tools may ask, beside the common http_allow."
     )
@@ -103,6 +120,14 @@ class TenantSettings(BaseModel):
     @classmethod
     def _known_forms(cls, names: Words) -> Words:
         return _people(names)
+
+    @field_validator("groups", "people")
+    @classmethod
+    def _known_members(cls, named: dict[str, Words], info: ValidationInfo) -> dict[str, Words]:
+        is_member = SLACK_GROUP.fullmatch if info.field_name == "groups" else lambda _: None
+        for names in named.values():
+            _people(names, is_member)
+        return named
 
     def deciders(self, requester: str) -> Words:
         """Whom to name as approvers of this person's calls.  Whether one may approve is the veto's to say."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ironclaw.capabilities import Limits, Quota
@@ -15,6 +16,7 @@ class Tenancy:
         self._settings = settings
         self._tenants = dict(settings.tenants)
         self.own = ""  #: The tenant of the bot's own workspace, once it is adopted.
+        self._slack_groups: dict[tuple[str, str], frozenset[str]] = {}
         self._workspaces = {team: name for name, tenant in settings.tenants.items() for team in tenant.slack}
 
     @property
@@ -47,6 +49,48 @@ class Tenancy:
             )
             self._tenants[team_id] = TenantSettings(slack=(team_id,), approvers=approvers)
         return self.own
+
+    # People
+
+    def person(self, tenant_id: str, principal_id: str) -> str:
+        """One name for all identities of a person: the one in the setting ``people``, else the identity."""
+        tenant = self.tenant(tenant_id)
+        linked = tenant.people.items() if tenant else ()
+        return next((f"person:{name}" for name, ids in linked if principal_id in ids), principal_id)
+
+    def roles(self, tenant_id: str, principal_id: str) -> frozenset[str]:
+        """What the settings and Slack's user groups make of somebody: "approver", "group:NAME"."""
+        tenant = self.tenant(tenant_id)
+        if tenant is None:
+            return frozenset()
+        same = self._identities(tenant, principal_id)
+        groups = {
+            f"group:{name}" for name, ids in tenant.groups.items() if same & self._members(tenant_id, ids)
+        }
+        return frozenset(groups | ({"approver"} if same.intersection(tenant.approvers) else set()))
+
+    def slack_groups(self, tenant_id: str) -> frozenset[str]:
+        """The Slack user groups (S...) that the tenant's groups name."""
+        tenant = self.tenant(tenant_id)
+        names = (name for ids in (tenant.groups.values() if tenant else ()) for name in ids)
+        return frozenset(name[1:] for name in names if name.startswith("@"))
+
+    def learn_group(self, tenant_id: str, group_id: str, members: Collection[str]) -> None:
+        """Take Slack's word for who is in a user group."""
+        self._slack_groups[tenant_id, group_id] = frozenset(members)
+
+    def _identities(self, tenant: TenantSettings, principal_id: str) -> frozenset[str]:
+        return frozenset(
+            {principal_id, *(n for ids in tenant.people.values() if principal_id in ids for n in ids)}
+        )
+
+    def _members(self, tenant_id: str, ids: Collection[str]) -> frozenset[str]:
+        groups = [
+            self._slack_groups.get((tenant_id, each[1:]), frozenset()) for each in ids if each[0] == "@"
+        ]
+        return frozenset(ids).union(*groups)
+
+    # Tools
 
     def http_allow(self, tenant_id: str) -> tuple[str, ...]:
         """The hosts that this tenant's tools may ask."""

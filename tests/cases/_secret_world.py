@@ -117,7 +117,8 @@ async def opened(folder: Path) -> AsyncIterator[World]:
     build(("probe",), Progress(io.StringIO()))
     brain = Obedient()
     tenants = {
-        name: TenantSettings(slack=(name,), approvers=(f"slack:{name}:U_BO",)) for name in ("T1", "T2")
+        name: TenantSettings(slack=(name,), approvers=(f"slack:{name}:U_BO",), cards_per_hour=10_000)
+        for name in ("T1", "T2")
     }
     chosen = settings(
         folder, plugins=WITHOUT_GUARD, tenants=tenants, http_allow=(API, OTHER),

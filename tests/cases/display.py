@@ -41,7 +41,7 @@ def _problem(case: Case) -> str | None:
         # No canonical form, so no call and no card: nobody can be asked.
         return None if "refuse" in case["why"] else "has no canonical form"
     approval = an_approval(args=text, action_sha256=digest(args))
-    drawing = card(approval, "ap_1.1.mac")
+    drawing = card([approval], ["ap_1.1.mac"])
     try:
         validate_message(drawing)
     except RuleError as error:

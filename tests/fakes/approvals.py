@@ -23,6 +23,7 @@ def an_approval(**changes):
         version=1,
         tenant="acme",
         workflow_id="wf_1",
+        seq=1,
         requester="slack:T0001:U1ADA",
         tool="files.write",
         risk=Risk.HIGH,
@@ -33,5 +34,6 @@ def an_approval(**changes):
         state=ApprovalState.PENDING,
         created_at=NOW,
         expires_at=NOW + 3600,
+        card="ap_1",
     )
     return replace(view, **changes)

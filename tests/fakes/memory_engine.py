@@ -124,6 +124,7 @@ class MemoryEngine:
             version=1,
             tenant=view.tenant,
             workflow_id=view.id,
+            seq=1,
             requester=view.requester,
             tool="files.write",
             risk=Risk.HIGH,
@@ -135,7 +136,7 @@ class MemoryEngine:
             created_at=view.created_at,
             expires_at=view.created_at + 3600,
         )
-        self.reviews[approval.id] = approval
+        self.reviews[approval.id] = replace(approval, card=approval.id)
         return approval
 
     async def wait(self, tenant: str, workflow_id: str, seconds: float) -> WorkflowView:
@@ -175,6 +176,9 @@ class MemoryEngine:
         if found is None or found.tenant != tenant:
             raise NotFound("There is no such approval here.")
         return found
+
+    async def card(self, tenant: str, card: str) -> tuple[ApprovalView, ...]:
+        return tuple(each for each in self.reviews.values() if (each.tenant, each.card) == (tenant, card))
 
     def button(self, approval: ApprovalView) -> str:
         return f"{approval.id}.{approval.version}.mac"

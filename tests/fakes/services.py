@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ironclaw.redaction import Values
 from ironclaw.settings import Settings, TenantSettings
+from ironclaw.tenancy import Tenancy
 
 
 @dataclass
@@ -24,6 +25,12 @@ class PlainServices:
             if {team_id, enterprise_id} & set(tenant.slack):
                 return name
         return None
+
+    def roles(self, tenant_id: str, principal_id: str) -> frozenset[str]:
+        return Tenancy(self.settings).roles(tenant_id, principal_id)
+
+    def person(self, tenant_id: str, principal_id: str) -> str:
+        return Tenancy(self.settings).person(tenant_id, principal_id)
 
     async def remember(self, source: str, event_id: str, until: float) -> bool:
         if (source, event_id) in self.seen:

@@ -33,7 +33,7 @@ ODD = {"to": "p\u0430ypal.example", "note": "<!channel> &amp; \u202egnp.exe", "l
 
 
 def _card(**changes: Any) -> dict[str, Any]:
-    return card(an_approval(**changes), VALUE)
+    return card([an_approval(**changes)], [VALUE])
 
 
 def _decided(state: ApprovalState, call: CallState, *votes: Vote) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def _workflow(**changes: Any) -> WorkflowView:
 WAITING = _workflow(state=WorkflowState.PAUSED, outcome="", approval=an_approval())
 DRAWINGS: dict[str, dict[str, Any]] = {
     "card_pending": _card(),
-    "card_pending_workspace": card(an_approval(tenant="T0001"), VALUE, "Acme & <Co>"),
+    "card_pending_workspace": card([an_approval(tenant="T0001")], [VALUE], "Acme & <Co>"),
     "card_pending_odd": _card(args=canonical(ODD).decode()),
     "card_pending_cut": _card(args=canonical({"path": "a", "text": "A" * 5000 + "rm -rf /"}).decode()),
     "details": details(an_approval(args=canonical({"path": "a", "text": "A\n" * 2000}).decode())),

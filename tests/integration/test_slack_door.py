@@ -62,7 +62,7 @@ class Slack:
     async def card(self, **changes):
         """A card in #ops, for a review that waits."""
         self.engine.reviews["ap_1"] = an_approval(**changes)
-        return await self.sender.send(notice(NoticeKind.CARD, {"approval_id": "ap_1"}))
+        return await self.sender.send(notice(NoticeKind.CARD, {"card": "ap_1"}))
 
 
 def notice(kind, body, channel="C1OPS", ref=None, **place):
@@ -256,8 +256,8 @@ async def test_second_click(slack):
     Whoever clicks second learns who decided, and when.
     """
     ref = await slack.card(state=ApprovalState.DENIED, votes=(Vote("slack:T0001:U1ADA", Said.DENY, NOW),))
-    slack.engine.reviews["ap_2"] = an_approval(id="ap_2")
-    ref = await slack.sender.send(notice(NoticeKind.CARD, {"approval_id": "ap_2"}))
+    slack.engine.reviews["ap_2"] = an_approval(id="ap_2", card="ap_2")
+    ref = await slack.sender.send(notice(NoticeKind.CARD, {"card": "ap_2"}))
     slack.engine.reviews["ap_2"] = replace(slack.engine.reviews["ap_1"], id="ap_2")
     await slack.people.click("bo", "ops", ref["ts"], "ironclaw_approve")
     [sentence] = await whispered(slack, "U1BO")
@@ -278,7 +278,7 @@ async def test_expired_click(slack):
 
 async def _in_general(slack):
     slack.engine.reviews["ap_1"] = an_approval()
-    return await slack.sender.send(notice(NoticeKind.CARD, {"approval_id": "ap_1"}, channel="C1GENERAL"))
+    return await slack.sender.send(notice(NoticeKind.CARD, {"card": "ap_1"}, channel="C1GENERAL"))
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ async def test_details_for_outsiders(slack):
     """
     ref = await _in_general(slack)
     slack.engine.reviews["ap_1"] = an_approval(args=canonical({"text": "x" * 5000}).decode())
-    await slack.sender.send(notice(NoticeKind.CARD, {"approval_id": "ap_1"}, channel="C1GENERAL", ref=ref))
+    await slack.sender.send(notice(NoticeKind.CARD, {"card": "ap_1"}, channel="C1GENERAL", ref=ref))
     await slack.people.click("eve", "general", ref["ts"], "ironclaw_details")
     await slack.settle()
 
@@ -554,7 +554,7 @@ async def test_card_is_updated(slack):
     slack.engine.reviews["ap_1"] = an_approval(
         state=ApprovalState.DENIED, votes=(Vote("slack:T0001:U1BO", Said.DENY, NOW),)
     )
-    again = await slack.sender.send(notice(NoticeKind.CARD, {"approval_id": "ap_1"}, ref=ref))
+    again = await slack.sender.send(notice(NoticeKind.CARD, {"card": "ap_1"}, ref=ref))
     [message] = slack.channel("ops").messages
 
     assert ref == again

@@ -95,7 +95,8 @@ async def test_a_state_without_a_sealed_decision_runs_nothing(
         c.execute("UPDATE workflows SET state = 'running' WHERE id = ?", (view.id,))
         if forge != "no decision":
             row = (view.approval.id, BO, "approve", "", at, seal)
-            c.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?)", row)
+            columns = "(approval_id, principal, decision, reason, at, mac)"
+            c.execute(f"INSERT INTO decisions {columns} VALUES (?, ?, ?, ?, ?, ?)", row)
     async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
         after = await app.wait("T1", view.id, 30)
         shown = await app.approval("T1", view.approval.id)
@@ -118,18 +119,34 @@ async def test_a_low_call_made_of_a_high_one_runs_nothing(tmp_path: Path, built_
     assert [] == written(tmp_path)
 
 
-async def test_another_policy_ends_what_waits(tmp_path: Path, built_toolboxes: Path) -> None:
+async def test_a_tighter_policy_ends_what_waits(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    A policy that changed after the card was drawn: approving runs nothing.
+    A policy that came to forbid the call after the card was drawn: approving runs nothing.
     """
     view = await pause(tmp_path, built_toolboxes)
     policy = tmp_path / "other.cedar"
-    policy.write_text("permit(principal, action, resource);")
+    policy.write_text("forbid(principal, action, resource);")
     async with engine(tmp_path, Moves(WRITE), built_toolboxes, policy_file=policy) as app:
         with pytest.raises(Conflict):
             await app.decide(approver(), view.approval.id, Decision.APPROVE)
 
     assert [] == written(tmp_path)
+
+
+async def test_a_looser_policy_lets_nothing_go(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A policy that came to allow the call after the card was drawn: it waits still, and a person decides.
+    """
+    view = await pause(tmp_path, built_toolboxes)
+    policy = tmp_path / "other.cedar"
+    policy.write_text("permit(principal, action, resource);")
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, policy_file=policy) as app:
+        await app._veto.tighten()
+        waits = await app.wait("T1", view.id, 0.2)
+        await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        await app.wait("T1", view.id, 30)
+
+    assert (WorkflowState.PAUSED, 1) == (waits.state, len(written(tmp_path)))
 
 
 async def test_another_manifest_ends_what_waits(tmp_path: Path, built_toolboxes: Path) -> None:
@@ -206,15 +223,15 @@ async def test_an_allowed_call_changed_before_it_runs(
     """
     brain = Moves(moves(wants("files.read", path="a")))
     async with engine(tmp_path, brain, built_toolboxes) as app:
-        may_run = app._veto.may_run
+        obstacle = app._veto.obstacle
 
         async def changed_first(flow, call):  # type: ignore[no-untyped-def]
             with thief(tmp_path) as c:
                 c.execute(f"UPDATE tool_calls SET {change}")
             fresh = await app._store.workflows.load(flow.id)
-            return await may_run(fresh, fresh.calls[0])
+            return await obstacle(fresh, fresh.calls[0])
 
-        monkeypatch.setattr(app._veto, "may_run", changed_first)
+        monkeypatch.setattr(app._veto, "obstacle", changed_first)
         await app.wait("T1", await app.submit(ask()), 30)
 
     assert "superseded" in brain.seen[-1].messages[-1].text
@@ -222,13 +239,13 @@ async def test_an_allowed_call_changed_before_it_runs(
 
 async def test_a_policy_changed_after_the_decision(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    Another policy between the click and the run: nothing runs, although it would allow the call.
+    A policy that forbids it between the click and the run: nothing runs.
     """
     view = await pause(tmp_path, built_toolboxes)
     async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
         await app._veto.decide(approver(), view.approval.id, Decision.APPROVE)
     policy = tmp_path / "other.cedar"
-    policy.write_text("permit(principal, action, resource);")
+    policy.write_text("forbid(principal, action, resource);")
     async with engine(tmp_path, Moves(WRITE), built_toolboxes, policy_file=policy) as app:
         await app.wait("T1", view.id, 30)
 
@@ -242,9 +259,9 @@ async def test_expiry_is_part_of_the_comparison(tmp_path: Path, built_toolboxes:
     async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
         view = await app.wait("T1", await app.submit(ask()), 30)
         late = view.approval.expires_at
-        signed = app._veto._sign(view.approval, approver(), Decision.APPROVE, "", late)
+        signed = app._veto._sign(view.approval, approver(), Decision.APPROVE, "", "", late)
         with pytest.raises(Expired):
-            await app._store.approvals.settle(view.approval, signed, "", late)
+            await app._store.approvals.vote(view.approval, signed, 1, "", late)
 
 
 async def test_a_ticket_is_for_one_call_once(tmp_path: Path, built_toolboxes: Path) -> None:
@@ -302,24 +319,24 @@ async def test_without_audit_nothing_is_decided(tmp_path: Path, built_toolboxes:
 class Fickle:
     """A policy that changes its mind without changing its version."""
 
-    def __init__(self, first: Verdict) -> None:
-        self._first = first
+    def __init__(self, first: Verdict, times: int) -> None:
+        self._first, self._times = first, times
         self.asked = 0
 
     @hookimpl
     async def ironclaw_verdict(self, call: ToolCall) -> Opinion:
         self.asked += 1
-        return Opinion(self._first if self.asked == 1 else Verdict.DENY, "fickle")
+        return Opinion(self._first if self.asked <= self._times else Verdict.DENY, "fickle")
 
 
-@pytest.mark.parametrize("first", [Verdict.ALLOW, Verdict.REVIEW])
+@pytest.mark.parametrize(("first", "times"), [(Verdict.ALLOW, 1), (Verdict.REVIEW, 2)])
 async def test_policy_is_asked_again_before_the_run(
-    tmp_path: Path, built_toolboxes: Path, first: Verdict
+    tmp_path: Path, built_toolboxes: Path, first: Verdict, times: int
 ) -> None:
     """
     Allowed or approved a moment ago, denied now: nothing runs.
     """
-    fickle = Fickle(first)
+    fickle = Fickle(first, times)
     brain = Moves(moves(wants("files.list")))
     async with engine(tmp_path, brain, built_toolboxes, plugins={"fickle": lambda _: fickle}) as app:
         view = await app.wait("T1", await app.submit(ask()), 30)
@@ -327,7 +344,7 @@ async def test_policy_is_asked_again_before_the_run(
             await app.decide(approver(), each.id, Decision.APPROVE)
             await app.wait("T1", view.id, 30)
 
-    assert 2 == fickle.asked
+    assert times + 1 == fickle.asked
     assert "superseded" in brain.seen[-1].messages[-1].text
 
 

@@ -75,7 +75,7 @@ def test_arguments_read_back(args: dict[str, object]) -> None:
     except Unshowable:
         return  # The veto asks nobody.
 
-    assert stored.encode() == canonical(arguments(card(an_approval(args=stored), "v")))
+    assert stored.encode() == canonical(arguments(card([an_approval(args=stored)], ["v"])))
 
 
 @given(st.dictionaries(names, words, min_size=1, max_size=5))
@@ -83,7 +83,7 @@ def test_arguments_plain(args: dict[str, str]) -> None:
     """
     The boxes hold one line for each argument, and but for its mark printable ASCII only.
     """
-    shown = "\n".join(boxes(card(an_approval(args=canonical(args).decode()), "v"))).split("\n")
+    shown = "\n".join(boxes(card([an_approval(args=canonical(args).decode())], ["v"]))).split("\n")
 
     assert len(args) == len(shown)
     assert all(line[:2] == "▸ " and line[2:].isascii() and line[2:].isprintable() for line in shown)
@@ -155,7 +155,7 @@ def test_not_shown(args: str) -> None:
     with pytest.raises(Unshowable):
         show(args)
 
-    assert {DENY} == ids_in(card(an_approval(args=args), "v")).actions
+    assert {DENY} == ids_in(card([an_approval(args=args)], ["v"])).actions
 
 
 @given(st.dictionaries(names, st.text(st.characters(exclude_categories=["Cs"]), max_size=4000), max_size=3))
@@ -190,7 +190,7 @@ def test_buttons(state: ApprovalState) -> None:
     """
     wanted = {APPROVE, DENY} if state is ApprovalState.PENDING else set()
 
-    assert wanted == ids_in(card(an_approval(state=state), "v")).actions
+    assert wanted == ids_in(card([an_approval(state=state)], ["v"])).actions
 
 
 @given(st.text(max_size=200))

@@ -82,6 +82,7 @@ ASKED = ApprovalView(
     version=1,
     tenant="T1",
     workflow_id="w",
+    seq=1,
     requester="slack:T1:U_ADA",
     tool="files.write",
     risk=Risk.HIGH,

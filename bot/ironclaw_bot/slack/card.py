@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 from ironclaw.showing import GAP, Shown, Unshowable, show
 from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision, Usage, Vote
@@ -50,14 +50,44 @@ _CALLS = {
 _NOT_RUN = "It was not run."
 
 
-def card(approval: ApprovalView, value: str, workspace: str = "") -> Drawing:
-    """A review in whatever state it is; buttons only while it waits.
+def card(approvals: Sequence[ApprovalView], values: Sequence[str], workspace: str = "") -> Drawing:
+    """The reviews of one turn in whatever state they are; buttons only where they wait.
 
-    :param value: what the buttons carry: opaque, signed by the engine
+    :param values: what the buttons of each carry: opaque, signed by the engine
     :param workspace: what Slack calls the tenant's workspace, where the operator gave it no name
     """
+    if len(approvals) > 1:
+        return _batch(approvals, values, workspace)
+    approval = approvals[0]
     title = _TITLES[approval.state]
-    return drawing(f"{title}: {one_line(approval.tool, 100)}", _blocks(approval, title, value, workspace))
+    blocks = _blocks(approval, title, values[0], workspace)
+    return drawing(f"{title}: {one_line(approval.tool, 100)}", blocks)
+
+
+def _batch(approvals: Sequence[ApprovalView], values: Sequence[str], workspace: str) -> Drawing:
+    """Several calls of one turn: one row each, each decided by itself."""
+    waiting = sum(each.state is ApprovalState.PENDING for each in approvals)
+    title = f"Approval needed: {waiting} of {len(approvals)} calls" if waiting else f"{len(approvals)} calls"
+    blocks = [
+        header(title),
+        section(f"IronClaw wants to run {len(approvals)} calls for {person(approvals[0].requester)}."),
+        _facts(approvals[0], workspace),
+    ]
+    for number, (approval, value) in enumerate(zip(approvals, values, strict=True), start=1):
+        blocks += [{"type": "divider"}, *_row(number, approval, value)]
+    return drawing(escape(title), blocks)
+
+
+def _row(number: int, approval: ApprovalView, value: str) -> Iterator[Block]:
+    risk = f"{escape(approval.risk.value)} risk, rule {one_line(approval.rule, 200) or '-'}"
+    yield section(f"*{number}. {one_line(approval.tool, 100)}* ({risk})")
+    shown = yield from _arguments(approval)
+    if approval.state is ApprovalState.PENDING:
+        yield from _votes(approval.votes)
+        yield _buttons(approval, value, shown)
+    else:
+        yield section(f"*{_TITLES[approval.state]}.* {_end(approval)}")
+    yield context(_ids(approval))
 
 
 def details(approval: ApprovalView) -> Drawing:

@@ -16,7 +16,6 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from ironclaw.app import Ironclaw
-from ironclaw.errors import NotFound
 from ironclaw.task import Notice, NoticeKind
 from ironclaw_bot.slack import drawings
 from ironclaw_bot.slack.blocks import Drawing
@@ -75,14 +74,12 @@ class SlackSender:
         return await self._show(notice, drawings.status(_text(notice)))
 
     async def _card(self, notice: Notice) -> Ref | None:
-        try:
-            approval = await self._app.approval(notice.tenant, str(notice.body.get("approval_id", "")))
-        except NotFound:
+        approvals = await self._app.card(notice.tenant, str(notice.body.get("card", "")))
+        if not approvals:
             log.error("slack_notice_given_up", **_about(notice), error="no such approval")
             return notice.ref
-        return await self._show(
-            notice, card(approval, self._app.button(approval), self._names.get(notice.tenant, ""))
-        )
+        values = [self._app.button(each) for each in approvals]
+        return await self._show(notice, card(approvals, values, self._names.get(notice.tenant, "")))
 
     async def _answer(self, notice: Notice) -> Ref | None:
         return await self._show(notice, drawings.answer(_text(notice)))

@@ -43,6 +43,12 @@ class PluginServices:
     def tenant_of_workspace(self, team_id: str, enterprise_id: str = "") -> str | None:
         return self._tenancy.of_workspace(team_id, enterprise_id)
 
+    def roles(self, tenant_id: str, principal_id: str) -> frozenset[str]:
+        return self._tenancy.roles(tenant_id, principal_id)
+
+    def person(self, tenant_id: str, principal_id: str) -> str:
+        return self._tenancy.person(tenant_id, principal_id)
+
     async def remember(self, source: str, event_id: str, until: float) -> bool:
         return await self._store.outbox.remember(source, event_id, until)
 
@@ -87,7 +93,7 @@ async def open_app(
         await prepare_all(registry, sandbox, progress)
         egress = egress or Egress(allow_localhost=allows_localhost(tenancy.every_host()))
         stack.push_async_callback(egress.close)
-        veto = Veto(store, hooks, registry, tenancy.tenant, key, clock)
+        veto = Veto(store, hooks, registry, tenancy, key, clock)
         body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy)
         brains = _brains(settings, hooks)
         budgets = _budgets(settings)

@@ -87,6 +87,10 @@ class Ironclaw:
         """The tenant's settings, or None for no such tenant."""
         return self._tenancy.tenant(tenant_id)
 
+    def roles(self, tenant_id: str, principal_id: str) -> frozenset[str]:
+        """What the settings make of somebody whom a door knows by itself: "approver", "group:NAME"."""
+        return self._tenancy.roles(tenant_id, principal_id)
+
     async def map_workspace(self, team_id: str) -> str:
         """Adopt the bot's own workspace.
 
@@ -144,6 +148,10 @@ class Ironclaw:
         """
         return await self._store.approvals.view(tenant, approval_id)
 
+    async def card(self, tenant: str, card: str) -> tuple[ApprovalView, ...]:
+        """What one card shows: the reviews of one turn, in order; none of another tenant's."""
+        return await self._store.approvals.on_card(tenant, card)
+
     async def decide(
         self,
         principal: Principal,
@@ -152,13 +160,14 @@ class Ironclaw:
         *,
         version: int | None = None,
         reason: str = "",
+        factor: str = "",
     ) -> ApprovalView:
         """One person's decision; the workflow goes on in the background.
 
-        :raises NotFound, Refused, Conflict, Expired: see :meth:`ironclaw.veto.Veto.decide`
+        :raises NotFound, Refused, StepUpNeeded, Conflict, Expired: see :meth:`ironclaw.veto.Veto.decide`
         """
         return await self._decided(
-            self._veto.decide(principal, approval_id, decision, version=version, reason=reason)
+            self._veto.decide(principal, approval_id, decision, version=version, reason=reason, factor=factor)
         )
 
     def button(self, approval: ApprovalView) -> str:

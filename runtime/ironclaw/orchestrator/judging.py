@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ironclaw.canonical import canonical_text, digest
 from ironclaw.errors import BadRequest
 from ironclaw.orchestrator.reach import beyond_reach
+from ironclaw.orchestrator.taint import circumstances
 from ironclaw.registry import Registry, Tool, parse_arguments
 from ironclaw.store import Flow, Judged
 from ironclaw.task import CallState, Json, ProposedCall, ToolCall, Verdict, observation
@@ -17,6 +18,7 @@ from ironclaw.veto import BoundVerdict, Veto, new_id, tool_call
 STATES = {
     Verdict.ALLOW: CallState.APPROVED,
     Verdict.REVIEW: CallState.PENDING,
+    Verdict.CORRECT: CallState.DENIED,
     Verdict.DENY: CallState.DENIED,
 }
 HttpAllow = Callable[[str], tuple[str, ...]]  #: The hosts that the operator allows a tenant's tools.
@@ -42,12 +44,16 @@ class Judge:
     async def judge(self, flow: Flow, calls: tuple[ProposedCall, ...]) -> tuple[Judged, ...]:
         """Each call with its verdict, in order."""
         first = len(flow.calls) + 1
-        return tuple([await self._judge_one(flow, first + index, call) for index, call in enumerate(calls)])
+        judged: list[Judged] = []
+        for index, call in enumerate(calls):
+            judged.append(_once(flow, await self._judge_one(flow, first + index, call), judged))
+        return tuple(judged)
 
     async def _judge_one(self, flow: Flow, seq: int, proposed: ProposedCall) -> Judged:
         try:
             tool = self._known(flow, seq, proposed)
-            call = tool_call(flow, seq, tool, self._arguments(tool, proposed.arguments))
+            args, defaults = self._arguments(tool, proposed.arguments)
+            call = tool_call(flow, seq, tool, args, circumstances(flow, tool, args, defaults))
         except _Flawed as flaw:
             return _refused(flow, seq, proposed, flaw)
         denial = beyond_reach(call, self._http_allow(flow.tenant))
@@ -67,15 +73,26 @@ class Judge:
             raise _Flawed("unknown-tool", "unknown_tool", f"There is no such tool.{hint}")
         return tool
 
-    def _arguments(self, tool: Tool, text: str) -> str:
+    def _arguments(self, tool: Tool, text: str) -> tuple[str, tuple[str, ...]]:
+        """The canonical arguments, and pointers to what the schema filled in."""
         try:
             args: dict[str, Json] = parse_arguments(text)
             problems = self._registry.validate(tool, args)
             if problems:
                 raise _Flawed("schema", "bad_arguments", "; ".join(problems[:5]))
-            return canonical_text(self._registry.with_defaults(tool, args))
+            whole = canonical_text(self._registry.with_defaults(tool, args))
+            return whole, self._registry.defaulted(tool, args)
         except BadRequest as error:
             raise _Flawed("schema", "bad_arguments", str(error)) from None
+
+
+def _once(flow: Flow, call: Judged, earlier: list[Judged]) -> Judged:
+    """The same question twice in one turn is one question."""
+    asks = [(each.tool, each.args) for each in earlier if each.state is CallState.PENDING]
+    if call.state is not CallState.PENDING or (call.tool, call.args) not in asks:
+        return call
+    flaw = _Flawed("waits-already", "correct", "The same call of this turn waits for approval already.")
+    return _refused(flow, call.seq, ProposedCall(call.call_id, call.tool, call.args), flaw)
 
 
 def _refused(flow: Flow, seq: int, proposed: ProposedCall, flaw: _Flawed) -> Judged:
@@ -93,6 +110,7 @@ def _refused(flow: Flow, seq: int, proposed: ProposedCall, flaw: _Flawed) -> Jud
 def _judged(flow: Flow, seq: int, proposed: ProposedCall, call: ToolCall, verdict: BoundVerdict) -> Judged:
     opinion = verdict.opinion
     reason = opinion.reason or "Policy does not allow this."
+    kind = "correct" if opinion.verdict is Verdict.CORRECT else "denied"
     waits = opinion.verdict is Verdict.REVIEW
     return Judged(
         seq=seq,
@@ -100,7 +118,7 @@ def _judged(flow: Flow, seq: int, proposed: ProposedCall, call: ToolCall, verdic
         tool=call.tool,
         state=STATES[opinion.verdict],
         rule=opinion.rule,
-        refusal=observation("denied", reason) if opinion.verdict is Verdict.DENY else "",
+        refusal=observation(kind, reason) if STATES[opinion.verdict] is CallState.DENIED else "",
         args=call.args,
         risk=call.risk,
         effect=call.effect,
@@ -111,6 +129,8 @@ def _judged(flow: Flow, seq: int, proposed: ProposedCall, call: ToolCall, verdic
         idem_key=idem_key(flow, seq),
         approval_id=new_id() if waits else "",
         expires_at=verdict.expires_at,
+        terms=opinion.terms,
+        circumstances=call.circumstances,
     )
 
 

@@ -29,7 +29,7 @@ from ironclaw.task import (
     WorkflowState,
     observation,
 )
-from ironclaw.veto import CHANGED, Veto, tool_call
+from ironclaw.veto import Veto, tool_call
 
 log = structlog.get_logger(__name__)
 
@@ -113,6 +113,7 @@ class Orchestrator:
 
     async def _plan(self, flow: Flow) -> None:
         self._check_budgets(flow)
+        await self._check_denials(flow)
         began = time.monotonic()
         move = safe_move(await self._next_move(flow))
         spent = Spent(1, move.tokens, time.monotonic() - began)
@@ -154,11 +155,22 @@ class Orchestrator:
                 f"Stopped after {flow.worked:.0f} s of work, which is the limit. Ask for less at once."
             )
 
+    async def _check_denials(self, flow: Flow) -> None:
+        """
+        :raises BrainError: people have said no often enough
+        """
+        denied = await self._veto.denials_left(flow)
+        if denied <= 0:
+            raise BrainError(
+                "Stopped: people have denied what this task wanted to do. Ask anew if it is needed."
+            )
+
     async def _carry_out(self, flow: Flow, call: CallRow) -> None:
         """Last gate, ticket, sandbox, result: the ticket is durable before the sandbox is called."""
         tool = self._registry.get(call.tool)
-        if tool is None or not await self._veto.may_run(flow, call):
-            seen = observation("superseded", CHANGED)
+        obstacle = await self._veto.obstacle(flow, call)
+        if obstacle or tool is None:
+            seen = observation("superseded", obstacle)
             return await self._store.calls.supersede(flow, call, seen, self._clock())
         await self._store.calls.begin(flow, call, self._clock())
         began = time.monotonic()
@@ -169,7 +181,7 @@ class Orchestrator:
 
     async def _result(self, flow: Flow, call: CallRow, tool: Tool) -> ToolResult:
         """What came of a call whose ticket is spent: whatever goes wrong, it gets an end of its own."""
-        planned = tool_call(flow, call.seq, tool, call.args)
+        planned = tool_call(flow, call.seq, tool, call.args, call.circumstances)
         try:
             return await self._body.run(planned, tool, call.idem_key, lambda: self._before_effect(flow, call))
         except SandboxError as error:

@@ -82,5 +82,25 @@ def with_defaults(schema: Mapping[str, Json], value: Json) -> Json:
     }
 
 
+def defaulted(schema: Mapping[str, Json], value: Json, pointer: str = "") -> list[str]:
+    """JSON pointers of what :func:`with_defaults` would fill in."""
+    if isinstance(value, list):
+        return [
+            each
+            for index, item in enumerate(value)
+            for each in defaulted(_subschema(schema.get("items")), item, f"{pointer}/{index}")
+        ]
+    if not isinstance(value, dict):
+        return []
+    found = []
+    for name, each in schema.get("properties", {}).items():
+        here = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+        if name in value:
+            found += defaulted(_subschema(each), value[name], here)
+        elif "default" in _subschema(each):
+            found.append(here)
+    return found
+
+
 def _subschema(schema: Json) -> Mapping[str, Json]:
     return schema if isinstance(schema, dict) else {}

@@ -66,6 +66,10 @@ class Registry:
         """The arguments as the tool will get them: what is missing has its default."""
         return dict(arguments.with_defaults(tool.schema, dict(args)))
 
+    def defaulted(self, tool: Tool, args: Mapping[str, Json]) -> tuple[str, ...]:
+        """JSON pointers of the arguments that :meth:`with_defaults` fills in."""
+        return tuple(arguments.defaulted(tool.schema, dict(args)))
+
 
 def _by_name(tools: Iterable[Tool]) -> dict[str, Tool]:
     found: dict[str, Tool] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ironclaw.errors import Conflict, Expired, NotFound
 from ironclaw.store import rows
@@ -23,6 +24,15 @@ CALL_AFTER = {
     ApprovalState.CANCELLED: CallState.CANCELLED,
     ApprovalState.SUPERSEDED: CallState.SUPERSEDED,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How much people were asked already."""
+
+    cards: int  #: Of the workflow.
+    denied: int  #: Calls of the workflow that a person denied.
+    lately: int  #: Cards of the requester, in all their workflows.
 
 
 class Approvals:
@@ -60,15 +70,46 @@ class Approvals:
 
         return await self._writer.read(unit)
 
-    async def settle(self, approval: ApprovalView, signed: Signed, observation: str, now: float) -> None:
-        """Write one decision that ends the review, and wake the workflow.
+    async def on_card(self, tenant: str, card: str) -> tuple[ApprovalView, ...]:
+        """What one card shows, in the order of the calls; nothing for another tenant's."""
 
-        :param approval: as it was read; a newer version of it, or anybody else's decision, wins
+        def unit(c: sqlite3.Connection) -> tuple[ApprovalView, ...]:
+            found = _loaded(c, sql.approvals_on_card(c, card=card))
+            return tuple(each for each in found if each.tenant == tenant)
+
+        return await self._writer.read(unit)
+
+    async def vote(
+        self, approval: ApprovalView, signed: Signed, quorum: int, observation: str, now: float
+    ) -> None:
+        """Write one person's decision.  A no, or the last yes that was needed, ends the review.
+
+        :param approval: as it was read; a newer version of it, or an end before this, wins
+        :param quorum: how many different people must say yes
         :param observation: what the brain sees when the decision is no
-        :raises Conflict: decided before; names by whom and when
+        :raises Conflict: it has ended, with by whom and when; or this person has said yes before
         :raises Expired: nobody decided in time
         """
-        await self._writer.write(lambda c: _settle(c, approval, signed, observation, now))
+        await self._writer.write(lambda c: _vote(c, approval, signed, quorum, observation, now))
+
+    async def denied_before(self, tenant: str, requester: str, tool: str, args: str, since: float) -> bool:
+        """Whether people denied this person's same call after ``since``."""
+        return await self._writer.read(
+            lambda c: (
+                sql.denied_before(c, tenant=tenant, requester=requester, tool=tool, args=args, since=since)
+                is not None
+            )
+        )
+
+    async def asked(self, tenant: str, requester: str, workflow_id: str, since: float) -> Asked:
+        """How much people were asked for a workflow, and for its requester after ``since``."""
+
+        def unit(c: sqlite3.Connection) -> Asked:
+            of_flow = sql.reviews_of_workflow(c, workflow_id=workflow_id)
+            of_person = sql.reviews_of_person(c, tenant=tenant, requester=requester, since=since)
+            return Asked(of_flow["cards"], of_flow["denied"], of_person["cards"])
+
+        return await self._writer.read(unit)
 
     async def refused(self, approval: ApprovalView, principal: str, rule: str, now: float) -> None:
         """Note a click that decided nothing."""
@@ -94,13 +135,12 @@ def _loaded(c: sqlite3.Connection, found: Iterable[sqlite3.Row]) -> tuple[Approv
     return tuple(approval for approval in approvals if approval)
 
 
-def _settle(
-    c: sqlite3.Connection, approval: ApprovalView, signed: Signed, observation: str, now: float
+def _vote(
+    c: sqlite3.Connection, approval: ApprovalView, signed: Signed, quorum: int, observation: str, now: float
 ) -> None:
-    state = ApprovalState.APPROVED if signed.decision is Decision.APPROVE else ApprovalState.DENIED
-    if not sql.settle_approval(c, id=approval.id, version=approval.version, state=state.value, now=now):
+    if not sql.is_open(c, id=approval.id, version=approval.version, now=now):
         raise why_not(rows.load_approval(c, approval.id))
-    sql.add_decision(
+    is_first = sql.add_decision(
         c,
         approval_id=approval.id,
         principal=signed.principal,
@@ -108,8 +148,27 @@ def _settle(
         reason=signed.reason,
         at=signed.at,
         mac=signed.mac,
+        person=signed.person,
+        factor=signed.factor,
     )
-    _after(c, approval, state, observation, signed.principal, now)
+    if not is_first:
+        raise Conflict("You have approved this already: somebody else must approve it too.")
+    state = _after_vote(c, approval, signed, quorum)
+    if state is ApprovalState.PENDING:
+        _note(c, approval, "approval_vote", signed.principal, now)
+        return show_card(c, approval.tenant, approval.workflow_id, approval.card, now)
+    if not sql.settle_approval(c, id=approval.id, version=approval.version, state=state.value, now=now):
+        raise why_not(rows.load_approval(c, approval.id))
+    return _after(c, approval, state, observation, signed.principal, now)
+
+
+def _after_vote(c: sqlite3.Connection, approval: ApprovalView, signed: Signed, quorum: int) -> ApprovalState:
+    """What a vote makes of the review: any no ends it, the last yes that was needed too."""
+    if signed.decision is Decision.DENY:
+        return ApprovalState.DENIED
+    votes = [rows.signed(row) for row in sql.decisions(c, approval_id=approval.id)]
+    people = {vote.person for vote in votes if vote.decision is Decision.APPROVE}
+    return ApprovalState.APPROVED if len(people) >= quorum else ApprovalState.PENDING
 
 
 def why_not(approval: ApprovalView | None) -> Exception:
@@ -147,14 +206,18 @@ def _after(
     """
     row = sql.approval(c, id=approval.id)
     move_call(c, approval.workflow_id, row["seq"], CallState.PENDING, CALL_AFTER[state])
-    detail = {
-        "workflow": approval.workflow_id,
-        "seq": row["seq"],
-        "approval": approval.id,
-        "action": approval.action_sha256,
-    }
-    note(c, approval.tenant, now, "approval_" + state.value, actor, **detail)
+    _note(c, approval, "approval_" + state.value, actor, now)
     if state is not ApprovalState.APPROVED:
         observe(c, approval.workflow_id, row["call_id"], observation)
     sql.wake_workflow(c, id=approval.workflow_id, now=now)
-    show_card(c, approval.tenant, approval.workflow_id, approval.id, now)
+    show_card(c, approval.tenant, approval.workflow_id, approval.card, now)
+
+
+def _note(c: sqlite3.Connection, approval: ApprovalView, event: str, actor: str, now: float) -> None:
+    detail = {
+        "workflow": approval.workflow_id,
+        "seq": approval.seq,
+        "approval": approval.id,
+        "action": approval.action_sha256,
+    }
+    note(c, approval.tenant, now, event, actor, **detail)

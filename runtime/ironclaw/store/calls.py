@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from ironclaw.canonical import canonical_text
 from ironclaw.store import rows
 from ironclaw.store.model import CallRow, Flow, Judged, Spent
 from ironclaw.store.outbox import show_card, tell
@@ -88,8 +89,11 @@ class Calls:
         await self._writer.write(unit)
 
 
-def add(c: sqlite3.Connection, flow: Flow, call: Judged, places: Sequence[Address], now: float) -> None:
-    """Write a call with its verdict and, where people are asked, its approval and the cards."""
+def add(c: sqlite3.Connection, flow: Flow, call: Judged, card: str, now: float) -> None:
+    """Write a call with its verdict and, where people are asked, its approval.
+
+    :param card: the one that shows the approval
+    """
     sql.add_call(
         c,
         workflow_id=flow.id,
@@ -106,16 +110,17 @@ def add(c: sqlite3.Connection, flow: Flow, call: Judged, places: Sequence[Addres
         action_sha256=call.action_sha256,
         state=call.state.value,
         idem_key=call.idem_key,
+        circumstances=canonical_text(call.circumstances.as_json()),
     )
     bound = {"rule": call.rule, "policy": call.policy_version}
     note_call(c, flow, call, "call_" + call.state.value, now, "policy", **bound)
     if call.state is CallState.DENIED:
         observe(c, flow.id, call.call_id, call.refusal)
     if call.state is CallState.PENDING:
-        _ask(c, flow, call, places, now)
+        _ask(c, flow, call, card, now)
 
 
-def _ask(c: sqlite3.Connection, flow: Flow, call: Judged, places: Sequence[Address], now: float) -> None:
+def _ask(c: sqlite3.Connection, flow: Flow, call: Judged, card: str, now: float) -> None:
     sql.add_approval(
         c,
         id=call.approval_id,
@@ -125,10 +130,15 @@ def _ask(c: sqlite3.Connection, flow: Flow, call: Judged, places: Sequence[Addre
         action_sha256=call.action_sha256,
         now=now,
         expires_at=call.expires_at,
+        terms=canonical_text(call.terms.as_json()),
+        card=card,
     )
+
+
+def post_card(c: sqlite3.Connection, flow: Flow, card: str, places: Sequence[Address], now: float) -> None:
+    """Show a card where it was not yet."""
     for place in places:
-        body = {"approval_id": call.approval_id}
-        tell(c, now, flow.tenant, flow.id, f"card:{call.approval_id}", NoticeKind.CARD, place, body)
+        tell(c, now, flow.tenant, flow.id, f"card:{card}", NoticeKind.CARD, place, {"card": card})
 
 
 def _begin(c: sqlite3.Connection, flow: Flow, call: CallRow, now: float) -> None:
@@ -191,4 +201,4 @@ def end_open(c: sqlite3.Connection, flow: Flow, now: float) -> None:
 def _show_card(c: sqlite3.Connection, flow: Flow, seq: int, now: float) -> None:
     approval = sql.approval_of_call(c, workflow_id=flow.id, seq=seq)
     if approval:
-        show_card(c, flow.tenant, flow.id, approval["id"], now)
+        show_card(c, flow.tenant, flow.id, approval["card"], now)

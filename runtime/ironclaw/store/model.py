@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ironclaw.task import Address, CallState, Decision, Effect, Message, Risk, WorkflowState
+from ironclaw.terms import Circumstances, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class CallRow:
     idem_key: str
     attempts: int
     effect_begun_at: float | None
+    circumstances: Circumstances = Circumstances()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Judged:
     idem_key: str = ""
     approval_id: str = ""
     expires_at: float = 0.0
+    terms: Terms = Terms()
+    circumstances: Circumstances = Circumstances()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +97,5 @@ class Signed:
     reason: str
     at: float
     mac: str
+    person: str = ""  #: Whoever has several identities is one person.
+    factor: str = ""  #: "totp" where a second factor was shown.

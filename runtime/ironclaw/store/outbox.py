@@ -127,9 +127,8 @@ def tell(
     )
 
 
-def show_card(c: sqlite3.Connection, tenant: str, workflow_id: str, approval_id: str, now: float) -> None:
-    """Have every copy of an approval's card drawn anew."""
-    subject = f"card:{approval_id}"
+def show_card(c: sqlite3.Connection, tenant: str, workflow_id: str, card: str, now: float) -> None:
+    """Have every copy of a card drawn anew."""
+    subject = f"card:{card}"
     for row in list(sql.card_places(c, subject=subject)):
-        body = {"approval_id": approval_id}
-        tell(c, now, tenant, workflow_id, subject, NoticeKind.CARD, rows.address_of(row), body)
+        tell(c, now, tenant, workflow_id, subject, NoticeKind.CARD, rows.address_of(row), {"card": card})

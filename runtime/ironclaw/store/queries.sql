@@ -69,9 +69,9 @@ ORDER BY created_at DESC LIMIT 50
 
 -- name: add_call!
 INSERT INTO tool_calls (workflow_id, seq, call_id, tool, args, risk, effect, component_sha256,
-    manifest_sha256, policy_version, rule, action_sha256, state, idem_key, attempts)
+    manifest_sha256, policy_version, rule, action_sha256, state, idem_key, attempts, circumstances)
 VALUES (:workflow_id, :seq, :call_id, :tool, :args, :risk, :effect, :component_sha256,
-    :manifest_sha256, :policy_version, :rule, :action_sha256, :state, :idem_key, 0)
+    :manifest_sha256, :policy_version, :rule, :action_sha256, :state, :idem_key, 0, :circumstances)
 
 -- name: calls
 SELECT * FROM tool_calls WHERE workflow_id = :workflow_id ORDER BY seq
@@ -94,12 +94,13 @@ UPDATE tool_calls SET state = :state, output = :output, failure_kind = :failure_
 WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'executing'
 
 -- name: add_approval!
-INSERT INTO approvals (id, tenant, workflow_id, seq, version, action_sha256, state, created_at, expires_at)
-VALUES (:id, :tenant, :workflow_id, :seq, 1, :action_sha256, 'pending', :now, :expires_at)
+INSERT INTO approvals (id, tenant, workflow_id, seq, version, action_sha256, state, created_at, expires_at,
+    terms, card)
+VALUES (:id, :tenant, :workflow_id, :seq, 1, :action_sha256, 'pending', :now, :expires_at, :terms, :card)
 
 -- name: approval^
 SELECT a.*, c.tool, c.args, c.risk, c.effect, c.component_sha256, c.manifest_sha256, c.policy_version, c.rule,
-    c.call_id, c.state AS call_state, c.fuel, c.memory_bytes, c.seconds, c.bytes_in, c.bytes_out, w.requester, w.door
+    c.call_id, c.state AS call_state, c.circumstances, c.fuel, c.memory_bytes, c.seconds, c.bytes_in, c.bytes_out, w.requester, w.door
 FROM approvals a
 JOIN tool_calls c ON c.workflow_id = a.workflow_id AND c.seq = a.seq
 JOIN workflows w ON w.id = a.workflow_id
@@ -123,9 +124,68 @@ WHERE id = :id AND version = :version AND state = 'pending' AND expires_at > :no
 -- Expiry, cancelling, superseding: what ends a review without a person.
 UPDATE approvals SET state = :state WHERE id = :id AND state = 'pending'
 
+-- name: is_open^
+-- Whether a vote still counts: the same comparison as settling's.
+SELECT 1 AS is_open FROM approvals
+WHERE id = :id AND version = :version AND state = 'pending' AND expires_at > :now
+
 -- name: add_decision!
-INSERT INTO decisions (approval_id, principal, decision, reason, at, mac)
-VALUES (:approval_id, :principal, :decision, :reason, :at, :mac)
+-- One of each person: none where they have spoken before, under whatever name.
+INSERT INTO decisions (approval_id, principal, decision, reason, at, mac, person, factor)
+SELECT :approval_id, :principal, :decision, :reason, :at, :mac, :person, :factor
+WHERE NOT EXISTS (SELECT 1 FROM decisions WHERE approval_id = :approval_id AND person = :person
+    AND decision = :decision)
+
+-- name: approvals_on_card
+SELECT id FROM approvals WHERE card = :card ORDER BY seq, version
+
+-- name: last_use^
+-- The last call of a tool for a tenant that has ended.
+SELECT c.fuel, c.memory_bytes, c.seconds, c.bytes_in, c.bytes_out FROM tool_calls c
+JOIN workflows w ON w.id = c.workflow_id
+WHERE c.tool = :tool AND w.tenant = :tenant AND c.seconds IS NOT NULL
+ORDER BY w.updated_at DESC, c.seq DESC LIMIT 1
+
+-- name: denied_before^
+SELECT a.id FROM approvals a
+JOIN tool_calls c ON c.workflow_id = a.workflow_id AND c.seq = a.seq
+JOIN workflows w ON w.id = a.workflow_id
+WHERE a.tenant = :tenant AND w.requester = :requester AND c.tool = :tool AND c.args = :args
+    AND a.state = 'denied' AND a.created_at > :since
+LIMIT 1
+
+-- name: reviews_of_workflow^
+SELECT count(DISTINCT card) AS cards, COALESCE(SUM(state = 'denied'), 0) AS denied FROM approvals
+WHERE workflow_id = :workflow_id
+
+-- name: reviews_of_person^
+SELECT count(DISTINCT a.card) AS cards FROM approvals a JOIN workflows w ON w.id = a.workflow_id
+WHERE a.tenant = :tenant AND w.requester = :requester AND a.created_at > :since
+
+-- name: group_members
+SELECT tenant, group_id, principal FROM group_members
+
+-- name: forget_group!
+DELETE FROM group_members WHERE tenant = :tenant AND group_id = :group_id
+
+-- name: add_group_member!
+INSERT INTO group_members (tenant, group_id, principal) VALUES (:tenant, :group_id, :principal)
+ON CONFLICT (tenant, group_id, principal) DO NOTHING
+
+-- name: to_remind
+-- What nobody was reminded of, and has less than the given seconds left of a wait more than twice as long.
+SELECT id FROM approvals WHERE state = 'pending' AND reminded_at = 0 AND expires_at - :now < :left
+    AND expires_at - created_at > 2 * :left AND expires_at > :now LIMIT 100
+
+-- name: reminded!
+UPDATE approvals SET reminded_at = :now WHERE id = :id AND state = 'pending' AND reminded_at = 0
+
+-- name: not_escalated
+SELECT id FROM approvals WHERE state = 'pending' AND escalated_at = 0 AND terms LIKE '%"groups":[[%'
+ORDER BY created_at LIMIT 1000
+
+-- name: escalate!
+UPDATE approvals SET escalated_at = :now WHERE id = :id AND state = 'pending' AND escalated_at = 0
 
 -- name: decisions
 SELECT * FROM decisions WHERE approval_id = :approval_id ORDER BY at, principal

@@ -29,6 +29,7 @@ from ironclaw.task import (
     WorkflowState,
     WorkflowView,
 )
+from ironclaw.terms import Circumstances, Terms
 
 #: A statement runs by its name in queries.sql, on a connection; only this package names one.
 sql: Any = aiosql.from_path(Path(__file__).with_name("queries.sql"), "sqlite3", mandatory_parameters=False)
@@ -78,19 +79,28 @@ def workflow_view(row: sqlite3.Row, approval: ApprovalView | None = None) -> Wor
 
 
 def vote(row: sqlite3.Row) -> Vote:
-    return Vote(row["principal"], Decision(row["decision"]), row["at"], row["reason"])
+    return Vote(row["principal"], Decision(row["decision"]), row["at"], row["reason"], row["factor"])
 
 
 def signed(row: sqlite3.Row) -> Signed:
-    return Signed(row["principal"], Decision(row["decision"]), row["reason"], row["at"], row["mac"])
+    return Signed(
+        row["principal"],
+        Decision(row["decision"]),
+        row["reason"],
+        row["at"],
+        row["mac"],
+        row["person"],
+        row["factor"],
+    )
 
 
-def approval_view(row: sqlite3.Row, votes: tuple[Vote, ...]) -> ApprovalView:
+def approval_view(row: sqlite3.Row, votes: tuple[Vote, ...], last_usage: Usage | None) -> ApprovalView:
     return ApprovalView(
         id=row["id"],
         version=row["version"],
         tenant=row["tenant"],
         workflow_id=row["workflow_id"],
+        seq=row["seq"],
         requester=row["requester"],
         tool=row["tool"],
         risk=Risk(row["risk"]),
@@ -104,6 +114,12 @@ def approval_view(row: sqlite3.Row, votes: tuple[Vote, ...]) -> ApprovalView:
         votes=votes,
         call_state=CallState(row["call_state"]),
         usage=usage(row),
+        card=row["card"],
+        terms=Terms.from_json(json.loads(row["terms"])),
+        circumstances=Circumstances.from_json(json.loads(row["circumstances"])),
+        door=row["door"],
+        escalated_at=row["escalated_at"],
+        last_usage=last_usage,
     )
 
 
@@ -118,7 +134,16 @@ def load_approval(c: sqlite3.Connection, approval_id: str) -> ApprovalView | Non
     row = sql.approval(c, id=approval_id)
     if row is None:
         return None
-    return approval_view(row, tuple(vote(each) for each in sql.decisions(c, approval_id=approval_id)))
+    votes = tuple(vote(each) for each in sql.decisions(c, approval_id=approval_id))
+    return approval_view(row, votes, _last_usage(c, row))
+
+
+def _last_usage(c: sqlite3.Connection, row: sqlite3.Row) -> Usage | None:
+    """What the tool used last time, for who decides now."""
+    if row["state"] != ApprovalState.PENDING.value:
+        return None
+    last = sql.last_use(c, tool=row["tool"], tenant=row["tenant"])
+    return usage(last) if last else None
 
 
 def call_row(row: sqlite3.Row) -> CallRow:
@@ -138,6 +163,7 @@ def call_row(row: sqlite3.Row) -> CallRow:
         idem_key=row["idem_key"],
         attempts=row["attempts"],
         effect_begun_at=row["effect_begun_at"],
+        circumstances=Circumstances.from_json(json.loads(row["circumstances"])),
     )
 
 

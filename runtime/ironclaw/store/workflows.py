@@ -34,6 +34,8 @@ LAST_LINES = {
     WorkflowState.FAILED: "Failed.",
     WorkflowState.CANCELLED: "Stopped.",
 }
+MOST_ON_CARD = 4  #: Calls on one card: Slack shows at most 50 blocks in a message.
+SHORT_CARD = 4_000  #: Characters of arguments on a card of several calls.
 KEEP_DELIVERIES = 7 * 24 * 3600.0  #: Seconds that a delivery id is remembered.
 
 
@@ -181,10 +183,25 @@ def _record_move(
         calls=rows.calls_text(move.calls),
         call_id="",
     )
+    cards = _cards([call for call in judged if call.state is CallState.PENDING])
     for call in judged:
-        calls.add(c, flow, call, places, now)
+        calls.add(c, flow, call, cards.get(call.approval_id, ""), now)
+    for card in sorted(set(cards.values()), key=list(cards.values()).index):
+        calls.post_card(c, flow, card, places, now)
     if state is WorkflowState.PAUSED:
         show_status(c, flow, WAITING, now, waits=True)
+
+
+def _cards(asked: Sequence[Judged]) -> dict[str, str]:
+    """Which card shows each approval: the calls of one turn share one, while it stays short."""
+    cards: dict[str, str] = {}
+    current: list[Judged] = []
+    for call in asked:
+        if len(current) >= MOST_ON_CARD or sum(len(each.args) for each in [*current, call]) > SHORT_CARD:
+            current = []
+        current.append(call)
+        cards[call.approval_id] = current[0].approval_id
+    return cards
 
 
 def _pause(c: sqlite3.Connection, flow: Flow, now: float) -> None:

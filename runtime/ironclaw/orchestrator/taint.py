@@ -1,0 +1,61 @@
+"""What a call is proposed in: what the brain has read since the person's last word, and where."""
+
+from __future__ import annotations
+
+import json
+
+from ironclaw.capabilities import TENANT_ALLOWLIST, Scratch
+from ironclaw.egress.urls import parse_url
+from ironclaw.errors import EgressDenied
+from ironclaw.registry import Tool
+from ironclaw.store import Flow
+from ironclaw.task import CONTEXT_MARKER, CallState, Role
+from ironclaw.terms import Circumstances
+
+#: A call that got so far may have put its result, or its failure's text, before the brain.
+RAN = frozenset({CallState.SUCCEEDED, CallState.FAILED, CallState.IN_DOUBT})
+
+
+def circumstances(flow: Flow, tool: Tool, args: str, defaults: tuple[str, ...]) -> Circumstances:
+    """Of a call that the brain proposes now."""
+    return Circumstances(
+        taint=read_so_far(flow),
+        channel=flow.address.place.get("channel_type", ""),
+        taints=adds(tool, args),
+        defaults=defaults,
+        reach=tool.capabilities.lines,
+        hosts=hosts_of(tool, args),
+    )
+
+
+def read_so_far(flow: Flow) -> frozenset[str]:
+    """Sources of the untrusted text that this workflow has read: hosts, "files", "context".
+
+    A workflow begins with the person's last word; all its results came after it.
+    """
+    taint = frozenset(each for call in flow.calls if call.state in RAN for each in call.circumstances.taints)
+    asked = next((each.text for each in flow.messages if each.role is Role.USER), "")
+    return taint | ({"context"} if CONTEXT_MARKER in asked else frozenset())
+
+
+def adds(tool: Tool, args: str) -> frozenset[str]:
+    """What the tool's own result may bring before the brain: by what it may touch, not what it says."""
+    files = frozenset() if tool.capabilities.scratch is Scratch.NONE else frozenset({"files"})
+    return files | hosts_of(tool, args)
+
+
+def hosts_of(tool: Tool, args: str) -> frozenset[str]:
+    """Hosts that the call may ask; of a tool that asks the operator's list, the one that it names."""
+    hosts = {rule.host for rule in tool.capabilities.http}
+    if TENANT_ALLOWLIST in hosts:
+        named = _named_host(args)
+        hosts = hosts - {TENANT_ALLOWLIST} | ({named} if named else {TENANT_ALLOWLIST})
+    return frozenset(hosts)
+
+
+def _named_host(args: str) -> str:
+    url = json.loads(args).get("url")
+    try:
+        return parse_url(url).host if isinstance(url, str) else ""
+    except EgressDenied:
+        return ""

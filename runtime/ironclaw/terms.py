@@ -1,0 +1,117 @@
+"""What a rule asks of the people who decide, and what a call was judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class GrantScope(Enum):
+    """How far a remembered approval reaches."""
+
+    WORKFLOW = "workflow"  #: This workflow.
+    TOOL = "tool"  #: This tool with its hosts, in this channel.
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Group:
+    """Whose yes counts: the members of a group, and after a while those of another one too."""
+
+    name: str
+    or_else: str = ""
+    after_minutes: float = 0.0  #: Until the other group counts, from the moment of asking.
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a review asks beside one approver's yes.  The default asks nothing more."""
+
+    quorum: int = 1  #: So many different people.
+    groups: frozenset[Group] = frozenset()  #: Each approver must be of every one.
+    minutes: float | None = None  #: How long it waits, at most; None for the tenant's setting.
+    step_up: bool = False  #: Whether an approver must show a second factor.
+    grants: frozenset[GrantScope] | None = None  #: What may be remembered; None where no rule speaks of it.
+
+    def strictest(self, other: Terms) -> Terms:
+        """What satisfies both."""
+        minutes = [each for each in (self.minutes, other.minutes) if each is not None]
+        return Terms(
+            quorum=max(self.quorum, other.quorum),
+            groups=self.groups | other.groups,
+            minutes=min(minutes, default=None),
+            step_up=self.step_up or other.step_up,
+            grants=_both(self.grants, other.grants),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """For a row."""
+        return {
+            "quorum": self.quorum,
+            "groups": [[g.name, g.or_else, g.after_minutes] for g in sorted(self.groups)],
+            "minutes": self.minutes,
+            "step_up": self.step_up,
+            "grants": None if self.grants is None else sorted(scope.value for scope in self.grants),
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Terms:
+        """What :meth:`as_json` wrote; of an empty row the default."""
+        grants = row.get("grants")
+        return cls(
+            quorum=row.get("quorum", 1),
+            groups=frozenset(Group(*each) for each in row.get("groups", ())),
+            minutes=row.get("minutes"),
+            step_up=row.get("step_up", False),
+            grants=None if grants is None else frozenset(map(GrantScope, grants)),
+        )
+
+
+def _both(
+    one: frozenset[GrantScope] | None, other: frozenset[GrantScope] | None
+) -> frozenset[GrantScope] | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return one & other
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a call was proposed in.  Fixed when it is judged: what is read later cannot have shaped it."""
+
+    #: What untrusted text the brain had read since the person's last word: hosts, "files", "memory".
+    taint: frozenset[str] = frozenset()
+    #: Where it was asked: of Slack "im", "channel", "group", "mpim"; "" elsewhere.
+    channel: str = ""
+    #: Hosts that it may ask: an external sink.
+    hosts: frozenset[str] = frozenset()
+    #: What its own result adds to the taint of the calls after it.
+    taints: frozenset[str] = frozenset()
+    #: JSON pointers of arguments that the caller left out and the schema filled in.
+    defaults: tuple[str, ...] = field(default=())
+    #: What the tool may touch, one line each, for people.
+    reach: tuple[str, ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """For a row."""
+        return {
+            "taint": sorted(self.taint),
+            "channel": self.channel,
+            "hosts": sorted(self.hosts),
+            "taints": sorted(self.taints),
+            "defaults": list(self.defaults),
+            "reach": list(self.reach),
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Circumstances:
+        """What :meth:`as_json` wrote; of an empty row the default."""
+        return cls(
+            frozenset(row.get("taint", ())),
+            row.get("channel", ""),
+            frozenset(row.get("hosts", ())),
+            frozenset(row.get("taints", ())),
+            tuple(row.get("defaults", ())),
+            tuple(row.get("reach", ())),
+        )

@@ -1,0 +1,6 @@
+"""The veto: one verdict, one decide(), one ticket.  Nothing runs but by it."""
+
+from ironclaw.veto.binding import action, new_id, tool_call
+from ironclaw.veto.core import BoundVerdict, Veto
+
+__all__ = ["BoundVerdict", "Veto", "action", "new_id", "tool_call"]

@@ -1,0 +1,94 @@
+"""What an approval is bound to, and the seals that show that this host made a button or a decision."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+
+from ironclaw.canonical import digest, mac, subkey
+from ironclaw.registry import Tool
+from ironclaw.store import Flow, Signed
+from ironclaw.task import ApprovalView, Decision, ToolCall
+from ironclaw.terms import Circumstances
+
+SCHEMA = 2  #: Version of what an approval is bound to.
+
+
+def tool_call(flow: Flow, seq: int, tool: Tool, args: str, circumstances: Circumstances) -> ToolCall:
+    """A call as it would run now."""
+    return ToolCall(
+        tenant=flow.tenant,
+        requester=flow.requester,
+        workflow_id=flow.id,
+        seq=seq,
+        tool=tool.name,
+        args=args,
+        risk=tool.risk,
+        effect=tool.effect,
+        capabilities=tool.capabilities,
+        component_sha256=tool.toolbox.component_sha256,
+        manifest_sha256=tool.toolbox.manifest_sha256,
+        door=flow.address.door,
+        circumstances=circumstances,
+    )
+
+
+def action(call: ToolCall, policy_version: str, expires_at: float) -> str:
+    """What an approval is bound to: exactly this call and no other.
+
+    :param policy_version: of the policy that asked
+    """
+    return digest(
+        [
+            SCHEMA,
+            call.tenant,
+            call.requester,
+            call.workflow_id,
+            call.seq,
+            call.tool,
+            call.component_sha256,
+            call.manifest_sha256,
+            policy_version,
+            call.args,
+            expires_at,
+            call.circumstances.as_json(),
+        ]
+    )
+
+
+def new_id() -> str:
+    """128 random bits: not to be guessed, with no order."""
+    return secrets.token_hex(16)
+
+
+class Seals:
+    """MACs by the host's key: the database alone cannot make one."""
+
+    def __init__(self, key: bytes) -> None:
+        self._button_key = subkey(key, "button")
+        self._decision_key = subkey(key, "decision")
+
+    def button(self, approval: ApprovalView, version: str | None = None) -> str:
+        """Of a card's buttons: over the approval, the version that was drawn, and the action."""
+        shown = str(approval.version) if version is None else version
+        bound = [approval.tenant, approval.id, shown, approval.action_sha256]
+        return mac(self._button_key, bound)[:32]
+
+    def decision(self, approval: ApprovalView, signed: Signed) -> str:
+        """Of one person's decision: over what was approved, by whom, when, and with what factor."""
+        return mac(
+            self._decision_key,
+            [
+                approval.id,
+                approval.action_sha256,
+                signed.principal,
+                signed.decision.value,
+                signed.at,
+                signed.factor,
+            ],
+        )
+
+    def is_approval(self, approval: ApprovalView, signed: Signed) -> bool:
+        """Whether it is a yes that this host has sealed."""
+        genuine = hmac.compare_digest(signed.mac.encode(), self.decision(approval, signed).encode())
+        return genuine and signed.decision is Decision.APPROVE

@@ -1,0 +1,308 @@
+"""Decides each tool call: the verdict, people's decisions, and the last gate before it runs."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from ironclaw.errors import Conflict, Expired, NotFound, Refused, StepUpNeeded
+from ironclaw.plugin_manager import Hooks
+from ironclaw.registry import Registry
+from ironclaw.showing import Unshowable, show
+from ironclaw.store import CallRow, Flow, Signed, Store
+from ironclaw.task import (
+    ApprovalState,
+    ApprovalView,
+    Decision,
+    Opinion,
+    Principal,
+    ToolCall,
+    Verdict,
+    observation,
+)
+from ironclaw.tenancy import Tenancy
+from ironclaw.veto.binding import Seals, action, tool_call
+from ironclaw.veto.burden import NO_TENANT, too_much
+
+DENIED = "Denied by a person. Nothing was run. Do not propose the same call again."
+CHANGED = "The tool changed after this was judged. Nothing was run. Propose it again if it is still needed."
+NOT_ALLOWED = "Policy does not allow this any more. Nothing was run."
+NOT_DECIDED = "Its approval does not count any more. Nothing was run. Propose it again if it is still needed."
+TOO_LATE = "It was approved, but could not begin in time. Nothing was run. Propose it again if still needed."
+EXECUTION_WINDOW = 600.0  #: Seconds after the last yes in which an approved call may begin, expiry or not.
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundVerdict:
+    """A verdict with what it is bound to."""
+
+    opinion: Opinion
+    policy_version: str
+    expires_at: float  #: 0 unless the verdict is REVIEW.
+    action_sha256: str
+
+
+class Veto:
+    """Decides each tool call: allow, deny, advise, or ask a human."""
+
+    def __init__(
+        self,
+        store: Store,
+        hooks: Hooks,
+        registry: Registry,
+        tenancy: Tenancy,
+        key: bytes,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._hooks = hooks
+        self._registry = registry
+        self._tenancy = tenancy
+        self._seals = Seals(key)
+        self._clock = clock
+
+    # Verdicts
+
+    async def judge(self, call: ToolCall, denial: Opinion | None = None) -> BoundVerdict:
+        """The verdict on one call, bound to its bytes, its tool and the policy of this moment.
+
+        :param denial: why it could not work in any case: policy is not asked, and no person either
+        """
+        version = self._hooks.policy_version()
+        opinion = denial or await self._hooks.verdict(call)
+        tenant = self._tenancy.tenant(call.tenant) or NO_TENANT
+        if opinion.verdict is Verdict.REVIEW:
+            why_not = _unshowable(call) or await too_much(self._store, call, tenant, self._clock())
+            opinion = why_not or opinion
+        expires_at = 0.0
+        if opinion.verdict is Verdict.REVIEW:
+            minutes = min(opinion.terms.minutes or tenant.approval_minutes, tenant.approval_minutes)
+            expires_at = round(self._clock() + minutes * 60, 3)
+        return BoundVerdict(opinion, version, expires_at, action(call, version, expires_at))
+
+    async def obstacle(self, flow: Flow, call: CallRow) -> str:
+        """The last gate, just before the ticket is spent: why this call may not run now, "" when it may.
+
+        What would run is what was judged, policy of this moment does not forbid it, and where people were
+        asked, enough unforged decisions are there of people who may still make them.
+        """
+        current = self._as_it_would_run(flow, call)
+        if current is None:
+            return CHANGED
+        opinion = await self._hooks.verdict(current)
+        found = await self._store.approvals.of_call(flow.id, call.seq)
+        expires_at = found[0].expires_at if found else 0.0
+        if not hmac.compare_digest(action(current, call.policy_version, expires_at), call.action_sha256):
+            log.error("action_differs", tenant=flow.tenant, workflow=flow.id, seq=call.seq)
+            return CHANGED
+        if found is None:
+            return "" if opinion.verdict is Verdict.ALLOW else NOT_ALLOWED
+        if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
+            return NOT_ALLOWED
+        approval, decisions = found
+        return await self._approval_obstacle(_tightened(approval, opinion), decisions)
+
+    async def denials_left(self, flow: Flow) -> int:
+        """How many more calls of a workflow people may deny before it ends; 0 and less: none."""
+        tenant = self._tenancy.tenant(flow.tenant) or NO_TENANT
+        asked = await self._store.approvals.asked(flow.tenant, flow.requester, flow.id, self._clock())
+        return tenant.denials - asked.denied
+
+    async def tighten(self) -> tuple[ApprovalView, ...]:
+        """After a change of policy: end the reviews that it forbids.  It never lets one of them run.
+
+        :return: those that ended
+        """
+        ended = []
+        for tenant in sorted(self._tenancy.ids):
+            for approval in await self._store.approvals.pending(tenant):
+                opinion = await self._opinion_now(approval)
+                if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
+                    await self._supersede(approval, NOT_ALLOWED)
+                    ended.append(approval)
+        return tuple(ended)
+
+    # Decisions
+
+    async def decide(
+        self,
+        principal: Principal,
+        approval_id: str,
+        decision: Decision,
+        *,
+        version: int | None = None,
+        reason: str = "",
+        factor: str = "",
+    ) -> ApprovalView:
+        """One person's decision: the only door, behind button, command and HTTP alike.
+
+        :param principal: as a door verified it, never from the payload
+        :param version: the version that the person saw; None when the door shows none
+        :param factor: "totp" where the door has seen a second factor of this person for this approval
+        :raises NotFound: no such approval of the principal's tenant
+        :raises Refused: this person may not decide this
+        :raises StepUpNeeded: this person may, once they show a second factor
+        :raises Conflict: decided before (``by`` whom, ``at`` when), or a newer version exists
+        :raises Expired: nobody decided in time
+        """
+        stored = await self._store.approvals.view(principal.tenant, approval_id)
+        opinion = await self._opinion_now(stored)
+        approval = _tightened(stored, opinion)
+        await self._check_person(approval, principal, decision)
+        now = self._clock()
+        _check_open(approval, version, now)
+        if decision is Decision.APPROVE:
+            await self._check_unchanged(approval, opinion)
+            if approval.terms.step_up and factor != "totp":
+                raise StepUpNeeded
+        text = f"{DENIED} Reason given: {reason}" if reason else DENIED
+        seen = observation("denied", text, by=principal.id, reason=reason)
+        signed = self._sign(approval, principal, decision, reason, factor, now)
+        await self._store.approvals.vote(approval, signed, approval.terms.quorum, seen, now)
+        return await self._store.approvals.view(principal.tenant, approval_id)
+
+    def button(self, approval: ApprovalView) -> str:
+        """The opaque value of a card's buttons: id, version and a MAC over both and the action."""
+        return f"{approval.id}.{approval.version}.{self._seals.button(approval)}"
+
+    async def pressed(self, principal: Principal, value: str) -> tuple[ApprovalView, int]:
+        """The approval behind a button's value, and the version that was drawn.
+
+        :raises NotFound: the value is not one that we made for this tenant
+        """
+        approval_id, _, rest = value.partition(".")
+        version, _, seal = rest.partition(".")
+        approval = await self._store.approvals.view(principal.tenant, approval_id)
+        if not hmac.compare_digest(seal.encode(), self._seals.button(approval, version).encode()):
+            raise NotFound("There is no such approval.")
+        return approval, int(version)
+
+    async def press(
+        self, principal: Principal, value: str, decision: Decision, reason: str = ""
+    ) -> ApprovalView:
+        """A decision by a card's button.
+
+        :raises NotFound: the value is not one that we made for this tenant
+        :raises Refused, StepUpNeeded, Conflict, Expired: as :meth:`decide`
+        """
+        approval, version = await self.pressed(principal, value)
+        return await self.decide(principal, approval.id, decision, version=version, reason=reason)
+
+    async def expire(self) -> tuple[ApprovalView, ...]:
+        """End every review whose time is over.
+
+        :return: those that this call ended
+        """
+        now = self._clock()
+        text = observation("expired", "Nobody decided in time. Nothing was run.")
+        due = await self._store.approvals.due(now)
+        return tuple(
+            [
+                each
+                for each in due
+                if await self._store.approvals.close(each, ApprovalState.EXPIRED, text, now)
+            ]
+        )
+
+    # Inside
+
+    async def _check_person(self, approval: ApprovalView, principal: Principal, decision: Decision) -> None:
+        opinion = await self._hooks.may_decide(approval, principal, decision)
+        if opinion.verdict is not Verdict.ALLOW:
+            await self._store.approvals.refused(approval, principal.id, opinion.rule, self._clock())
+            raise Refused(opinion.reason or "You may not decide this.")
+
+    async def _check_unchanged(self, approval: ApprovalView, opinion: Opinion) -> None:
+        """
+        :raises Conflict: what would run is not what was asked, or policy forbids it now; the review ended
+        """
+        if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
+            await self._supersede(approval, NOT_ALLOWED)
+            raise Conflict(f"Policy does not allow this any more; nothing was run. {opinion.reason}".strip())
+        current, policy_version = await self._current(approval)
+        if current is None or action(current, policy_version, approval.expires_at) != approval.action_sha256:
+            log.error("action_differs", tenant=approval.tenant, approval=approval.id)
+            await self._supersede(approval, CHANGED)
+            raise Conflict("The call or its tool changed since this was asked; nothing was run.")
+
+    async def _supersede(self, approval: ApprovalView, sentence: str) -> None:
+        seen = observation("superseded", sentence)
+        await self._store.approvals.close(approval, ApprovalState.SUPERSEDED, seen, self._clock())
+
+    async def _opinion_now(self, approval: ApprovalView) -> Opinion:
+        """What policy says now of what was asked."""
+        current, _version = await self._current(approval)
+        if current is None:
+            return Opinion(Verdict.REVIEW, "tool-gone", terms=approval.terms)
+        return await self._hooks.verdict(current)
+
+    async def _current(self, approval: ApprovalView) -> tuple[ToolCall | None, str]:
+        """The call behind a review as it would run now, and the version of the policy that asked."""
+        flow = await self._store.workflows.load(approval.workflow_id)
+        call = next(call for call in flow.calls if call.seq == approval.seq)
+        return self._as_it_would_run(flow, call), call.policy_version
+
+    def _as_it_would_run(self, flow: Flow, call: CallRow) -> ToolCall | None:
+        tool = self._registry.get(call.tool)
+        return None if tool is None else tool_call(flow, call.seq, tool, call.args, call.circumstances)
+
+    async def _approval_obstacle(self, approval: ApprovalView, decisions: tuple[Signed, ...]) -> str:
+        if approval.state is not ApprovalState.APPROVED:
+            return NOT_DECIDED
+        if self._clock() > max([approval.expires_at, *(each.at + EXECUTION_WINDOW for each in decisions)]):
+            return TOO_LATE
+        people = {each.principal for each in decisions if await self._counts(approval, each)}
+        distinct = {self._tenancy.person(approval.tenant, each) for each in people}
+        return "" if len(distinct) >= approval.terms.quorum else NOT_DECIDED
+
+    async def _counts(self, approval: ApprovalView, signed: Signed) -> bool:
+        """Whether it is a yes, sealed by this host, of somebody who may say it now too."""
+        if not self._seals.is_approval(approval, signed):
+            return False
+        if approval.terms.step_up and signed.factor != "totp":
+            return False
+        roles = self._tenancy.roles(approval.tenant, signed.principal)
+        person = Principal(approval.tenant, signed.principal, roles)
+        opinion = await self._hooks.may_decide(approval, person, signed.decision)
+        return opinion.verdict is Verdict.ALLOW
+
+    def _sign(
+        self,
+        approval: ApprovalView,
+        principal: Principal,
+        decision: Decision,
+        reason: str,
+        factor: str,
+        now: float,
+    ) -> Signed:
+        person = self._tenancy.person(approval.tenant, principal.id)
+        unsealed = Signed(principal.id, decision, reason, round(now, 3), "", person, factor)
+        return replace(unsealed, mac=self._seals.decision(approval, unsealed))
+
+
+def _tightened(approval: ApprovalView, opinion: Opinion) -> ApprovalView:
+    """With the terms of both moments: when it was asked, and now."""
+    if opinion.verdict is not Verdict.REVIEW:
+        return approval
+    return replace(approval, terms=approval.terms.strictest(opinion.terms))
+
+
+def _check_open(approval: ApprovalView, version: int | None, now: float) -> None:
+    if approval.state is ApprovalState.PENDING and now >= approval.expires_at:
+        raise Expired("This approval has expired; nothing was run. Ask again to get a new one.")
+    if version is not None and version != approval.version:
+        raise Conflict("A newer version of this request exists; look at its card.")
+
+
+def _unshowable(call: ToolCall) -> Opinion | None:
+    """What cannot be shown to a person cannot be approved: then nobody is asked."""
+    try:
+        show(call.args)
+    except Unshowable as why:
+        return Opinion(Verdict.DENY, "not-showable", f"Its arguments cannot be shown to a person: {why}.")
+    return None
