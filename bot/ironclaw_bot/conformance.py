@@ -1,7 +1,7 @@
 """Runs the conformance suite: ``ironclaw tool conform [DIR ...]``.
 
 A toolbox of any language that implements the tools of ``ironclaw_tools/conformance/cases.json`` can be run
-against it; ours in Python, JavaScript and C are beside that file.
+against it; ours in Python, JavaScript, C and Zig are beside that file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ironclaw_bot.authoring.trying import Trial, open_trials
 from ironclaw_bot.build import build_folder, tools_folder
 from ironclaw_bot.progress import Progress
 
-OURS = ("python", "js", "c")
+OURS = ("python", "js", "c", "zig")
 
 
 def suite() -> Path:

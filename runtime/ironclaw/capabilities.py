@@ -25,7 +25,7 @@ class HttpRule:
 
     host: str  #: Lower-case host name, or ``*.name`` for exactly one more label.
     methods: frozenset[str] = SAFE_METHODS
-    path_prefixes: tuple[str, ...] = ("/",)
+    path_prefixes: tuple[str, ...] = ("/",)  #: A part ``*`` is any one part.
     schemes: frozenset[str] = frozenset({"https"})
     ports: frozenset[int] = frozenset({443})
 

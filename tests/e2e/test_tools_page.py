@@ -94,7 +94,12 @@ class Author:
 
 @pytest.mark.parametrize(
     ("heading", "language"),
-    [("From nothing to a tested tool", "python"), ("In JavaScript or TypeScript", "js"), ("In C", "c")],
+    [
+        ("From nothing to a tested tool", "python"),
+        ("In JavaScript or TypeScript", "js"),
+        ("In C", "c"),
+        ("In Zig", "zig"),
+    ],
 )
 def test_followed(heading: str, language: str, tmp_path: Path) -> None:
     """

@@ -28,7 +28,7 @@ def missing(language: str) -> str:
         # A variable, so that the message about it can be tested where node is there.
         there = shutil.which(os.environ.get("IRONCLAW_TEST_NODE", "node")) and shutil.which("npm")
         return "" if there else NO_NODE
-    if language == "c" and importlib.util.find_spec("ziglang") is None:
+    if language in ("c", "zig") and importlib.util.find_spec("ziglang") is None:
         return NO_ZIG
     return ""
 

@@ -20,7 +20,7 @@ def quiet(_line: str) -> None:
     pass
 
 
-@pytest.mark.parametrize("language", ["python", "js", "c"])
+@pytest.mark.parametrize("language", ["python", "js", "c", "zig"])
 async def test_language(tmp_path: Path, language: str) -> None:
     """
     Every case passes, whatever language the toolbox is written in; and it imports our host alone.

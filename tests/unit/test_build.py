@@ -127,15 +127,23 @@ def test_broken_source(tools: Path) -> None:
     assert [each.name for each in (tools / "built").iterdir()] == [".lock"]
 
 
-def test_refused_by_the_builder(tools: Path) -> None:
+@pytest.mark.parametrize(
+    ("language", "source", "words"),
+    [
+        ("c", "int broken = ;", r"(?s)zig cc could not build .*app\.c:1:14: error: expected"),
+        ("zig", "const broken = ;", r"(?s)zig build-exe could not build .*app\.zig:1:16: error: expected"),
+        ("zig", "", "does not define cabi_realloc, run"),
+    ],
+)
+def test_refused_by_the_builder(tools: Path, language: str, source: str, words: str) -> None:
     """
     What only the builder finds is said in the builder's words.
     """
-    guests.need("c")
-    new("broken", "c", tools)
-    (tools / "broken" / "app.c").write_text("int broken = ;")
+    guests.need(language)
+    new("broken", language, tools)
+    (tools / "broken" / f"app.{language}").write_text(source)
 
-    with pytest.raises(ToolboxError, match=r"(?s)zig cc could not build .*app\.c:1:14: error: expected"):
+    with pytest.raises(ToolboxError, match=words):
         quietly_build("broken")
 
 
@@ -197,7 +205,8 @@ def test_progress() -> None:
     ("folder", "words"),
     [
         ("js", "node is not installed; it builds JavaScript toolboxes: install Node.js 20 or newer"),
-        ("c", r"ziglang is not installed; .* pip install 'ironclaw\[guests\]'"),
+        ("c", r"ziglang is not installed; .* C toolboxes: pip install 'ironclaw\[guests\]'"),
+        ("zig", r"ziglang is not installed; .* Zig toolboxes: pip install 'ironclaw\[guests\]'"),
     ],
 )
 def test_no_builder(
@@ -228,12 +237,13 @@ def test_no_language(tools: Path) -> None:
         quietly_build()
 
 
-def test_files_need_python(tools: Path) -> None:
+@pytest.mark.parametrize("language", ["c", "zig"])
+def test_files_need_python(tools: Path, language: str) -> None:
     """
-    A C toolbox that declares a workspace is refused: it could not reach it.
+    A toolbox of C or Zig that declares a workspace is refused: it could not reach it.
     """
-    guests.need("c")
-    new("fresh", "c", tools)
+    guests.need(language)
+    new("fresh", language, tools)
     manifest = tools / "fresh" / "toolbox.toml"
     manifest.write_text('profile = "scratch"\n' + manifest.read_text())
 

@@ -84,11 +84,18 @@ def test_redirect_stays_or_is_whole(location: str) -> None:
         ("/v1/", "/v1", False),
         ("/v1/", "/v1/x", True),
         ("/v1/", "/V1/x", False),
+        ("/repos/*/*/issues", "/repos/acme/app/issues", True),
+        ("/repos/*/*/issues", "/repos/acme/app/issues/5/comments", True),
+        ("/repos/*/*/issues", "/repos/acme/app/hooks", False),
+        ("/repos/*/*/issues", "/repos/acme/issues", False),
+        ("/repos/*/*/issues", "/repos/acme/app/more/issues", False),
+        ("/repos/*", "/repos/", False),
+        ("/repos/*/", "/repos/acme", False),
     ],
 )
 def test_path_prefix(prefix: str, path: str, expected: bool) -> None:
     """
-    A prefix ends where a part of the path ends.
+    A prefix ends where a part of the path ends; a star is one part, neither none nor two.
     """
     assert expected == covers_path(prefix, path)
 

@@ -58,12 +58,13 @@ def test_nothing_declared(tmp_path: Path) -> None:
         ('profile = "scratch"', 'scratch = "write"', Risk.HIGH),
         ("", 'http = [{ host = "api.example.com" }]', Risk.LOW),
         ("", 'http = [{ host = "api.example.com", methods = ["GET", "POST"] }]', Risk.HIGH),
-        ("", 'secrets = ["token"]', Risk.HIGH),
+        ("", 'http = [{ host = "api.example.com" }]\nsecrets = ["token"]', Risk.LOW),
+        ("", 'http = [{ host = "api.example.com", methods = ["PUT"] }]\nsecrets = ["token"]', Risk.HIGH),
     ],
 )
 def test_declared_low(tmp_path: Path, head: str, tool: str, expected: Risk) -> None:
     """
-    Declaring low risk does not help a tool that can change something or carries a secret.
+    Declaring low risk does not help a tool that can change something; reading may be low, also with a secret.
     """
     registry = Registry.load([put(tmp_path, manifest(head, f'risk = "low"\n{tool}'))])
 
@@ -107,6 +108,7 @@ WRONG = {
     "TRACE": (manifest(tool='http = [{ host = "a.example", methods = ["TRACE"] }]'), "methods"),
     "no methods": (manifest(tool='http = [{ host = "a.example", methods = [] }]'), "methods"),
     "dots in a prefix": (manifest(tool='http = [{ host = "a.example", paths = ["/v1/../"] }]'), "paths"),
+    "star within a part": (manifest(tool='http = [{ host = "a.example", paths = ["/v*/x"] }]'), "paths"),
     "component elsewhere": (manifest().replace("component.wasm", "../component.wasm"), "component"),
     "no TOML": ("name = ", "TOML"),
     "no schema": (manifest(schema=""), "schema"),

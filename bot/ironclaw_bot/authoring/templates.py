@@ -8,7 +8,7 @@ from pathlib import Path
 from ironclaw.errors import ToolboxError
 from ironclaw_bot.build import tools_folder
 
-LANGUAGES = ("python", "js", "ts", "c")
+LANGUAGES = ("python", "js", "ts", "c", "zig")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 PLACEHOLDER = "NAME"
 #: Of every language; a file whose name begins with a dot would be hidden in our own folder.

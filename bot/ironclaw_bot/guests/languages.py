@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ironclaw.errors import ToolboxError
-from ironclaw_bot.guests import c, javascript, python
+from ironclaw_bot.guests import c, javascript, python, zig, zig_compiler
 from ironclaw_bot.guests.described import Descriptions
 from ironclaw_bot.guests.source import Source, read_manifest
 from ironclaw_bot.progress import Progress
@@ -37,8 +37,12 @@ LANGUAGES: Mapping[str, Language] = {
         "about 2 s", javascript.need, javascript.describe, javascript.make,
     ),
     "c": Language(
-        ("app.c",), frozenset({".c", ".h"}), f"ziglang {c.ZIGLANG}",
-        "about 2 s, the first time 30 s", c.need, c.describe, c.make,
+        ("app.c",), frozenset({".c", ".h"}), f"ziglang {zig_compiler.ZIGLANG}",
+        "about 2 s, the first time 30 s", zig_compiler.need, zig_compiler.describe, c.make,
+    ),
+    "zig": Language(
+        ("app.zig",), frozenset({".zig"}), f"ziglang {zig_compiler.ZIGLANG}",
+        "about 2 s, the first time 5 s", zig_compiler.need, zig_compiler.describe, zig.make,
     ),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Makes a component of a core module that speaks the plain ABI of ``sdk/c/ironclaw.h``.
+"""Makes a component of a core module that speaks the plain ABI, as ``sdk/c/ironclaw.h`` writes it down.
 
 The host's functions need the module's memory, and the module needs the host's functions: so a shim stands in
 for them by a table, which is filled once both are there.  What the module wants of WASI traps.
@@ -56,7 +56,7 @@ def wrapped(core: bytes, name: str) -> bytes:
         raise ToolboxError(f"{name}: the compiler's output is no module: {error}") from None
     exports = {each.name for each in module.exports}
     if missing := sorted({"run", "cabi_realloc", "memory"} - exports):
-        raise ToolboxError(f"{name}: the source does not define {', '.join(missing)}; see ironclaw.h")
+        raise ToolboxError(f"{name}: the source does not define {', '.join(missing)}; see docs/tools.md")
     text = _component(_wasi(module.imports, name), "_initialize" in exports)
     return _with_module(bytes(wat2wasm(text)), core)
 
@@ -71,7 +71,7 @@ def _wasi(imports: Iterable[ImportType], name: str) -> list[tuple[str, FuncType]
         if each.module == "wasi_snapshot_preview1" and isinstance(each.type, FuncType):
             found.append((each.name or "", each.type))
         elif each.module != HOST or each.name not in FUNCTIONS:
-            raise ToolboxError(f"{name}: nobody offers {each.module} {each.name}; see ironclaw.h")
+            raise ToolboxError(f"{name}: nobody offers {each.module} {each.name}; see docs/tools.md")
     return found
 
 

@@ -100,5 +100,14 @@ def covers_host(rule: HttpRule, target: Target) -> bool:
 
 
 def covers_path(prefix: str, path: str) -> bool:
-    """Whether a canonical path is the prefix or lies under it; /v1 covers /v1 and /v1/x, never /v10."""
-    return path == prefix or path.startswith(prefix if prefix.endswith("/") else f"{prefix}/")
+    """Whether a canonical path is the prefix or lies under it; /v1 covers /v1 and /v1/x, never /v10.
+
+    A part of the prefix that is ``*`` covers exactly one part of the path: /repos/*/*/issues.
+    """
+    wanted, given = prefix.removesuffix("/").split("/"), path.split("/")
+    least = len(wanted) + prefix.endswith("/")
+    return len(given) >= least and all(map(_covers_part, wanted, given))
+
+
+def _covers_part(wanted: str, given: str) -> bool:
+    return bool(given) if wanted == "*" else wanted == given

@@ -32,7 +32,7 @@ HostPattern = Annotated[
     ),
 ]
 PathPrefix = Annotated[
-    str, StringConstraints(pattern=r"^(/[A-Za-z0-9_~@:+.-]+)*/?$", min_length=1, max_length=512)
+    str, StringConstraints(pattern=r"^(/(\*|[A-Za-z0-9_~@:+.-]+))*/?$", min_length=1, max_length=512)
 ]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -38,5 +38,9 @@ class Tool:
 
 
 def effective_risk(declared: Risk, capabilities: Capabilities) -> Risk:
-    """A tool that can change something, or that carries a secret, is high risk whatever it says."""
-    return Risk.HIGH if capabilities.writes or capabilities.secrets else declared
+    """A tool that can change something is high risk whatever it says.
+
+    A secret alone does not make it so: where a tool only reads, its secret goes with reading requests only,
+    and only where the operator bound it to.
+    """
+    return Risk.HIGH if capabilities.writes else declared

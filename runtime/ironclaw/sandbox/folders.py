@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import stat
@@ -28,6 +29,7 @@ class Folders:
 
     def __init__(self, root: Path | None) -> None:
         self._roots: dict[Path, Path] = {}
+        self._places: dict[str, Path] = {}  #: By the folder as given.
         self.root = root and self._real_root(root)
         self._meters: dict[Identity, Meter] = {}
         # Threads of its own: names that are looked up must not keep a folder from being counted.
@@ -41,10 +43,13 @@ class Folders:
 
         :raises SandboxError: its folder does not lie directly in the root
         """
-        root = self._real_root(call.scratch.parent)
-        if call.scratch.name in ("", "..") or self.root not in (None, root):
-            raise SandboxError("A tenant's scratch folder must lie directly in the scratch root.")
-        return dataclasses.replace(call, scratch=root / call.scratch.name)
+        given = str(call.scratch)
+        place = self._places.get(given) or self._new_place(call.scratch)
+        return call if str(place) == given else dataclasses.replace(call, scratch=place)
+
+    def root_of(self, call: Call) -> Path:
+        """The folder above a resolved call's own."""
+        return self.root or call.scratch.parent
 
     async def room(self, call: Call, folder: Identity) -> Room | None:
         """What the call finds; None where it cannot write anyway.
@@ -53,11 +58,22 @@ class Folders:
         """
         if call.capabilities.scratch is not Scratch.WRITE:
             return None
-        meter = self._meters.setdefault(folder, Meter(call.scratch, self._threads))
+        meter = self._meters.get(folder) or self._new_meter(call, folder)
         try:
             return Room(meter, call.quota, await meter.known(call.quota))
         except OSError:
             raise SandboxError("A tenant's scratch folder cannot be read through and counted.") from None
+
+    def _new_place(self, folder: Path) -> Path:
+        root = self._real_root(folder.parent)
+        if folder.name in ("", "..") or self.root not in (None, root):
+            raise SandboxError("A tenant's scratch folder must lie directly in the scratch root.")
+        self._places[str(folder)] = place = root / folder.name
+        return place
+
+    def _new_meter(self, call: Call, folder: Identity) -> Meter:
+        self._meters[folder] = meter = Meter(call.scratch, self._threads)
+        return meter
 
     def _real_root(self, root: Path) -> Path:
         """The root absolute and without links, found out once."""
@@ -91,6 +107,7 @@ class Meter:
     def __init__(self, folder: Path, threads: ThreadPoolExecutor) -> None:
         self._folder, self._threads = folder, threads
         self._known: Used | None = None
+        self._due: Quota | None = None  #: Of a count that is to come.
         self._errand: asyncio.Task[None] | None = None
         self.took = 0.0  #: Seconds of the last count.
 
@@ -99,8 +116,7 @@ class Meter:
 
         :raises OSError: it cannot be counted
         """
-        if self._errand is not None:
-            await asyncio.wait([self._errand])
+        await self._settle()
         # Who would be refused is counted anew: somebody may have made room by hand.
         if self._known is None or self._known.is_full(quota):
             return await self.count(quota)
@@ -111,33 +127,55 @@ class Meter:
 
         :raises OSError: it cannot be counted
         """
-        began = time.perf_counter()
-        used = self._small_count(quota)
-        if used is None:
-            loop = asyncio.get_running_loop()
-            used = await loop.run_in_executor(self._threads, count, self._folder, quota)
-        self.took = time.perf_counter() - began
-        self._known = used
-        return used
+        return self._count_at_once(quota) or await self._count_in_thread(quota)
 
     def count_soon(self, quota: Quota) -> None:
-        """Know what the call that ends now left behind before the next one asks."""
-        self._known, was = None, self._known
-        self._errand = asyncio.create_task(self._recount(quota, was))
+        """Know what the call that ends now left behind before the next one asks, but after its answer."""
+        self._due = quota
+        asyncio.get_running_loop().call_soon(self._count_due)
 
-    async def _recount(self, quota: Quota, was: Used | None) -> None:
-        self._known = was
+    async def _settle(self) -> None:
+        """Have no count outstanding."""
+        self._count_due()
+        while self._errand is not None and not self._errand.done():
+            await asyncio.wait([self._errand])
+            self._count_due()
+
+    def _count_due(self) -> None:
+        quota, self._due = self._due, None
+        if quota is None:  # The next call asked first.
+            return
+        with contextlib.suppress(OSError):
+            if self._count_at_once(quota):
+                return
+        self._errand = asyncio.create_task(self._recount(quota))
+
+    async def _recount(self, quota: Quota) -> None:
         try:
             await self.count(quota)
         except OSError:
             self._known = None  # The next call says it.
 
-    def _small_count(self, quota: Quota) -> Used | None:
+    def _count_at_once(self, quota: Quota) -> Used | None:
         """The count of a folder that was small and quick a moment ago; None where it no longer is."""
         if self._known is None or self._known.files > SMALL or self.took > QUICK:
             return None
+        began = time.perf_counter()
         used = count(self._folder, Quota(quota.bytes, SMALL))
-        return None if used.files > SMALL else used
+        if used.files > SMALL:
+            return None
+        self._keep(used, began)
+        return used
+
+    async def _count_in_thread(self, quota: Quota) -> Used:
+        began = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        used = await loop.run_in_executor(self._threads, count, self._folder, quota)
+        self._keep(used, began)
+        return used
+
+    def _keep(self, used: Used, began: float) -> None:
+        self._known, self.took = used, time.perf_counter() - began
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from ironclaw.errors import SandboxError, ToolboxError
 from ironclaw.sandbox.model import Profile
-from ironclaw.sandbox.wire import HEAD, Message, WireError, body_size, pack, unpack
+from ironclaw.sandbox.wire import CHUNK, Message, Unread, WireError, pack
 
-CHUNK = 65_536  #: Bytes of one read: most messages are there with their length.
 START_SECONDS = 60  #: A busy machine is slow; a healthy start takes 0.2 s.
 
 
@@ -29,7 +28,9 @@ class WorkerProcess:
         self._child, self._sock = child, sock
         self._loop = asyncio.get_running_loop()
         self._pidfd = _pidfd(child.pid)
-        self._unread = bytearray()  #: Received, but of no message yet.
+        self._unread = Unread()
+        self._awaited: asyncio.Future[bool] | None = None  #: Whether more came; set while somebody waits.
+        self._listen()
 
     @property
     def pid(self) -> int:
@@ -61,20 +62,45 @@ class WorkerProcess:
     async def receive(self) -> Message:
         """:raises WorkerGone: it died, or what came is no message"""
         try:
-            size = body_size(await self._exactly(HEAD.size))
-            return unpack(await self._exactly(size))
-        except (OSError, WireError):
+            while (message := self._unread.message()) is None:
+                await self._more()
+        except WireError:
             raise WorkerGone from None
+        return message
 
-    async def _exactly(self, count: int) -> bytes:
-        while len(self._unread) < count:
-            part = await self._loop.sock_recv(self._sock, CHUNK)
-            if not part:
+    async def _more(self) -> None:
+        """:raises WorkerGone: there will be no more"""
+        if not self._is_listening:
+            self._listen()
+        self._awaited = self._loop.create_future()
+        try:
+            if not await self._awaited:
                 raise WorkerGone
-            self._unread += part
-        data = bytes(self._unread[:count])
-        del self._unread[:count]
-        return data
+        finally:
+            self._awaited = None
+
+    def _listen(self) -> None:
+        """Be told of its words from now on: to ask for each word anew costs more than the word."""
+        self._loop.add_reader(self._sock, self._hear)
+        self._is_listening = True
+
+    def _deafen(self) -> None:
+        if self._is_listening:
+            self._loop.remove_reader(self._sock)
+            self._is_listening = False
+
+    def _hear(self) -> None:
+        if self._awaited is None or self._awaited.done():
+            self._deafen()  # What nobody waits for stays in the pipe, which is bounded.
+            return
+        try:
+            part = self._sock.recv(CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            part = b""
+        self._unread.add(part)
+        self._awaited.set_result(bool(part))
 
     def written(self) -> int:
         """Bytes that it wrote so far, to whatever; 0 where the system does not say."""
@@ -109,6 +135,7 @@ class WorkerProcess:
         """End it, whatever it does; returns when it is gone.  Nobody may be waiting for its words."""
         self.end()
         await self._child.wait()
+        self._deafen()
         self._sock.close()
         if self._pidfd is not None:
             os.close(self._pidfd)

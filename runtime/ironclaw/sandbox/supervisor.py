@@ -98,7 +98,7 @@ class Sandbox:
             return ToolResult(failure=fault)
         await self.prepare(call.component)
         call = self._folders.resolved(call)
-        kind = Kind(call.component.sha256, call.component.profile, call.scratch.parent)
+        kind = Kind(call.component.sha256, call.component.profile, self._folders.root_of(call))
         try:
             lease, room = await self._lease(kind, call)
         except ToolboxError as error:
@@ -178,7 +178,7 @@ def _within(result: ToolResult, room: Room | None, watch: Watch | None) -> ToolR
 def _measured(result: ToolResult, call: Call, seconds: float) -> ToolResult:
     sizes = len(call.input.encode()), len((result.output or "").encode())
     usage = dataclasses.replace(result.usage, seconds=seconds, bytes_in=sizes[0], bytes_out=sizes[1])
-    return dataclasses.replace(result, usage=usage)
+    return ToolResult(result.output, result.failure, usage)
 
 
 def _input_fault(text: str) -> ToolFailure | None:

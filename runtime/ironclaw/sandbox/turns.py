@@ -44,7 +44,9 @@ class Turns:
     def leave(self, tenant: str) -> None:
         """Give the place to whoever is next."""
         self._free += 1
-        self._running -= Counter({tenant: 1})
+        self._running[tenant] -= 1
+        if not self._running[tenant]:
+            del self._running[tenant]
         still_there = [waiter for waiter in self._waiting if not waiter[1].done()]
         if still_there:
             next_one = min(still_there, key=lambda waiter: self._running[waiter[0]])

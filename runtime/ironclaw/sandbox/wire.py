@@ -19,6 +19,10 @@ from ironclaw.sandbox.caps import MAX_FRAME
 Message = dict[str, Any]
 
 HEAD = struct.Struct(">I")
+CHUNK = 65_536  #: Bytes of one read: most messages are there with their length.
+
+# json.dumps would make an encoder for each message.
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class WireError(Exception):
@@ -31,7 +35,7 @@ def pack(message: Message) -> bytes:
     :raises WireError: text that UTF-8 cannot carry, or a frame over the cap
     """
     try:
-        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+        body = _json(message).encode()
     except UnicodeEncodeError:
         raise WireError("text with a lone surrogate") from None
     if len(body) > MAX_FRAME:
@@ -105,6 +109,33 @@ def _text(value: object) -> str:
     return value
 
 
+class Unread:
+    """What came through a pipe and was not yet taken as a message."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def __bool__(self) -> bool:
+        return bool(self._bytes)
+
+    def add(self, part: bytes) -> None:
+        self._bytes += part
+
+    def message(self) -> Message | None:
+        """The next message; None as long as some of it is missing.
+
+        :raises WireError: what came is no message
+        """
+        if len(self._bytes) < HEAD.size:
+            return None
+        end = HEAD.size + body_size(bytes(self._bytes[: HEAD.size]))
+        if len(self._bytes) < end:
+            return None
+        body = bytes(self._bytes[HEAD.size : end])
+        del self._bytes[:end]
+        return unpack(body)
+
+
 class Pipe:
     """The worker's end: blocking, one message at a time.
 
@@ -113,6 +144,7 @@ class Pipe:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        self._unread = Unread()
 
     def send(self, message: Message) -> None:
         rest = memoryview(pack(message))
@@ -121,21 +153,18 @@ class Pipe:
 
     def receive(self) -> Message:
         """:raises EOFError: the supervisor is gone"""
-        return unpack(self._exactly(body_size(self._exactly(HEAD.size))))
+        while (message := self._unread.message()) is None:
+            part = os.read(self._fd, CHUNK)
+            if not part:
+                raise EOFError
+            self._unread.add(part)
+        return message
 
     def rest(self, seconds: float) -> None:
         """Do nothing, until the supervisor says something or the time is over."""
-        select.select([self._fd], [], [], seconds)
+        if not self._unread:
+            select.select([self._fd], [], [], seconds)
 
     def ask(self, message: Message) -> Message:
         self.send(message)
         return self.receive()
-
-    def _exactly(self, count: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < count:
-            part = os.read(self._fd, count - len(parts))
-            if not part:
-                raise EOFError
-            parts += part
-        return bytes(parts)
