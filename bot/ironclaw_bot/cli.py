@@ -26,6 +26,7 @@ from ironclaw_bot.hints import called
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
 from ironclaw_bot.progress import Progress
 from ironclaw_bot.secret_commands import add_secrets
+from ironclaw_bot.user_commands import add_users
 
 DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3
 STATES = {"done": DONE, "failed": FAILED, "cancelled": FAILED, "paused": WAITING}
@@ -69,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_work(commands)
     _add_tools(commands)
     _add_secrets(commands)
+    users = commands.add_parser("user", help="second factors of who approves")
+    add_users(partial(_add, users.add_subparsers(required=True, metavar="COMMAND")), _door)
     audit = commands.add_parser("audit", help="the audit log").add_subparsers(
         required=True, metavar="COMMAND"
     )

@@ -20,7 +20,8 @@ from aiohttp import web
 
 from ironclaw import errors
 from ironclaw.app import Ironclaw
-from ironclaw.errors import IdentityError, IronclawError
+from ironclaw.errors import BadRequest, IdentityError, IronclawError
+from ironclaw.settings import PERSON
 from ironclaw.task import Address, ApprovalView, Decision, Json, Principal, Task, WorkflowView
 from ironclaw_bot.keeper import Keeper
 
@@ -81,13 +82,25 @@ class Door:
         """Seal everybody's secrets anew."""
         return await Keeper(self.app.vault, f"local:{self.person}").rotate()
 
+    async def factors(self, tenant: str, verb: str, person: str) -> Json:
+        """What ``ironclaw user`` does with one tenant's second factors."""
+        principal = self._principal(tenant)
+        factors = self.app.factors
+        if verb == "enroll":
+            if not PERSON.fullmatch(person):
+                raise BadRequest(f"{person!r} is nobody: slack:TEAM:USER, jwt:ISSUER|SUBJECT or local:NAME.")
+            return {"uri": await factors.enroll(principal.tenant, person, principal.id)}
+        if verb == "remove":
+            await factors.remove(principal.tenant, person, principal.id)
+        return {"people": list(await factors.people(principal.tenant))}
+
     def _principal(self, tenant: str) -> Principal:
         tenant = chosen_tenant(tenant, self.app.tenant_ids)
         name = f"local:{self.person}"
         return Principal(tenant, name, self.app.roles(tenant, name))
 
 
-METHODS = ("run", "approvals", "decide", "reload", "secrets", "rotate_secrets")
+METHODS = ("run", "approvals", "decide", "reload", "secrets", "rotate_secrets", "factors")
 
 
 def chosen_tenant(name: str, known: Iterable[str]) -> str:

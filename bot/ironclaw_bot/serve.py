@@ -58,6 +58,7 @@ async def running(
             stack.push_async_callback(slack.close)
         site = make_gateway(app, slack.add_routes if slack else None)
         url = await _listen(site, settings, stack)
+        app.step_ups.base_url = app.step_ups.base_url or url
         control = await local.listen(app, settings.data_dir)
         stack.push_async_callback(control.cleanup)
         if slack:

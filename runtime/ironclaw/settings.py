@@ -169,6 +169,10 @@ class Settings(BaseModel):
     # The doors
     host: str = Field("127.0.0.1", description="Address that the gateway listens on.")
     port: int = Field(3000, ge=0, le=65535, description="Port of the gateway; 0 takes a free one.")
+    public_url: str = Field(
+        "",
+        description="Where browsers reach the gateway, for links on cards; as it listens when empty.",
+    )
     slack_bot_token: SecretStr | None = Field(
         None, description="Bot token (xoxb-...). Well-known: SLACK_BOT_TOKEN."
     )

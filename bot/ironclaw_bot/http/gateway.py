@@ -14,6 +14,7 @@ from ironclaw_bot.http.bodies import DecisionRequest, RunRequest, RunResponse, r
 from ironclaw_bot.http.middlewares import explain_errors, guard_response, log_access, name_request
 from ironclaw_bot.http.problems import MAX_BODY_BYTES, Problem
 from ironclaw_bot.http.reading import read
+from ironclaw_bot.http.step_up import StepUpPage
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
@@ -25,7 +26,7 @@ def make_gateway(app: Ironclaw, extra: Callable[[web.Application], None] | None 
     """
     layers = [name_request, log_access, guard_response, explain_errors]
     site = web.Application(middlewares=layers, client_max_size=MAX_BODY_BYTES)
-    site.add_routes(Gateway(app).routes())
+    site.add_routes([*Gateway(app).routes(), *StepUpPage(app).routes()])
     if extra:
         extra(site)
     return site

@@ -15,8 +15,9 @@ from ironclaw.audit import Checkpoints, keep_checkpoints
 from ironclaw.canonical import subkey
 from ironclaw.egress import Egress, allows_localhost
 from ironclaw.errors import SettingsError
+from ironclaw.factors import Factors
 from ironclaw.keys import load_key
-from ironclaw.orchestrator import Body, Budgets, Orchestrator
+from ironclaw.orchestrator import Body, Budgets, Editor, Orchestrator
 from ironclaw.plugin_manager import Factory, Hooks, load
 from ironclaw.registry import Installed, Registry
 from ironclaw.sandbox import Sandbox
@@ -25,14 +26,17 @@ from ironclaw.settings import Settings, TenantSettings
 from ironclaw.store import Flow, Store
 from ironclaw.task import Address, Brain
 from ironclaw.tenancy import Tenancy
-from ironclaw.veto import Veto
+from ironclaw.veto import Links, Veto
 
 
 class PluginServices:
     """What plugins may ask of the engine (hookspecs.Services)."""
 
-    def __init__(self, settings: Settings, tenancy: Tenancy, store: Store, vault: Vault) -> None:
+    def __init__(
+        self, settings: Settings, tenancy: Tenancy, store: Store, vault: Vault, clock: Clock
+    ) -> None:
         self.settings = settings
+        self._clock = clock
         self._tenancy = tenancy
         self._store = store
         self._vault = vault
@@ -48,6 +52,9 @@ class PluginServices:
 
     def person(self, tenant_id: str, principal_id: str) -> str:
         return self._tenancy.person(tenant_id, principal_id)
+
+    def now(self) -> float:
+        return self._clock()
 
     async def remember(self, source: str, event_id: str, until: float) -> bool:
         return await self._store.outbox.remember(source, event_id, until)
@@ -86,7 +93,7 @@ async def open_app(
         tenancy = Tenancy(settings)
         vault = await Vault.open(store, Keyring(settings), clock)
         await vault.learn()
-        hooks = load(settings.plugins, PluginServices(settings, tenancy, store, vault), plugins)
+        hooks = load(settings.plugins, PluginServices(settings, tenancy, store, vault, clock), plugins)
         scratch = settings.data_dir / "mnt" / "scratch"
         sandbox = await _sandbox(settings, scratch, key)
         stack.push_async_callback(sandbox.close)
@@ -100,8 +107,13 @@ async def open_app(
         places = functools.partial(_card_places, tenancy)
         hosts = tenancy.http_allow
         orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, hosts, clock)
+        editor = Editor(store, veto, registry, hooks, hosts, clock)
         tools = ReloadedTools(registry, read, sandbox)
-        app = Ironclaw(tenancy, store, hooks, tools, veto, orchestrator, frozenset(brains), vault, clock)
+        factors, links = Factors(store, key, clock), Links(key)
+        app = Ironclaw(
+            tenancy, store, hooks, tools, veto, orchestrator, editor, frozenset(brains), vault, factors, links, clock
+        )
+        app.step_ups.base_url = settings.public_url.rstrip("/")
         checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
         await stack.enter_async_context(keep_checkpoints(store, checkpoints, clock))
         stack.push_async_callback(app.close)

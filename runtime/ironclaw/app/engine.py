@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from ironclaw.app.step_ups import StepUps
 from ironclaw.app.tools import ReloadedTools
 from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import LocalDispatcher
 from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError
-from ironclaw.orchestrator import Orchestrator
+from ironclaw.factors import Factors
+from ironclaw.orchestrator import Editor, Orchestrator
 from ironclaw.plugin_manager import Hooks
 from ironclaw.secrets import Vault
 from ironclaw.settings import TenantSettings
@@ -29,7 +31,7 @@ from ironclaw.task import (
     WorkflowView,
 )
 from ironclaw.tenancy import Tenancy
-from ironclaw.veto import Veto, new_id
+from ironclaw.veto import Links, Veto, new_id
 
 log = structlog.get_logger(__name__)
 
@@ -51,17 +53,23 @@ class Ironclaw:
         tools: ReloadedTools,
         veto: Veto,
         orchestrator: Orchestrator,
+        editor: Editor,
         brains: frozenset[str],
         vault: Vault,
+        factors: Factors,
+        links: Links,
         clock: Clock,
     ) -> None:
         self.vault = vault
+        self.factors = factors
+        self.step_ups = StepUps(store, tenancy, factors, links, self.decide, clock)
         self._tenancy = tenancy
         self._store = store
         self._hooks = hooks
         self._tools = tools
         self._registry = tools.registry
         self._veto = veto
+        self._editor = editor
         self._brains = brains
         self._clock = clock
         self._delivery = Delivery(store, clock)
@@ -169,6 +177,16 @@ class Ironclaw:
         return await self._decided(
             self._veto.decide(principal, approval_id, decision, version=version, reason=reason, factor=factor)
         )
+
+    async def edit(
+        self, principal: Principal, approval_id: str, arguments: str, *, version: int | None = None
+    ) -> ApprovalView:
+        """Put a person's arguments in the place of those that wait.  The new version waits as the old one did.
+
+        :param arguments: JSON text, an object
+        :raises NotFound, Refused, BadRequest, Conflict, Expired: see :meth:`ironclaw.orchestrator.Editor.edit`
+        """
+        return await self._decided(self._editor.edit(principal, approval_id, arguments, version))
 
     def button(self, approval: ApprovalView) -> str:
         """The opaque value of a card's buttons."""

@@ -12,6 +12,8 @@ from ironclaw.errors import StoreError
 from ironclaw.store.approvals import Approvals
 from ironclaw.store.calls import Calls
 from ironclaw.store.chain import Head
+from ironclaw.store.edits import Edits
+from ironclaw.store.factors import Factors
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.rows import sql
 from ironclaw.store.secrets import Secrets
@@ -27,8 +29,10 @@ class Store:
         self.workflows = Workflows(writer)
         self.calls = Calls(writer)
         self.approvals = Approvals(writer)
+        self.edits = Edits(writer)
         self.outbox = Outbox(writer)
         self.secrets = Secrets(writer)
+        self.factors = Factors(writer)
 
     @classmethod
     async def open(cls, path: Path) -> Store:

@@ -96,10 +96,12 @@ WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'executing'
 -- name: add_approval!
 INSERT INTO approvals (id, tenant, workflow_id, seq, version, action_sha256, state, created_at, expires_at,
     terms, card)
-VALUES (:id, :tenant, :workflow_id, :seq, 1, :action_sha256, 'pending', :now, :expires_at, :terms, :card)
+VALUES (:id, :tenant, :workflow_id, :seq, :version, :action_sha256, 'pending', :now, :expires_at, :terms, :card)
 
 -- name: approval^
-SELECT a.*, c.tool, c.args, c.risk, c.effect, c.component_sha256, c.manifest_sha256, c.policy_version, c.rule,
+-- Only a version that was edited away has arguments of its own: what can be decided shows the call's.
+SELECT a.*, CASE WHEN a.state = 'superseded' AND a.asked_args <> '' THEN a.asked_args ELSE c.args END AS args,
+    c.tool, c.risk, c.effect, c.component_sha256, c.manifest_sha256, c.policy_version, c.rule,
     c.call_id, c.state AS call_state, c.circumstances, c.fuel, c.memory_bytes, c.seconds, c.bytes_in, c.bytes_out, w.requester, w.door
 FROM approvals a
 JOIN tool_calls c ON c.workflow_id = a.workflow_id AND c.seq = a.seq
@@ -136,8 +138,21 @@ SELECT :approval_id, :principal, :decision, :reason, :at, :mac, :person, :factor
 WHERE NOT EXISTS (SELECT 1 FROM decisions WHERE approval_id = :approval_id AND person = :person
     AND decision = :decision)
 
+-- name: edit_approval!
+-- The version that was read gives way, if people may still decide it; what it asked about stays with it.
+UPDATE approvals SET state = 'superseded', asked_args = :asked_args
+WHERE id = :id AND version = :version AND state = 'pending' AND expires_at > :now
+
+-- name: edit_call!
+UPDATE tool_calls SET args = :args, circumstances = :circumstances, action_sha256 = :action_sha256,
+    policy_version = :policy_version, rule = :rule
+WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'pending' AND action_sha256 = :was
+
 -- name: approvals_on_card
-SELECT id FROM approvals WHERE card = :card ORDER BY seq, version
+-- Of each call the newest version.
+SELECT id FROM approvals a WHERE card = :card AND NOT EXISTS (
+    SELECT 1 FROM approvals n WHERE n.workflow_id = a.workflow_id AND n.seq = a.seq AND n.version > a.version)
+ORDER BY seq
 
 -- name: last_use^
 -- The last call of a tool for a tenant that has ended.
@@ -263,3 +278,26 @@ UPDATE secrets SET key_id = :key_id, sealed = :sealed WHERE tenant = :tenant AND
 
 -- name: remove_secret!
 DELETE FROM secrets WHERE tenant = :tenant AND name = :name
+
+-- name: put_factor!
+INSERT INTO factors (tenant, principal, sealed, last_step, failures, tried_at, set_at)
+VALUES (:tenant, :principal, :sealed, 0, 0, 0, :now)
+ON CONFLICT (tenant, principal) DO UPDATE SET sealed = excluded.sealed, last_step = 0, failures = 0, set_at = excluded.set_at
+
+-- name: factor^
+SELECT * FROM factors WHERE tenant = :tenant AND principal = :principal
+
+-- name: factors_of
+SELECT principal FROM factors WHERE tenant = :tenant ORDER BY principal
+
+-- name: remove_factor!
+DELETE FROM factors WHERE tenant = :tenant AND principal = :principal
+
+-- name: try_factor!
+-- One more try, unless there were too many lately.
+UPDATE factors SET failures = CASE WHEN tried_at < :before THEN 1 ELSE failures + 1 END, tried_at = :now
+WHERE tenant = :tenant AND principal = :principal AND (failures < :most OR tried_at < :before)
+
+-- name: take_step!
+UPDATE factors SET last_step = :step, failures = 0
+WHERE tenant = :tenant AND principal = :principal AND last_step < :step

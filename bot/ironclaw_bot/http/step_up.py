@@ -1,0 +1,133 @@
+"""The page on which an approver shows a second factor: what would run, and one field for the code.
+
+No script, no cookie, nothing loaded from elsewhere.  Opening it decides nothing: a link preview may.
+"""
+
+from __future__ import annotations
+
+import secrets
+from html import escape
+from string import Template
+
+import structlog
+from aiohttp import web
+
+from ironclaw.app import Ironclaw
+from ironclaw.errors import IronclawError, StoreError
+from ironclaw.showing import Unshowable, show
+from ironclaw.task import ApprovalState, ApprovalView
+from ironclaw_bot.http.problems import problem_of
+
+log = structlog.get_logger(__name__)
+
+ROUTE = "/step-up/{token}"
+MAX_FORM = 1_000  #: Bytes: a code and its name.
+
+_PAGE = Template("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="robots" content="noindex"><title>$title</title>
+<style nonce="$nonce">
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { max-width: 44rem; margin: 2rem auto; padding: 0 1rem; }
+pre { padding: .8rem; border: 1px solid #8886; border-radius: .4rem; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
+dt { font-weight: 600; } dd { margin: 0 0 .5rem; overflow-wrap: anywhere; }
+input, button { font: inherit; padding: .5rem .8rem; border-radius: .4rem; border: 1px solid #888; }
+input { width: 9rem; letter-spacing: .2em; } button { background: #0a7a4b; color: #fff; border: 0; }
+.problem { color: #c0392b; font-weight: 600; }
+</style></head><body><h1>$title</h1>$body</body></html>
+""")
+_FORM = """<form method="post" autocomplete="off">
+<p><label for="code">Code of your authenticator app</label></p>
+<p><input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="10" required
+autofocus> <button>Approve</button></p></form><p>To deny it, go back to the card.</p>"""
+
+
+class StepUpPage:
+    """The routes of the page."""
+
+    def __init__(self, app: Ironclaw) -> None:
+        self._app = app
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get(ROUTE, self.show), web.post(ROUTE, self.approve)]
+
+    async def show(self, request: web.Request) -> web.Response:
+        """What would run."""
+        try:
+            approval, asked = await self._app.step_ups.page(request.match_info["token"])
+        except IronclawError as error:
+            return _problem(error)
+        return _asking(approval, asked.principal)
+
+    async def approve(self, request: web.Request) -> web.Response:
+        """Take the code; a wrong one may be tried again."""
+        token = request.match_info["token"]
+        code = await _code(request)
+        try:
+            approval, asked = await self._app.step_ups.page(token)
+        except IronclawError as error:
+            return _problem(error)
+        try:
+            done = await self._app.step_ups.approve(token, code)
+        except StoreError as error:
+            return _problem(error)
+        except IronclawError as error:
+            return _asking(approval, asked.principal, str(error))
+        enough = done.state is not ApprovalState.PENDING
+        line = "Approved." if enough else "Your approval counts. Somebody else must approve it too."
+        return _page("Thank you", f"<p>{line} You can close this page.</p>")
+
+
+async def _code(request: web.Request) -> str:
+    """The one field; anything else is no code."""
+    if (request.content_length or 0) > MAX_FORM:
+        return ""
+    value = (await request.post()).get("code", "")
+    return value if isinstance(value, str) else ""
+
+
+def _asking(approval: ApprovalView, principal: str, problem: str = "") -> web.Response:
+    told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
+    if approval.state is not ApprovalState.PENDING:
+        return _page("Nothing to approve", f"<p>This request is already {approval.state.value}.</p>", 409)
+    try:
+        lines = show(approval.args, approval.circumstances.defaults).whole
+    except Unshowable:
+        return _page("Nothing to approve", "<p>The arguments cannot be shown, so not approved.</p>", 409)
+    body = f"{_facts(approval, principal)}<pre>{escape(chr(10).join(lines))}</pre>{told}{_FORM}"
+    return _page(f"Approve {approval.tool}?", body, 403 if problem else 200)
+
+
+def _facts(approval: ApprovalView, principal: str) -> str:
+    facts = {
+        "Asked by": approval.requester,
+        "You are": principal,
+        "Risk": approval.risk.value,
+        "Rule": approval.rule,
+        "May touch": "; ".join(approval.circumstances.reach) or "nothing",
+        "Has read": ", ".join(sorted(approval.circumstances.taint)) or "nothing from outside",
+        "Action sha256": approval.action_sha256,
+    }
+    rows = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    return f"<dl>{''.join(rows)}</dl>"
+
+
+def _problem(error: IronclawError) -> web.Response:
+    """A sentence and the status that the same error has elsewhere."""
+    told = problem_of(error)
+    if told is None or told.status >= 500:
+        log.error("step_up_failed", error=type(error).__name__)
+        return _page("Not now", "<p>This cannot be done now. Try again later.</p>", 503)
+    return _page("Nothing to approve", f"<p>{escape(str(error))}</p>", told.status)
+
+
+def _page(title: str, body: str, status: int = 200) -> web.Response:
+    nonce = secrets.token_urlsafe(16)
+    text = _PAGE.substitute(title=escape(title), body=body, nonce=nonce)
+    policy = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; frame-ancestors 'none'; "
+        "base-uri 'none'"
+    )
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+    return web.Response(status=status, text=text, content_type="text/html", headers=headers)

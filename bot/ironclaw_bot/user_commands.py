@@ -1,0 +1,69 @@
+"""``ironclaw user``: second factors of the people who approve."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import segno
+
+from ironclaw.settings import Settings
+from ironclaw_bot.local import Here, Remote
+
+Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
+
+
+def add_users(add: Callable[..., argparse.ArgumentParser], door: Door) -> None:
+    """Add the verbs.
+
+    :param add: makes the parser of one verb: name, command, what it does
+    :param door: how to reach the bot
+    """
+    users = UserCommands(door)
+    verbs = {
+        "enroll": (users.enroll, "give a person a second factor; shows its QR code once"),
+        "remove": (users.remove, "take a person's second factor away"),
+    }
+    for verb, (command, about) in verbs.items():
+        parser = add(verb, command, about)
+        parser.add_argument("person", help="slack:TEAM:USER, jwt:ISSUER|SUBJECT or local:NAME")
+        parser.add_argument("--tenant", default="", help="whose (default: the only one there is)")
+    listing = add("list", users.list, "list who has a second factor")
+    listing.add_argument("--tenant", default="", help="whose (default: the only one there is)")
+
+
+class UserCommands:
+    """The commands."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def enroll(self, settings: Settings, chosen: argparse.Namespace) -> int:
+        async with self._asking(settings) as ask:
+            done = await ask("factors", tenant=chosen.tenant, verb="enroll", person=chosen.person)
+        drawn = io.StringIO()
+        segno.make(done["uri"]).terminal(out=drawn, compact=True)
+        print(f"{chosen.person} scans this with an authenticator app. It is shown only now.\n")
+        print(drawn.getvalue())
+        print(done["uri"])
+        return 0
+
+    async def remove(self, settings: Settings, chosen: argparse.Namespace) -> int:
+        async with self._asking(settings) as ask:
+            await ask("factors", tenant=chosen.tenant, verb="remove", person=chosen.person)
+        print(f"{chosen.person} has no second factor any more.")
+        return 0
+
+    async def list(self, settings: Settings, chosen: argparse.Namespace) -> int:
+        async with self._asking(settings) as ask:
+            found = await ask("factors", tenant=chosen.tenant, verb="list", person="")
+        print("\n".join(found["people"]) or "Nobody has a second factor.")
+        return 0
+
+    @contextlib.asynccontextmanager
+    async def _asking(self, settings: Settings) -> AsyncIterator[Callable[..., Any]]:
+        async with self._door(settings) as door:
+            yield door.ask

@@ -1,0 +1,246 @@
+"""A yes that needs a second factor: over the real gateway, with codes as an authenticator app makes them."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pyotp
+import pytest
+from tests.fakes.door import served
+from tests.integration.engine import BO, Moves, approver, ask, engine, moves, wants
+
+from ironclaw.app import Ironclaw
+from ironclaw.errors import NotFound, Refused, StepUpNeeded
+from ironclaw.hookspecs import hookimpl
+from ironclaw.task import ApprovalState, ApprovalView, Decision, Opinion, ToolCall, Verdict
+from ironclaw.terms import Terms
+from ironclaw_bot.http.gateway import make_gateway
+
+pytestmark = pytest.mark.sandbox
+WRITE = moves(wants("files.write", path="a.md", text="hello <b>& all"))
+CY = "slack:T1:U_CY"
+
+
+class Clock:
+    """Time that stands until it is told."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class AsksForCodes:
+    """A policy whose reviews need a second factor."""
+
+    @hookimpl
+    async def ironclaw_verdict(self, call: ToolCall) -> Opinion:
+        return Opinion(Verdict.REVIEW, "step-up", terms=Terms(step_up=True))
+
+
+@dataclass
+class World:
+    """An engine that waits for an approval with a code, and its gateway."""
+
+    app: Ironclaw
+    clock: Clock
+    folder: Path
+    http: aiohttp.ClientSession
+    approval: ApprovalView
+    totp: pyotp.TOTP
+
+    @property
+    def code(self) -> str:
+        return self.totp.at(int(self.clock.now))
+
+    async def link(self, who: str = BO) -> str:
+        return await self.app.step_ups.link(approver(who), self.approval.id)
+
+    async def post(self, link: str, code: str) -> tuple[int, str]:
+        async with self.http.post(link, data={"code": code}) as response:
+            return response.status, html.unescape(await response.text())
+
+    async def state(self) -> ApprovalState:
+        return (await self.app.approval("T1", self.approval.id)).state
+
+    def files(self) -> list[str]:
+        return [path.name for path in (self.folder / "data/mnt/scratch").rglob("*.md")]
+
+
+@pytest.fixture
+async def world(tmp_path: Path, built_toolboxes: Path) -> AsyncIterator[World]:
+    clock = Clock()
+    plugins = {"asks": lambda _: AsksForCodes()}
+    async with contextlib.AsyncExitStack() as stack:
+        app = await stack.enter_async_context(
+            engine(tmp_path, Moves(WRITE), built_toolboxes, plugins=plugins, clock=clock)
+        )
+        port = await stack.enter_async_context(served(make_gateway(app)))
+        app.step_ups.base_url = f"http://127.0.0.1:{port}"
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        uri = await app.factors.enroll("T1", BO, "local:test")
+        totp = pyotp.parse_uri(uri)
+        assert isinstance(totp, pyotp.TOTP)
+        assert view.approval
+        yield World(app, clock, tmp_path, http, view.approval, totp)
+
+
+async def test_without_a_code_nothing_is_approved(world: World) -> None:
+    """
+    A click, a command or a token alone is not enough; a no needs no code.
+    """
+    with pytest.raises(StepUpNeeded):
+        await world.app.press(approver(), world.app.button(world.approval), Decision.APPROVE)
+    assert ApprovalState.PENDING is await world.state()
+    await world.app.decide(approver(), world.approval.id, Decision.DENY)
+
+    assert (ApprovalState.DENIED, []) == (await world.state(), world.files())
+
+
+async def test_with_the_code_it_runs(world: World) -> None:
+    """
+    The page shows exactly what would run; with the code of the approver's device it runs once.
+    """
+    link = await world.link()
+    async with world.http.get(link) as page:
+        shown, policy = html.unescape(await page.text()), page.headers["Content-Security-Policy"]
+    assert ApprovalState.PENDING is await world.state()
+    status, _said = await world.post(link, world.code)
+    await world.app.wait("T1", world.approval.workflow_id, 30)
+
+    assert '▸ text: "hello <b>& all"' in shown
+    assert "default-src 'none'" in policy
+    assert (200, ApprovalState.APPROVED, ["a.md"]) == (status, await world.state(), world.files())
+
+
+@pytest.mark.parametrize(
+    "code", ["", "000000", "abcdef", "".join(chr(0xFF10 + digit) for digit in range(6)), "9" * 2000]
+)
+async def test_a_wrong_code(world: World, code: str) -> None:
+    """
+    What is not the code of now approves nothing, and is told so.
+    """
+    status, said = await world.post(await world.link(), code)
+
+    assert (403, ApprovalState.PENDING) == (status, await world.state())
+    assert "not right" in said
+
+
+async def test_guessing_ends(world: World) -> None:
+    """
+    After five wrong codes even the right one waits a quarter of an hour; all at once are counted too.
+    """
+    link = await world.link()
+    for _ in range(5):
+        await world.post(link, "000000")
+    status, said = await world.post(link, world.code)
+    world.clock.now += 901
+    later, _ = await world.post(await world.link(), world.code)
+
+    assert (403, 200) == (status, later)
+    assert "Too many" in said
+
+
+async def test_a_code_counts_once(world: World) -> None:
+    """
+    A code that somebody read over a shoulder, or an older one, approves nothing more.
+    """
+    code, earlier = world.code, world.totp.at(int(world.clock.now) - 30)
+    await world.app.factors.check("T1", BO, code)
+    tries = [await world.post(await world.link(), each) for each in (code, earlier)]
+
+    assert [403, 403] == [status for status, _ in tries]
+    assert all("used before" in said for _, said in tries)
+
+
+async def test_a_link_is_for_one_person(world: World) -> None:
+    """
+    Somebody else's code does not fit it, and without a factor of one's own there is no way through.
+    """
+    other = pyotp.parse_uri(await world.app.factors.enroll("T1", "slack:T1:U_DI", "local:test"))
+    assert isinstance(other, pyotp.TOTP)
+    theirs = await world.post(await world.link(), other.at(int(world.clock.now)))
+    without = await world.post(await world.link(CY), world.code)
+
+    assert [403, 403] == [theirs[0], without[0]]
+    assert "no second factor" in without[1]
+
+
+async def test_a_link_of_a_person_who_is_no_approver(world: World) -> None:
+    """
+    A code is no right to approve: the requester's own does not help.
+    """
+    ada = "slack:T1:U_ADA"
+    own = pyotp.parse_uri(await world.app.factors.enroll("T1", ada, "local:test"))
+    assert isinstance(own, pyotp.TOTP)
+    status, said = await world.post(await world.link(ada), own.at(int(world.clock.now)))
+
+    assert (403, ApprovalState.PENDING) == (status, await world.state())
+    assert "not an approver" in said
+
+
+@pytest.mark.parametrize("spoil", ["late", "forged", "of another call"])
+async def test_a_link_that_is_none(world: World, spoil: str) -> None:
+    """
+    Ten minutes old, with one character changed, or with another call's seal: there is no page.
+    """
+    link = await world.link()
+    body, _, seal = link.rpartition(".")
+    if spoil == "late":
+        world.clock.now += 601
+    elif spoil == "forged":
+        link = f"{body}.{seal[:-1]}{'0' if seal[-1] != '0' else '1'}"
+    else:
+        view = await world.app.wait("T1", await world.app.submit(ask("again", thread="t2")), 30)
+        other = await world.app.step_ups.link(approver(), view.approval.id)  # type: ignore[union-attr]
+        link = f"{body}.{other.rpartition('.')[2]}"
+    async with world.http.get(link) as page:
+        shown = page.status
+    posted, _ = await world.post(link, world.code)
+
+    assert (404, 404, ApprovalState.PENDING) == (shown, posted, await world.state())
+
+
+async def test_a_link_is_used_up(world: World) -> None:
+    """
+    The same link does not approve a second time, whatever code comes with it.
+    """
+    link = await world.link()
+    await world.post(link, world.code)
+    world.clock.now += 60
+    status, _said = await world.post(link, world.code)
+
+    assert status in (403, 404, 409)
+
+
+async def test_a_decision_without_its_code_runs_nothing(world: World) -> None:
+    """
+    A stored yes whose factor was edited in the database does not count when the call is about to run.
+    """
+    flow = await world.app._store.workflows.load(world.approval.workflow_id)
+    await world.app._veto.decide(approver(), world.approval.id, Decision.APPROVE, factor="totp")
+    await world.app._store._writer.write(lambda c: c.execute("UPDATE decisions SET factor = ''"))
+
+    assert "does not count" in await world.app._veto.obstacle(flow, flow.calls[0])
+
+
+async def test_a_factor_is_bound_to_its_person(world: World) -> None:
+    """
+    A sealed factor moved to another person's row opens nothing; a removed one is gone.
+    """
+    await world.app._store._writer.write(lambda c: c.execute("UPDATE factors SET principal = ?", (CY,)))
+    status, _ = await world.post(await world.link(CY), world.code)
+    await world.app.factors.remove("T1", CY, "local:test")
+    with pytest.raises(Refused):
+        await world.app.factors.check("T1", CY, world.code)
+    with pytest.raises(NotFound):
+        await world.app.factors.remove("T1", CY, "local:test")
+
+    assert (503, ApprovalState.PENDING) == (status, await world.state())
