@@ -10,7 +10,7 @@ from ironclaw.store.rows import sql
 from ironclaw.store.writer import Writer
 
 MAX_FAILURES = 5  #: Wrong codes in a row; then the person waits.
-#: Seconds that they wait.  Five guesses each time, three codes of a million count: two years for one, on average.
+#: Seconds that they wait.  Five guesses each time, of which three in a million are right: one in two years.
 PAUSE = 900.0
 
 
