@@ -12,7 +12,7 @@ from ironclaw.keys import load_key
 from ironclaw.sandbox import layers
 from ironclaw.settings import Settings
 from ironclaw_bot.authoring.showing import everything
-from ironclaw_plugins.policy_cedar import check_policy
+from ironclaw_plugins.policy_cedar import Library
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _tools(settings: Settings) -> Finding:
 
 
 def _policy(settings: Settings) -> Finding:
-    return _tried("policy is valid", lambda: check_policy(settings.policy_file))
+    return _tried("policy is valid", lambda: Library.read(settings))
 
 
 def _slack(settings: Settings) -> Finding:

@@ -40,6 +40,10 @@ class Services(Protocol):
         """One name for all the identities of a person that the settings link."""
         ...
 
+    def now(self) -> float:
+        """Unix seconds, by the engine's clock."""
+        ...
+
     async def remember(self, source: str, event_id: str, until: float) -> bool:
         """Durably note an id that may come only once; kept until unix second ``until``.
 
@@ -97,6 +101,13 @@ class Specs:
         """Called for each verdict.
 
         :return: a digest of everything that this plugin's opinions depend on
+        """
+
+    @hookspec
+    def ironclaw_reload(self) -> None:
+        """Called every few seconds, in a thread: read anew what opinions depend on, if it has changed.
+
+        :raises SettingsError: it cannot be used, and the plugin goes on with what it had
         """
 
     @hookspec

@@ -56,6 +56,13 @@ class Hooks:
         """One digest of everything that verdicts depend on."""
         return digest(sorted(self._manager.hook.ironclaw_policy_version()))
 
+    def reload(self) -> None:
+        """Have every plugin look whether the files that it depends on have changed.
+
+        :raises SettingsError: some cannot be used; their plugin goes on with what it had
+        """
+        self._manager.hook.ironclaw_reload()
+
     async def authenticate(self, credential: Credential) -> Principal:
         """
         :raises IdentityError: nobody, or plugins that do not agree on who

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ironclaw.redaction import Values
@@ -16,6 +18,7 @@ class PlainServices:
     settings: Settings
     seen: dict[tuple[str, str], float] = field(default_factory=dict)
     secrets: dict[str, Values] = field(default_factory=dict)  #: By tenant.
+    clock: Callable[[], float] = time.time
 
     def tenant(self, tenant_id: str) -> TenantSettings | None:
         return self.settings.tenants.get(tenant_id)
@@ -31,6 +34,9 @@ class PlainServices:
 
     def person(self, tenant_id: str, principal_id: str) -> str:
         return Tenancy(self.settings).person(tenant_id, principal_id)
+
+    def now(self) -> float:
+        return self.clock()
 
     async def remember(self, source: str, event_id: str, until: float) -> bool:
         if (source, event_id) in self.seen:

@@ -1,0 +1,193 @@
+"""All rules that are asked together, read from their files and validated before anything is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import cedarpy
+
+from ironclaw.errors import SettingsError
+from ironclaw.settings import Settings
+from ironclaw_plugins.policy_cedar.annotations import Unreadable
+from ironclaw_plugins.policy_cedar.rules import Rule, rule
+
+SHIPPED, WALLS = "shipped.cedar", "walls.cedar"
+FORM = 2  #: Of what a verdict is made from its answers: part of the version.
+MAX_FILE = 1 << 20  #: Bytes.
+MEND = "Mend it; nothing starts with a policy that fails."
+
+
+Stamp = tuple[tuple[int, ...], ...]  #: Of files: when changed, how long, which.
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of policies as it was read."""
+
+    name: str  #: For people.
+    stem: str  #: Of what its rules without an @id are called.
+    text: str
+    is_common: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The rules that one tenant's calls are judged by, parsed once (notes: security, section 4)."""
+
+    rules: Mapping[str, Rule]  #: By the id that Cedar's answers name.
+    policies: cedarpy.PolicySet
+    names: frozenset[str]  #: Every attribute that some rule speaks of.
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The policies of this host: one book for all, and one for each tenant with a file of its own."""
+
+    common: Book
+    own: Mapping[str, Book]
+    schema: cedarpy.Schema
+    version: str
+    stamp: Stamp  #: Of the files, from before they were read.
+
+    def of(self, tenant: str) -> Book:
+        """The rules for a tenant's calls."""
+        return self.own.get(tenant, self.common)
+
+    @classmethod
+    def read(cls, settings: Settings) -> Library:
+        """Everything that the settings name, strictly.
+
+        :raises SettingsError: a file that cannot be read, or a rule that could not hold
+        """
+        before, schema = stamp(settings), _shipped("schema.cedarschema")
+        common = [Source(WALLS, "walls", _shipped(WALLS)), common_source(settings.policy_file)]
+        own = {
+            name: [*common, source(tenant.policy_file, f"tenants.{name}.policy_file", is_common=False)]
+            for name, tenant in sorted(settings.tenants.items())
+            if tenant.policy_file
+        }
+        whole = [FORM, schema, [s.text for s in common], {name: each[-1].text for name, each in own.items()}]
+        return cls(
+            common=bind(common, schema),
+            own={name: bind(sources, schema) for name, sources in own.items()},
+            schema=cedarpy.Schema.from_str(schema),
+            stamp=before,
+            version=hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest(),
+        )
+
+
+def stamp(settings: Settings) -> Stamp:
+    """What changes when one of the files does."""
+    files = [settings.policy_file, *(tenant.policy_file for tenant in settings.tenants.values())]
+    return tuple(_stamp(file) for file in files if file)
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def common_source(file: Path | None) -> Source:
+    """The operator's policies, or the shipped ones.
+
+    :raises SettingsError: the file cannot be read
+    """
+    return source(file, "policy_file") if file else Source(SHIPPED, "shipped", _shipped(SHIPPED))
+
+
+def source(file: Path, setting: str, *, is_common: bool = True) -> Source:
+    """
+    :raises SettingsError: the file cannot be read
+    """
+    name = f"{setting}: {file}"
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(MAX_FILE + 1).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{name}: cannot be read: {_why(error)}. Nothing starts without policy."
+        ) from None
+    if len(text) > MAX_FILE:
+        raise SettingsError(f"{name}: is longer than {MAX_FILE} bytes. {MEND}")
+    return Source(name, file.stem, text, is_common)
+
+
+def bind(sources: Iterable[Source], schema: str) -> Book:
+    """One book of several files.
+
+    :raises SettingsError: a rule that could not hold, with its file and its id
+    """
+    rules: dict[str, Rule] = {}
+    static: dict[str, Any] = {}
+    for each in sources:
+        for read, policy in _read(each, schema):
+            if read.id in rules:
+                raise SettingsError(
+                    f"{each.name}: {read.id}: there is such an @id already, in {rules[read.id].file}. {MEND}"
+                )
+            rules[read.id], static[read.id] = read, policy
+    whole = json.dumps({"staticPolicies": static, "templates": {}, "templateLinks": []})
+    return Book(rules, cedarpy.PolicySet.from_json_str(whole), frozenset(_attributes(static)))
+
+
+def _read(each: Source, schema: str) -> list[tuple[Rule, Any]]:
+    """
+    :raises SettingsError: not Cedar, not of the schema, or a rule that could not hold
+    """
+    try:
+        whole = json.loads(cedarpy.policies_to_json_str(each.text))
+        if whole.get("templates"):
+            raise Unreadable("a template holds for nobody: write ?principal and ?resource out")
+        found = {
+            number: (rule(policy, f"{each.stem}#{index}", each.name, each.is_common), policy)
+            for index, (number, policy) in enumerate(_in_order(whole["staticPolicies"]), 1)
+        }
+        _validate(each, schema, {number: read.id for number, (read, _) in found.items()})
+    except ValueError as error:
+        raise SettingsError(f"{each.name}: {error}. {MEND}") from None
+    return list(found.values())
+
+
+def _validate(each: Source, schema: str, names: Mapping[str, str]) -> None:
+    """
+    :raises ValueError: Cedar's own words, with the rule's @id
+    """
+    result = cedarpy.validate_policies(each.text, schema)
+    if not result.validation_passed:
+        first = result.errors[0]
+        name = f"{names[first.policy_id]}: " if first.policy_id in names else ""
+        raise ValueError(name + first.error.removeprefix(f"for policy `{first.policy_id}`, "))
+
+
+def _in_order(numbered: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """As they stand in the file: Cedar counts them, policy0 first."""
+    return sorted(numbered.items(), key=lambda item: int(item[0].removeprefix("policy")))
+
+
+def _attributes(value: Any) -> Iterable[str]:
+    """Every attribute's name in policies as JSON."""
+    if isinstance(value, dict):
+        if isinstance(value.get("attr"), str):
+            yield value["attr"]
+        for each in value.values():
+            yield from _attributes(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _attributes(each)
+
+
+def _shipped(name: str) -> str:
+    return resources.files("ironclaw_plugins").joinpath("policies", name).read_text("utf-8")
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8"

@@ -1,0 +1,113 @@
+"""From Cedar's two answers to one opinion.  What is not a clear yes is a no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import cedarpy
+
+from ironclaw.task import Opinion, ToolCall, Verdict
+from ironclaw.terms import Terms
+from ironclaw_plugins.policy_cedar.book import Book, Library
+from ironclaw_plugins.policy_cedar.facts import Questions
+from ironclaw_plugins.policy_cedar.rules import Rule
+
+NO_POLICY = "No policy allows this."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Cedar's answer to one question."""
+
+    is_yes: bool
+    rules: tuple[Rule, ...]  #: That decided: of a yes all permits that match, of a no all forbids.
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """To both questions."""
+
+    run: Answer  #: May it run on its own?
+    ask: Answer  #: May it run at all, be it with approval?
+
+    @property
+    def error(self) -> str:
+        """Why neither answer counts, "" where both do."""
+        return self.run.error or self.ask.error
+
+
+def ask(library: Library, book: Book, asked: Questions) -> Answers:
+    """Both answers, or errors."""
+    try:
+        found = cedarpy.is_authorized_batch(
+            asked.requests(), book.policies, asked.entities, schema=library.schema
+        )
+    except ValueError as error:
+        refused = Answer(False, (), str(error) or "refused")
+        return Answers(refused, refused)
+    run, with_approval = (_answer(book, each) for each in found)
+    return Answers(run, with_approval)
+
+
+def _answer(book: Book, answer: cedarpy.AuthzResult) -> Answer:
+    rules = tuple(book.rules[each] for each in sorted(answer.diagnostics.reasons))
+    # Cedar skips a forbid whose evaluation fails (measured; notes: security, fact 5).
+    error = "; ".join(answer.diagnostics.errors)
+    if answer.decision is cedarpy.Decision.NoDecision:
+        error = error or "no decision"
+    # A tenant's own rules permit nothing: one of the common ones must.
+    is_yes = answer.decision is cedarpy.Decision.Allow and any(rule.is_common for rule in rules)
+    return Answer(is_yes and not error, rules, error)
+
+
+def opinion(call: ToolCall, answers: Answers) -> Opinion:
+    """The verdict: a no to run_with_approval is final, whatever auto_run says; no approval lifts it."""
+    if answers.error:
+        return Opinion(Verdict.DENY, "policy-error", "Policy could not be evaluated, so this is denied.")
+    if not answers.ask.is_yes:
+        return _refusal(answers.ask)
+    if answers.run.is_yes:
+        return Opinion(Verdict.ALLOW, _names(answers.run.rules))
+    return _review(call, answers)
+
+
+def _refusal(answer: Answer) -> Opinion:
+    forbids = [rule for rule in answer.rules if rule.is_forbid]
+    if not forbids:
+        return Opinion(Verdict.DENY, "no-policy", NO_POLICY)
+    if all(rule.advice for rule in forbids):
+        return Opinion(Verdict.CORRECT, _names(forbids), " ".join(rule.advice for rule in forbids))
+    reasons = " ".join(rule.reason for rule in forbids if rule.reason)
+    return Opinion(Verdict.DENY, _names(forbids), reasons or "Policy forbids this.")
+
+
+def _review(call: ToolCall, answers: Answers) -> Opinion:
+    """A person decides: because of the rules that keep it from running alone, on the terms of all others."""
+    forbids = [rule for rule in answers.run.rules if rule.is_forbid]
+    with_terms = [rule for rule in answers.ask.rules if rule.terms]
+    why = [*forbids, *with_terms] or answers.ask.rules
+    reasons = " ".join(dict.fromkeys(rule.reason for rule in why if rule.reason))
+    otherwise = f"{call.tool} is {call.risk.value} risk: a person decides."
+    return Opinion(Verdict.REVIEW, _names(why), reasons or otherwise, strictest(answers.ask.rules))
+
+
+def strictest(rules: Iterable[Rule]) -> Terms:
+    """What satisfies the terms of every rule.  A tenant's own narrow what may be remembered, no more."""
+    found = list(rules)
+    common = _all(rule.terms for rule in found if rule.is_common)
+    own = _all(rule.terms for rule in found if not rule.is_common)
+    both = common.strictest(own)
+    if common.grants is None and own.grants is not None:
+        return replace(both, grants=frozenset())
+    return both
+
+
+def _all(terms: Iterable[Terms | None]) -> Terms:
+    return reduce(Terms.strictest, [each for each in terms if each], Terms())
+
+
+def _names(rules: Iterable[Rule]) -> str:
+    return ",".join(sorted({rule.id for rule in rules}))

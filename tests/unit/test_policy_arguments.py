@@ -1,0 +1,65 @@
+"""Arguments as policy sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ironclaw_plugins.policy_cedar.arguments import MOST, amount, read
+
+ARGS = {
+    "to": ["a", "b"],
+    "subject": "hi",
+    "a/b~c": {"x": True},
+    "items": [{"price": 3}, {"price": 4.5}],
+    "none": None,
+    "n": -2.5,
+}
+
+
+def test_by_path() -> None:
+    """
+    Texts where there is one, lists of all that is there, numbers rounded up; a null is not there.
+    """
+    found = read(ARGS)
+
+    assert {"/subject": "hi", "/a~1b~0c/x": "true", "/n": "-2.5"} == found.texts
+    assert {"/items/price": 5, "/n": -2} == found.numbers
+    assert (["a", "b"], ["3", "4.5"], ["hi"]) == (
+        found.lists["/to"],
+        found.lists["/items/price"],
+        found.lists["/subject"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ({}, None),
+        ({"text": "500"}, None),
+        ({"amount": 10}, 10),
+        ({"amount": 10.2}, 11),
+        ({"amount": -10}, 10),
+        ({"amount": True}, None),
+        ({"amount": None}, None),
+        ({"amount": "10"}, 10),
+        ({"amount": "1e3"}, 1000),
+        ({"amount": "1.500,00 EUR"}, 150_000),
+        ({"amount": "$ 12"}, 12),
+        ({"amount": "many"}, None),
+        ({"amount": "NaN"}, None),
+        ({"amount": "inf"}, MOST),
+        ({"amount": 1e300}, MOST),
+        ({"maxAmount": 3, "total_cents": 7}, 7),
+        ({"items": [{"price": 3}, {"price": 9}]}, 9),
+        ({"prices": [1, 2]}, 2),
+        ({"amounting": 5}, None),
+        ({"total": {"of": 5}}, None),
+    ],
+)
+def test_amount(args: Any, expected: int | None) -> None:
+    """
+    The largest number of a leaf that is called like an amount, and never less than it can mean.
+    """
+    assert expected == amount(args)
