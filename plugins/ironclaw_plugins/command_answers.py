@@ -11,6 +11,7 @@ from ironclaw.task import Json
 WIDTH = 80  #: A result's JSON up to so many characters stays on one line.
 CELL = 60  #: Characters of one cell of a table.
 FENCE = "```"
+EDITED = frozenset({"edited_by", "arguments"})  #: Beside the result of a call that a person changed.
 
 #: What to say first, by the kind of an observation; other kinds are failures of a tool that ran.
 TROUBLE = {
@@ -29,7 +30,7 @@ TROUBLE = {
 def error_of(result: str) -> Mapping[str, str] | None:
     """The error in an observation, or None for the result of a tool that ran and gave one."""
     found = _parsed(result)
-    error = found.get("error") if isinstance(found, dict) and found.keys() == {"error"} else None
+    error = found.get("error") if isinstance(found, dict) and found.keys() - EDITED == {"error"} else None
     return error if isinstance(error, dict) else None
 
 
@@ -52,8 +53,11 @@ def _denied(by: str, reason: str, tool: str, requester: str) -> str:
 def shown(result: str, door: str = "") -> str:
     """A tool's result: text as it is; in Slack, lists as tables; anything else as JSON that fits the eye."""
     found = _parsed(result)
-    value = found["output"] if isinstance(found, dict) and found.keys() == {"output"} else found
-    return _readable(value) if door == "slack" else _pretty(value)
+    is_ours = isinstance(found, dict) and found.keys() - EDITED == {"output"}
+    value = found["output"] if is_ours else found
+    text = _readable(value) if door == "slack" else _pretty(value)
+    editor = found.get("edited_by", "") if is_ours else ""
+    return f"{editor} changed the arguments.\n{text}" if editor else text
 
 
 def _parsed(result: str) -> Json:

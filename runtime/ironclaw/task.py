@@ -206,7 +206,8 @@ class Message:
     """One line of a conversation."""
 
     role: Role
-    #: Of a tool: JSON text, ``{"output": ...}`` or as :func:`observation` makes it; untrusted.
+    #: Of a tool: JSON text, ``{"output": ...}`` or as :func:`observation` makes it; untrusted.  Where a
+    #: person changed the call, ``edited_by`` and the ``arguments`` that ran stand beside it.
     text: str = ""
     calls: tuple[ProposedCall, ...] = ()  #: Assistant only.
     call_id: str = ""  #: Tool only: which call this answers.

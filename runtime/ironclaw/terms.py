@@ -92,6 +92,8 @@ class Circumstances:
     defaults: tuple[str, ...] = field(default=())
     #: What the tool may touch, one line each, for people.
     reach: tuple[str, ...] = field(default=())
+    #: The principal whose arguments these are; "" where they are the brain's.
+    edited_by: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """For a row."""
@@ -102,6 +104,7 @@ class Circumstances:
             "taints": sorted(self.taints),
             "defaults": list(self.defaults),
             "reach": list(self.reach),
+            "edited_by": self.edited_by,
         }
 
     @classmethod
@@ -114,4 +117,5 @@ class Circumstances:
             frozenset(row.get("taints", ())),
             tuple(row.get("defaults", ())),
             tuple(row.get("reach", ())),
+            row.get("edited_by", ""),
         )

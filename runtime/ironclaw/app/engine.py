@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from ironclaw.app.cards import Cards
+from ironclaw.app.slack_groups import SlackGroups
 from ironclaw.app.step_ups import StepUps
 from ironclaw.app.tools import ReloadedTools
 from ironclaw.delivery import Delivery
@@ -63,6 +65,8 @@ class Ironclaw:
         self.vault = vault
         self.factors = factors
         self.step_ups = StepUps(store, tenancy, factors, links, self.decide, clock)
+        self.cards = Cards(store, hooks, veto)
+        self.slack_groups = SlackGroups(store, tenancy, clock)
         self._tenancy = tenancy
         self._store = store
         self._hooks = hooks
@@ -181,10 +185,10 @@ class Ironclaw:
     async def edit(
         self, principal: Principal, approval_id: str, arguments: str, *, version: int | None = None
     ) -> ApprovalView:
-        """Put a person's arguments in the place of those that wait.  The new version waits as the old one did.
+        """Put a person's arguments in the place of those that wait: a new version, which waits too.
 
         :param arguments: JSON text, an object
-        :raises NotFound, Refused, BadRequest, Conflict, Expired: see :meth:`ironclaw.orchestrator.Editor.edit`
+        :raises NotFound, Refused, BadRequest, Conflict, Expired: see :meth:`Editor.edit`
         """
         return await self._decided(self._editor.edit(principal, approval_id, arguments, version))
 
@@ -244,6 +248,7 @@ class Ironclaw:
     async def start(self) -> None:
         """Take up what a stop or a crash left, and begin the chores."""
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
+        await self.slack_groups.load()
         for workflow_id in await self._store.workflows.open_ids():
             self._dispatcher.wake(workflow_id)
         chores = (

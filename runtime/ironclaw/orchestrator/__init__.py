@@ -1,10 +1,11 @@
 """The ReAct loop: ask for a move, judge it, carry it out, remember it.
 
 ``loop`` says when; ``context`` is what the brain sees, ``judging`` gives its calls their verdicts,
-and ``body`` carries out what may run.
+``body`` carries out what may run, and ``editing`` lets a person change what waits.
 """
 
 from ironclaw.orchestrator.body import Body
+from ironclaw.orchestrator.editing import Editor
 from ironclaw.orchestrator.loop import Budgets, Orchestrator
 
-__all__ = ["Body", "Budgets", "Orchestrator"]
+__all__ = ["Body", "Budgets", "Editor", "Orchestrator"]

@@ -102,10 +102,10 @@ class Body:
         if result.failure:
             message = self._hooks.redact(tenant, result.failure.message)
             return replace(result, output=None, failure=ToolFailure(result.failure.kind, message))
-        return replace(result, output=_still_json(self._hooks.redact(tenant, result.output or "null")))
+        return replace(result, output=still_json(self._hooks.redact(tenant, result.output or "null")))
 
 
-def _still_json(text: str) -> str:
+def still_json(text: str) -> str:
     """What a guard leaves of a result may be a plain sentence: a string, then."""
     try:
         json.loads(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import structlog
 
 from ironclaw.capabilities import Scratch
 from ironclaw.errors import BrainError, Conflict, IronclawError, SandboxError, StoreError
-from ironclaw.orchestrator.body import Body
+from ironclaw.orchestrator.body import Body, still_json
 from ironclaw.orchestrator.context import conversation, safe_move, storable
 from ironclaw.orchestrator.judging import HttpAllow, Judge
 from ironclaw.plugin_manager import Hooks
@@ -177,7 +178,9 @@ class Orchestrator:
         result = await self._result(flow, call, tool)
         state = CallState.FAILED if result.failure else CallState.SUCCEEDED
         spent = Spent(seconds=time.monotonic() - began)
-        return await self._store.calls.end(flow, call, state, result, _seen(result), spent, self._clock())
+        return await self._store.calls.end(
+            flow, call, state, result, self._seen(flow, call, result), spent, self._clock()
+        )
 
     async def _result(self, flow: Flow, call: CallRow, tool: Tool) -> ToolResult:
         """What came of a call whose ticket is spent: whatever goes wrong, it gets an end of its own."""
@@ -189,6 +192,14 @@ class Orchestrator:
         except Exception:
             log.exception("call_failed_in_host", tool=call.tool, seq=call.seq)
             return ToolResult(failure=ToolFailure(FailureKind.CRASHED, HOST_FAULT))
+
+    def _seen(self, flow: Flow, call: CallRow, result: ToolResult) -> str:
+        """What the brain sees of a result; of arguments that are not its own, which they were."""
+        if not call.circumstances.edited_by:
+            return _seen(result)
+        args = still_json(self._hooks.redact(flow.tenant, call.args))
+        more = {"edited_by": call.circumstances.edited_by, "arguments": json.loads(args)}
+        return f"{_seen(result)[:-1]},{json.dumps(more, ensure_ascii=False)[1:]}"
 
     async def _before_effect(self, flow: Flow, call: CallRow) -> None:
         await self._store.calls.begin_effect(flow, call, self._clock())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from jsonschema import Draft202012Validator, ValidationError
 
@@ -32,19 +33,40 @@ def parse_arguments(text: str) -> dict[str, Json]:
     return value
 
 
-def faults(validator: Draft202012Validator, args: Mapping[str, Json]) -> list[str]:
-    """What is wrong with the arguments: short sentences, each with a pointer to its place; [] for nothing."""
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one argument."""
+
+    pointer: str  #: RFC 6901, of the argument that is wrong or missing; "" for all of them.
+    sentence: str
+
+
+def faults(validator: Draft202012Validator, args: Mapping[str, Json]) -> list[Fault]:
+    """What is wrong with the arguments, in the order of their names; [] for nothing."""
     try:
         errors = sorted(
             validator.iter_errors(args), key=lambda error: [str(part) for part in error.absolute_path]
         )
     except RecursionError:
-        return ["the arguments are nested too deep"]
-    return [_sentence(error) for error in errors[:MAX_FAULTS]]
+        return [Fault("", "the arguments are nested too deep")]
+    return [Fault(_place(error) + _missing(error), _sentence(error)) for error in errors[:MAX_FAULTS]]
+
+
+def _place(error: ValidationError) -> str:
+    return "".join(f"/{_escaped(part)}" for part in error.absolute_path)
+
+
+def _missing(error: ValidationError) -> str:
+    """What is to be added to the place of an object that lacks something."""
+    if str(error.validator) != "required":
+        return ""
+    # The library gives one error for each that is missing, and names it in words alone.
+    names = (name for name in error.validator_value if error.message.startswith(f"{name!r} "))
+    return next((f"/{_escaped(name)}" for name in names), "")
 
 
 def _sentence(error: ValidationError) -> str:
-    place = "".join(f"/{_escaped(part)}" for part in error.absolute_path)
+    place = _place(error)
     text = f"{place}: {_words(error)}" if place else _words(error)
     return text if len(text) <= MAX_FAULT_CHARS else f"{text[: MAX_FAULT_CHARS - 1]}…"
 

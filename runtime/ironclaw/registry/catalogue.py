@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ironclaw.errors import ToolboxError
 from ironclaw.registry import arguments
+from ironclaw.registry.arguments import Fault
 from ironclaw.registry.installed import Installed
 from ironclaw.registry.model import Tool, Toolbox
 from ironclaw.registry.reading import MANIFEST, load_toolbox
@@ -60,6 +61,10 @@ class Registry:
 
     def validate(self, tool: Tool, args: Mapping[str, Json]) -> list[str]:
         """What is wrong with the arguments, in short sentences with pointers; [] for nothing."""
+        return [fault.sentence for fault in self.faults(tool, args)]
+
+    def faults(self, tool: Tool, args: Mapping[str, Json]) -> list[Fault]:
+        """What is wrong with the arguments, each with the pointer of the argument."""
         return arguments.faults(self._validators[tool.name], args)
 
     def with_defaults(self, tool: Tool, args: Mapping[str, Json]) -> dict[str, Json]:

@@ -7,13 +7,14 @@
 
 from ironclaw.store.chain import FIRST_LINK, Head, link
 from ironclaw.store.database import Store
-from ironclaw.store.model import CallRow, Flow, Judged, Signed, Spent
+from ironclaw.store.model import CallRow, Edited, Flow, Judged, Signed, Spent
 from ironclaw.store.secrets import SecretRow
 from ironclaw.store.writer import is_in_use, reading
 
 __all__ = [
     "FIRST_LINK",
     "CallRow",
+    "Edited",
     "Flow",
     "Head",
     "Judged",

@@ -177,6 +177,8 @@ def why_not(approval: ApprovalView | None) -> Exception:
         return NotFound("There is no such approval.")
     if approval.state in (ApprovalState.EXPIRED, ApprovalState.PENDING):
         return Expired("This approval has expired; nothing was run. Ask again to get a new one.")
+    if approval.state is ApprovalState.SUPERSEDED:
+        return Conflict("A newer version exists, or its tool or policy changed: look at its card.")
     last = approval.votes[-1] if approval.votes else None
     return Conflict(
         f"This is already {approval.state.value}.", last.principal if last else "", last.at if last else 0.0

@@ -127,6 +127,7 @@ def _ask(c: sqlite3.Connection, flow: Flow, call: Judged, card: str, now: float)
         tenant=flow.tenant,
         workflow_id=flow.id,
         seq=call.seq,
+        version=1,
         action_sha256=call.action_sha256,
         now=now,
         expires_at=call.expires_at,

@@ -11,7 +11,7 @@ from pathlib import Path
 from ironclaw.errors import StoreError
 from ironclaw.store.approvals import Approvals
 from ironclaw.store.calls import Calls
-from ironclaw.store.chain import Head
+from ironclaw.store.chain import Head, note
 from ironclaw.store.edits import Edits
 from ironclaw.store.factors import Factors
 from ironclaw.store.outbox import Outbox
@@ -80,9 +80,34 @@ class Store:
             lambda c: tuple(Head(row["tenant"], row["n"], row["hash"]) for row in sql.audit_heads(c))
         )
 
+    async def learn_group(self, tenant: str, group_id: str, members: frozenset[str], now: float) -> None:
+        """Keep who is in a Slack user group; the audit says so where that changed."""
+
+        def unit(c: sqlite3.Connection) -> None:
+            if _members(c).get((tenant, group_id), frozenset()) == members:
+                return
+            sql.forget_group(c, tenant=tenant, group_id=group_id)
+            for principal in members:
+                sql.add_group_member(c, tenant=tenant, group_id=group_id, principal=principal)
+            note(c, tenant, now, "group_learned", "slack", group=group_id, members=sorted(members))
+
+        await self._writer.write(unit)
+
+    async def group_members(self) -> dict[tuple[str, str], frozenset[str]]:
+        """Who was last seen in each Slack user group, by tenant and group."""
+        return await self._writer.read(_members)
+
     async def tidy(self, now: float) -> None:
         """Forget delivery ids that are too old to matter."""
         await self._writer.write(lambda c: sql.forget_deliveries(c, now=now))
+
+
+def _members(c: sqlite3.Connection) -> dict[tuple[str, str], frozenset[str]]:
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for row in sql.group_members(c):
+        key = (row["tenant"], row["group_id"])
+        found[key] = found.get(key, frozenset()) | {row["principal"]}
+    return found
 
 
 def _migrate(c: sqlite3.Connection) -> None:

@@ -80,6 +80,21 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Edited:
+    """The version that takes the place of one that waits: the same call with a person's arguments."""
+
+    approval_id: str
+    editor: str  #: A Principal's id.
+    args: str
+    circumstances: Circumstances
+    rule: str
+    policy_version: str
+    action_sha256: str
+    terms: Terms
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What one turn or call cost the workflow's budgets."""
 

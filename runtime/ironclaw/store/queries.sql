@@ -249,6 +249,15 @@ ORDER BY a.tenant
 -- name: add_audit!
 INSERT INTO audit (tenant, n, event, prev, hash) VALUES (:tenant, :n, :event, :prev, :hash)
 
+-- name: shown_refs
+SELECT DISTINCT ref FROM outbox WHERE tenant = :tenant AND subject = :subject AND ref IS NOT NULL
+
+-- name: add_copy!
+-- A place that shows a subject already, as if it had been told.
+INSERT INTO outbox (tenant, workflow_id, subject, kind, door, place, body, state, attempts, next_at, ref)
+SELECT :tenant, :workflow_id, :subject, :kind, :door, :place, :body, 'sent', 0, 0, :ref
+WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE subject = :subject AND door = :door AND place = :place)
+
 -- name: card_places
 -- Everywhere a subject was shown, so that every copy is updated.
 SELECT DISTINCT door, place FROM outbox WHERE subject = :subject

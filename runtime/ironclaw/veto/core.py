@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from ironclaw.errors import Conflict, Expired, NotFound, Refused, StepUpNeeded
+from ironclaw.errors import BadRequest, Conflict, Expired, NotFound, Refused, StepUpNeeded
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry
 from ironclaw.showing import Unshowable, show
@@ -79,10 +79,7 @@ class Veto:
         if opinion.verdict is Verdict.REVIEW:
             why_not = _unshowable(call) or await too_much(self._store, call, tenant, self._clock())
             opinion = why_not or opinion
-        expires_at = 0.0
-        if opinion.verdict is Verdict.REVIEW:
-            minutes = min(opinion.terms.minutes or tenant.approval_minutes, tenant.approval_minutes)
-            expires_at = round(self._clock() + minutes * 60, 3)
+        expires_at = self._expiry(call.tenant, opinion) if opinion.verdict is Verdict.REVIEW else 0.0
         return BoundVerdict(opinion, version, expires_at, action(call, version, expires_at))
 
     async def obstacle(self, flow: Flow, call: CallRow) -> str:
@@ -150,21 +147,51 @@ class Veto:
         :raises Conflict: decided before (``by`` whom, ``at`` when), or a newer version exists
         :raises Expired: nobody decided in time
         """
-        stored = await self._store.approvals.view(principal.tenant, approval_id)
-        opinion = await self._opinion_now(stored)
-        approval = _tightened(stored, opinion)
-        await self._check_person(approval, principal, decision)
+        approval = await self.entitled(principal, approval_id, decision, version)
         now = self._clock()
-        _check_open(approval, version, now)
-        if decision is Decision.APPROVE:
-            await self._check_unchanged(approval, opinion)
-            if approval.terms.step_up and factor != "totp":
-                raise StepUpNeeded
+        if decision is Decision.APPROVE and approval.terms.step_up and factor != "totp":
+            raise StepUpNeeded
         text = f"{DENIED} Reason given: {reason}" if reason else DENIED
         seen = observation("denied", text, by=principal.id, reason=reason)
         signed = self._sign(approval, principal, decision, reason, factor, now)
         await self._store.approvals.vote(approval, signed, approval.terms.quorum, seen, now)
         return await self._store.approvals.view(principal.tenant, approval_id)
+
+    async def entitled(
+        self, principal: Principal, approval_id: str, decision: Decision, version: int | None = None
+    ) -> ApprovalView:
+        """A review with the terms of now, once it is sure that this person may say this of it now.
+
+        :raises NotFound, Refused, Conflict, Expired: as :meth:`decide`
+        """
+        stored = await self._store.approvals.view(principal.tenant, approval_id)
+        opinion = await self._opinion_now(stored)
+        approval = _tightened(stored, opinion)
+        await self._check_person(approval, principal, decision)
+        await self._check_open(approval, version)
+        if decision is Decision.APPROVE:
+            await self._check_unchanged(approval, opinion)
+        return approval
+
+    async def judge_edited(self, call: ToolCall, asked: ApprovalView, denial: Opinion | None) -> BoundVerdict:
+        """The verdict on a call with a person's arguments.  Whatever policy allows it: it waits, as it did.
+
+        :param asked: the version that it takes the place of, with the terms of now
+        :param denial: why it could not work in any case
+        :raises Refused: policy is against it
+        :raises BadRequest: nobody could be shown it
+        """
+        version = self._hooks.policy_version()
+        opinion = denial or await self._hooks.verdict(call)
+        if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
+            raise Refused(f"{opinion.reason or 'Policy does not allow this.'} The request is as it was.")
+        if why_not := _unshowable(call):
+            raise BadRequest(f"{why_not.reason} The request is as it was.")
+        if opinion.verdict is Verdict.ALLOW:
+            opinion = Opinion(Verdict.REVIEW, asked.rule)
+        opinion = replace(opinion, terms=asked.terms.strictest(opinion.terms))
+        expires_at = self._expiry(call.tenant, opinion)
+        return BoundVerdict(opinion, version, expires_at, action(call, version, expires_at))
 
     def button(self, approval: ApprovalView) -> str:
         """The opaque value of a card's buttons: id, version and a MAC over both and the action."""
@@ -210,6 +237,25 @@ class Veto:
         )
 
     # Inside
+
+    def _expiry(self, tenant_id: str, opinion: Opinion) -> float:
+        most = (self._tenancy.tenant(tenant_id) or NO_TENANT).approval_minutes
+        minutes = min(opinion.terms.minutes or most, most)
+        return round(self._clock() + minutes * 60, 3)
+
+    async def _check_open(self, approval: ApprovalView, version: int | None) -> None:
+        """
+        :raises Expired: nobody decided in time
+        :raises Conflict: a newer version took its place
+        """
+        if approval.state is ApprovalState.PENDING and self._clock() >= approval.expires_at:
+            raise Expired("This approval has expired; nothing was run. Ask again to get a new one.")
+        is_old = version is not None and version != approval.version
+        if approval.state is ApprovalState.SUPERSEDED:
+            newest = await self._store.approvals.of_call(approval.workflow_id, approval.seq)
+            is_old = newest is not None and newest[0].id != approval.id
+        if is_old:
+            raise Conflict("A newer version of this request exists; look at its card.")
 
     async def _check_person(self, approval: ApprovalView, principal: Principal, decision: Decision) -> None:
         opinion = await self._hooks.may_decide(approval, principal, decision)
@@ -290,13 +336,6 @@ def _tightened(approval: ApprovalView, opinion: Opinion) -> ApprovalView:
     if opinion.verdict is not Verdict.REVIEW:
         return approval
     return replace(approval, terms=approval.terms.strictest(opinion.terms))
-
-
-def _check_open(approval: ApprovalView, version: int | None, now: float) -> None:
-    if approval.state is ApprovalState.PENDING and now >= approval.expires_at:
-        raise Expired("This approval has expired; nothing was run. Ask again to get a new one.")
-    if version is not None and version != approval.version:
-        raise Conflict("A newer version of this request exists; look at its card.")
 
 
 def _unshowable(call: ToolCall) -> Opinion | None:

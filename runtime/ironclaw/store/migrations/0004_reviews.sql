@@ -7,6 +7,8 @@ ALTER TABLE approvals ADD COLUMN terms TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE approvals ADD COLUMN card TEXT NOT NULL DEFAULT '';
 ALTER TABLE approvals ADD COLUMN reminded_at REAL NOT NULL DEFAULT 0;
 ALTER TABLE approvals ADD COLUMN escalated_at REAL NOT NULL DEFAULT 0;
+-- Of a version that an edit took the place of: the arguments that it asked about.
+ALTER TABLE approvals ADD COLUMN asked_args TEXT NOT NULL DEFAULT '';
 UPDATE approvals SET card = id;
 CREATE INDEX approvals_by_card ON approvals (card);
 
