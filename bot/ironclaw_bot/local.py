@@ -73,6 +73,14 @@ class Door:
         """Take up toolboxes that were added, upgraded or removed."""
         await self.app.reload()
 
+    async def reload_policy(self) -> Json:
+        """Take up what changed in the files of policy.
+
+        :return: the version in force
+        """
+        await self.app.policies.reload()
+        return self.app.policies.version
+
     async def secrets(self, tenant: str, verb: str, **words: Any) -> Json:
         """What ``ironclaw secrets`` does with one tenant's secrets."""
         principal = self._principal(tenant)
@@ -100,7 +108,7 @@ class Door:
         return Principal(tenant, name, self.app.roles(tenant, name))
 
 
-METHODS = ("run", "approvals", "decide", "reload", "secrets", "rotate_secrets", "factors")
+METHODS = ("run", "approvals", "decide", "reload", "reload_policy", "secrets", "rotate_secrets", "factors")
 
 
 def chosen_tenant(name: str, known: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ import structlog
 from ironclaw.app.cards import Cards
 from ironclaw.app.slack_groups import SlackGroups
 from ironclaw.app.step_ups import StepUps
+from ironclaw.app.policies import Policies
 from ironclaw.app.tools import ReloadedTools
 from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import LocalDispatcher
@@ -38,6 +39,7 @@ from ironclaw.veto import Links, Veto, new_id
 log = structlog.get_logger(__name__)
 
 MAX_TASK = 16_000  #: Characters of a task.
+WATCH = 2.0  #: Seconds between looks at the files of policy.
 SWEEP = 1.0  #: Seconds between looks for expired approvals.
 RECONCILE = 30.0  #: Seconds between looks for workflows that nobody advances.
 
@@ -78,6 +80,7 @@ class Ironclaw:
         self._clock = clock
         self._delivery = Delivery(store, clock)
         self._dispatcher = LocalDispatcher(orchestrator.run, self._delivery.ring)
+        self.policies = Policies(hooks, veto, store, tenancy, self._dispatcher.wake, clock)
         self._chores: list[asyncio.Task[None]] = []
 
     # Who
@@ -249,10 +252,12 @@ class Ironclaw:
         """Take up what a stop or a crash left, and begin the chores."""
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
         await self.slack_groups.load()
+        await self.policies.reload()
         for workflow_id in await self._store.workflows.open_ids():
             self._dispatcher.wake(workflow_id)
         chores = (
             self._delivery.run(),
+            self._every(WATCH, self.policies.watch),
             self._every(SWEEP, self._expire),
             self._every(RECONCILE, self._reconcile),
         )

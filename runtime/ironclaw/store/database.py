@@ -15,6 +15,7 @@ from ironclaw.store.chain import Head, note
 from ironclaw.store.edits import Edits
 from ironclaw.store.factors import Factors
 from ironclaw.store.outbox import Outbox
+from ironclaw.store.policies import Policies
 from ironclaw.store.rows import sql
 from ironclaw.store.secrets import Secrets
 from ironclaw.store.workflows import Workflows
@@ -31,6 +32,7 @@ class Store:
         self.approvals = Approvals(writer)
         self.edits = Edits(writer)
         self.outbox = Outbox(writer)
+        self.policies = Policies(writer)
         self.secrets = Secrets(writer)
         self.factors = Factors(writer)
 

@@ -4,6 +4,12 @@ INSERT INTO tenants (id, created_at) VALUES (:id, :now) ON CONFLICT (id) DO NOTH
 -- name: tenants
 SELECT id FROM tenants
 
+-- name: policy_version^
+SELECT id, policy_version FROM tenants WHERE id = :tenant
+
+-- name: set_policy_version!
+UPDATE tenants SET policy_version = :version WHERE id = :tenant
+
 -- name: add_installation!
 -- A workspace changes hands only by the operator's settings.
 INSERT INTO installations (team_id, tenant) VALUES (:team_id, :tenant)

@@ -73,8 +73,7 @@ class Veto:
 
         :param denial: why it could not work in any case: policy is not asked, and no person either
         """
-        version = self._hooks.policy_version()
-        opinion = denial or await self._hooks.verdict(call)
+        version, opinion = await self._judged(call, denial)
         tenant = self._tenancy.tenant(call.tenant) or NO_TENANT
         if opinion.verdict is Verdict.REVIEW:
             why_not = _unshowable(call) or await too_much(self._store, call, tenant, self._clock())
@@ -237,6 +236,14 @@ class Veto:
         )
 
     # Inside
+
+    async def _judged(self, call: ToolCall, denial: Opinion | None) -> tuple[str, Opinion]:
+        """What policy says, under the version that said so: it may be reloaded meanwhile."""
+        while True:
+            version = self._hooks.policy_version()
+            opinion = denial or await self._hooks.verdict(call)
+            if self._hooks.policy_version() == version:
+                return version, opinion
 
     def _expiry(self, tenant_id: str, opinion: Opinion) -> float:
         most = (self._tenancy.tenant(tenant_id) or NO_TENANT).approval_minutes
