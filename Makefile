@@ -1,5 +1,5 @@
 # What a newcomer types: make demo, make test.  Everything sets itself up.
-.PHONY: demo test lint bench cases probes soak lock clean
+.PHONY: demo test lint bench cases probes sabotage soak lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -29,6 +29,10 @@ cases: $(VENV)/.dev
 # Every attack of the malicious toolbox as a row: what stopped it, how, in which time.
 probes: $(VENV)/.dev
 	$(BIN)/python -m tests.probes
+
+# Breaks each promise in a copy and shows which test noticed.
+sabotage: $(VENV)/.dev
+	$(BIN)/python -m tests.sabotage $(ARGS)
 
 # What takes minutes: 10,000 calls and nothing leaks.
 soak: $(VENV)/.dev

@@ -90,8 +90,13 @@ class Issuer:
             return signature if der else _raw(signature)
         return private.sign(signed, _padding(alg, digest), digest)
 
-    def token(self, name: str = "rsa1", header: dict[str, Any] | None = None, **claims: Any) -> str:
-        """A valid token, but for what the caller changes; a claim of None is left out."""
+    def token(
+        self, name: str = "rsa1", header: dict[str, Any] | None = None, *, signed_as: str = "", **claims: Any
+    ) -> str:
+        """A valid token, but for what the caller changes; a claim of None is left out.
+
+        :param signed_as: another algorithm than the key's own
+        """
         now = int(time.time())
         whole = {
             "iss": ISSUER,
@@ -102,7 +107,7 @@ class Issuer:
         }
         whole |= {"iat": now, "exp": now + 300} | claims
         kept = {claim: value for claim, value in whole.items() if value is not None}
-        alg = self.jwk(name)["alg"]
+        alg = signed_as or self.jwk(name)["alg"]
         head = {"alg": alg, "kid": name, "typ": "JWT"} | (header or {})
         signed = f"{b64(json.dumps(head).encode())}.{b64(json.dumps(kept).encode())}"
         return f"{signed}.{b64(self.sign(alg, name, signed.encode()))}"

@@ -51,6 +51,14 @@ async def refused(auth: AuthJwt, token: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("alg", ["RS384", "RS512", "PS256"])
+async def test_a_key_has_one_algorithm(auth: AuthJwt, issuer: Issuer, alg: str) -> None:
+    """
+    A signature that fits, by another algorithm than the key's own: the token has no say in that.
+    """
+    assert "valid" in await refused(auth, issuer.token("rsa1", signed_as=alg))
+
+
 @pytest.mark.parametrize("key", ["rsa1", "ed1", "ec1"])
 async def test_who(auth: AuthJwt, issuer: Issuer, key: str) -> None:
     """
