@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ironclaw.canonical import Json, canonical_text
@@ -26,7 +26,7 @@ MAX_PATH = 300
 WHOLE = 600  #: A string that takes no more than this is not cut on the card.
 HEAD, TAIL = 350, 200  #: What is shown of a longer one.
 
-LINE, GAP = "▸ ", "…"  #: Ours alone.
+LINE, GAP, DEFAULT = "▸ ", "…", " ◂ default"  #: Ours alone.
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -52,17 +52,29 @@ class Shown:
         return self.lines != self.whole
 
 
-def show(args: str) -> Shown:
+def show(args: str, defaults: Collection[str] = ()) -> Shown:
     """The lines of a call's stored canonical arguments.
 
+    :param defaults: JSON pointers of what the caller left out and the schema filled in: marked as such, which
+        decides nothing about whether the arguments can be shown
     :raises Unshowable: not canonical, too large, too deep, or more lines than anyone reads
     """
-    leaves = [(path, _value(value)) for path, value in _leaves(_parse(args), "", 0)]
-    card = tuple(_line(path, value.short) for path, value in leaves)
-    whole = tuple(_line(path, value.whole) for path, value in leaves)
-    _check_size(card, whole, [path for path, _ in leaves])
-    is_odd = any("\\u{" in path or value.is_odd for path, value in leaves)
-    return Shown(card, whole, is_odd)
+    leaves = [(path, pointer, _value(value)) for path, pointer, value in _leaves(_parse(args), "", "", 0)]
+    card = tuple(_line(path, value.short) for path, _, value in leaves)
+    whole = tuple(_line(path, value.whole) for path, _, value in leaves)
+    _check_size(card, whole, [path for path, _, _ in leaves])
+    is_odd = any("\\u{" in path or value.is_odd for path, _, value in leaves)
+    marks = [_mark(pointer, defaults) for _, pointer, _ in leaves]
+    return Shown(_marked(card, marks), _marked(whole, marks), is_odd)
+
+
+def _marked(lines: tuple[str, ...], marks: list[str]) -> tuple[str, ...]:
+    return tuple(line + mark for line, mark in zip(lines, marks, strict=True))
+
+
+def _mark(pointer: str, defaults: Collection[str]) -> str:
+    """For a leaf that is a default, or within one."""
+    return DEFAULT if any(f"{pointer}/".startswith(f"{each}/") for each in defaults) else ""
 
 
 def _line(path: str, value: str) -> str:
@@ -100,19 +112,20 @@ def _whole(digits: str) -> int | float:
     return number if abs(number) < 2**53 else float(digits)
 
 
-def _leaves(value: Json, path: str, depth: int) -> Iterator[tuple[str, Json]]:
-    """Each scalar and each empty container, with where it stands."""
+def _leaves(value: Json, path: str, pointer: str, depth: int) -> Iterator[tuple[str, str, Json]]:
+    """Each scalar and each empty container, with where it stands: as people read it, and as RFC 6901."""
     if depth > MAX_DEPTH:
         raise Unshowable(f"deeper than {MAX_DEPTH} levels")
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             name = _key(key)
-            yield from _leaves(inner, f"{path}.{name}" if path else name, depth + 1)
+            step = key.replace("~", "~0").replace("/", "~1")
+            yield from _leaves(inner, f"{path}.{name}" if path else name, f"{pointer}/{step}", depth + 1)
     elif isinstance(value, list) and value:
         for index, inner in enumerate(value):
-            yield from _leaves(inner, f"{path}[{index}]", depth + 1)
+            yield from _leaves(inner, f"{path}[{index}]", f"{pointer}/{index}", depth + 1)
     else:
-        yield path, value
+        yield path, pointer, value
 
 
 def _key(key: str) -> str:
@@ -173,3 +186,8 @@ def _letter(char: str) -> str:
 
 def _odd(char: str) -> str:
     return f"\\u{{{ord(char):04X}}}"
+
+
+def spelled(text: str) -> str:
+    """One line of any text in printable ASCII, unquoted."""
+    return "".join('"' if letter == '\\"' else letter for letter in _spell(text))

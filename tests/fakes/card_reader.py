@@ -9,7 +9,7 @@ KEY = r'[A-Za-z_][A-Za-z0-9_-]*|"(?:[^"\\]|\\.)*"'
 STEP = re.compile(rf"\.?({KEY})|\[(\d+)\]")
 ESCAPE = re.compile(r"\\u\{([0-9A-F]{4,6})\}|\\(.)")
 SHORT = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
-MARK = "▸ "  #: Where a line begins; no argument can hold it.
+MARK, DEFAULT = "▸ ", " ◂ default"  #: Where a line begins, and what nobody chose; no argument can hold them.
 WORDS = {"true": True, "false": False, "null": None, "{}": {}, "[]": []}
 
 
@@ -35,7 +35,7 @@ def arguments(drawing: dict[str, Any]) -> Any:
 def _line(marked: str) -> tuple[list[str | int], Any]:
     if not marked.startswith(MARK):
         raise ValueError(f"no mark before {marked!r}")
-    line = marked.removeprefix(MARK)
+    line = marked.removeprefix(MARK).removesuffix(DEFAULT)
     steps: list[str | int] = []
     at = 0
     if line not in WORDS:

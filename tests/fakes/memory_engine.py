@@ -10,13 +10,22 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import structlog
 
 from ironclaw.canonical import digest
-from ironclaw.errors import BadRequest, Conflict, Expired, IdentityError, NotFound, Refused, StoreError
+from ironclaw.errors import (
+    BadRequest,
+    Conflict,
+    Expired,
+    IdentityError,
+    NotFound,
+    Refused,
+    StepUpNeeded,
+    StoreError,
+)
 from ironclaw.settings import Settings
 from ironclaw.task import (
     Address,
@@ -25,6 +34,7 @@ from ironclaw.task import (
     CallState,
     Credential,
     Decision,
+    GrantView,
     Principal,
     Risk,
     Task,
@@ -33,6 +43,8 @@ from ironclaw.task import (
     WorkflowState,
     WorkflowView,
 )
+from ironclaw.tenancy import Tenancy
+from ironclaw.terms import GrantScope
 from ironclaw_plugins.auth_jwt import AuthJwt
 from ironclaw_plugins.auth_slack import AuthSlack
 from tests.fakes.services import PlainServices
@@ -48,10 +60,61 @@ FAULTS = {
     "locked": StoreError("the file /secret/place is locked"),
     "full": Refused("Too many tasks wait already <now>."),
 }
+LEAKS = "hunter2"  #: What this engine's leak guard knows.
 DECIDED = {
     Decision.APPROVE: (ApprovalState.APPROVED, CallState.SUCCEEDED),
     Decision.DENY: (ApprovalState.DENIED, CallState.DENIED),
 }
+
+
+class MemoryCards:
+    """Where cards were shown: the door's tests say it, as the outbox would."""
+
+    def __init__(self, engine: MemoryEngine) -> None:
+        self._engine = engine
+        self.refs: dict[str, list[Mapping[str, str]]] = {}
+
+    async def behind(self, principal: Principal, value: str) -> tuple[ApprovalView, int]:
+        approval_id, _, rest = value.partition(".")
+        version, _, seal = rest.partition(".")
+        approval = await self._engine.approval(principal.tenant, approval_id)
+        if seal != "mac":
+            raise NotFound("There is no such approval here.")
+        return approval, int(version)
+
+    async def shown_at(self, tenant: str, card: str) -> tuple[Mapping[str, str], ...]:
+        return tuple(self.refs.get(card, ()))
+
+    async def copied(
+        self, approvals: Collection[ApprovalView], address: Address, ref: Mapping[str, str]
+    ) -> None:
+        for each in approvals:
+            self.refs.setdefault(each.card, []).append(ref)
+
+    async def waiting_for(self, principal: Principal) -> tuple[ApprovalView, ...]:
+        waiting = await self._engine.approvals(principal.tenant)
+        is_open = [each for each in waiting if each.state is ApprovalState.PENDING]
+        return tuple(each for each in is_open if principal.is_approver and each.requester != principal.id)
+
+
+class MemoryGroups:
+    """Slack's user groups as they were learned."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.tenancy = Tenancy(settings)
+
+    def of(self, tenant: str) -> frozenset[str]:
+        return self.tenancy.slack_groups(tenant)
+
+    async def learn(self, tenant: str, group_id: str, members: Collection[str]) -> None:
+        self.tenancy.learn_group(tenant, group_id, members)
+
+
+class MemoryStepUps:
+    """Gives a link for anybody."""
+
+    async def link(self, principal: Principal, approval_id: str) -> str:
+        return f"https://gate.test/step-up/{approval_id}"
 
 
 class MemoryEngine:
@@ -75,7 +138,13 @@ class MemoryEngine:
         self._deliveries: dict[tuple[str, str], str] = {}
         self._ids = itertools.count(1)
         self._moved = asyncio.Event()
-        services = PlainServices(settings)
+        self.remembered: list[GrantView] = []
+        self.edits: list[tuple[str, str]] = []
+        self.granted: list[GrantScope] = []
+        self.cards = MemoryCards(self)
+        self.slack_groups = MemoryGroups(settings)
+        self.step_ups = MemoryStepUps()
+        services = PlainServices(settings, tenancy=self.slack_groups.tenancy)
         self.tenant = services.tenant
         self._doors = (AuthJwt(services), AuthSlack(services))
 
@@ -184,13 +253,42 @@ class MemoryEngine:
         return f"{approval.id}.{approval.version}.mac"
 
     async def press(
-        self, principal: Principal, value: str, decision: Decision, reason: str = ""
+        self,
+        principal: Principal,
+        value: str,
+        decision: Decision,
+        reason: str = "",
+        grant: GrantScope | None = None,
     ) -> ApprovalView:
         self._break()
-        approval = await self.approval(principal.tenant, value.split(".")[0])
-        if value != self.button(approval):
-            raise NotFound("There is no such approval here.")
-        return await self.decide(principal, approval.id, decision, reason=reason)
+        approval, version = await self.cards.behind(principal, value)
+        decided = await self.decide(principal, approval.id, decision, version=version, reason=reason)
+        self.granted += [grant] if grant else []
+        return decided
+
+    async def edit(
+        self, principal: Principal, approval_id: str, arguments: str, *, version: int | None = None
+    ) -> ApprovalView:
+        self._break()
+        approval = await self.approval(principal.tenant, approval_id)
+        if not principal.is_approver:
+            raise Refused("You are not an approver here.")
+        self._check_open(approval, version)
+        self.edits.append((approval_id, arguments))
+        edited = replace(approval, version=approval.version + 1, args=arguments)
+        self.reviews[approval_id] = edited
+        return edited
+
+    def redact(self, tenant: str, text: str) -> str:
+        return text.replace(LEAKS, "[redacted]")
+
+    async def grants(self, tenant: str) -> tuple[GrantView, ...]:
+        return tuple(each for each in self.remembered if each.tenant == tenant)
+
+    async def revoke(self, principal: Principal, grant_id: str) -> None:
+        if not principal.is_approver:
+            raise Refused("You are not an approver here.")
+        self.remembered = [each for each in self.remembered if each.id != grant_id]
 
     async def decide(
         self,
@@ -205,6 +303,8 @@ class MemoryEngine:
         if not principal.is_approver:
             raise Refused("You are not an approver here.")
         self._check_open(approval, version)
+        if approval.terms.step_up and decision is Decision.APPROVE:
+            raise StepUpNeeded
         state, call_state = DECIDED[decision]
         vote = Vote(principal.id, decision, self.clock(), reason)
         decided = replace(approval, state=state, votes=(vote,), call_state=call_state)

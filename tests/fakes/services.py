@@ -19,6 +19,7 @@ class PlainServices:
     seen: dict[tuple[str, str], float] = field(default_factory=dict)
     secrets: dict[str, Values] = field(default_factory=dict)  #: By tenant.
     clock: Callable[[], float] = time.time
+    tenancy: Tenancy | None = None  #: Where user groups were learned.
 
     def tenant(self, tenant_id: str) -> TenantSettings | None:
         return self.settings.tenants.get(tenant_id)
@@ -30,7 +31,7 @@ class PlainServices:
         return None
 
     def roles(self, tenant_id: str, principal_id: str) -> frozenset[str]:
-        return Tenancy(self.settings).roles(tenant_id, principal_id)
+        return (self.tenancy or Tenancy(self.settings)).roles(tenant_id, principal_id)
 
     def person(self, tenant_id: str, principal_id: str) -> str:
         return Tenancy(self.settings).person(tenant_id, principal_id)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ironclaw.canonical import canonical
+from ironclaw.errors import Conflict
 from ironclaw.task import (
     ApprovalState,
     CallState,
@@ -17,8 +18,9 @@ from ironclaw.task import (
     WorkflowState,
     WorkflowView,
 )
-from ironclaw_bot.slack import drawings, help
-from ironclaw_bot.slack.card import card, details
+from ironclaw.terms import Circumstances, GrantScope, Group, Terms
+from ironclaw_bot.slack import drawings, editing, help, home, modals
+from ironclaw_bot.slack.card import card
 from tests.fakes.approvals import NOW, an_approval
 
 FOLDER = Path(__file__).parent / "blocks"
@@ -29,6 +31,40 @@ TOOLS = (
     ToolOffer("files.write", "Write a file.", {}),
     ToolOffer("data.query", "Filter, group & sum.", {}),
 )
+MAYBE = Vote("slack:T0001:U1CY", Decision.APPROVE, NOW + 30, factor="totp")
+ASKED_IN = Circumstances(
+    taint=frozenset({"files", "docs.example.com", "<!here>"}),
+    channel="channel",
+    defaults=("/overwrite",),
+    reach=("writes files", "POST api.example.com/v1", "secret github"),
+)
+STRICT = Terms(
+    quorum=2,
+    groups=frozenset({Group("leads", "ops", 30.0), Group("security")}),
+    step_up=True,
+    grants=frozenset(GrantScope),
+)
+LAST = Usage(fuel=1_200_000, memory_bytes=3_100_000, seconds=0.012, bytes_in=40, bytes_out=210)
+FULL = {
+    "args": canonical({"path": "notes/today.md", "text": "hello", "overwrite": False}).decode(),
+    "circumstances": ASKED_IN,
+    "door": "slack",
+    "terms": STRICT,
+    "last_usage": LAST,
+}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "path": {"type": "string", "description": "Where to write."},
+        "text": {"type": "string", "description": "What to write."},
+        "overwrite": {"type": "boolean", "default": False},
+        "mode": {"enum": ["text", "binary", "<auto>", 7]},
+        "lines": {"type": "integer", "minimum": 1},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "share": {"type": "number"},
+    },
+    "required": ["path", "text"],
+}
 ODD = {"to": "p\u0430ypal.example", "note": "<!channel> &amp; \u202egnp.exe", "list": [1, True, None, {}]}
 
 
@@ -54,15 +90,43 @@ def _workflow(**changes: Any) -> WorkflowView:
     return WorkflowView(**{**fields, **changes})
 
 
+def _three(**changes: Any) -> list[Any]:
+    """Three calls of one turn: one decided, one that more people must see, one cut."""
+    long = canonical({"path": "a", "text": "A" * 2000}).decode()
+    return [
+        an_approval(
+            id="ap_1", state=ApprovalState.DENIED, call_state=CallState.DENIED, votes=(NO,), **changes
+        ),
+        an_approval(id="ap_2", seq=2, tool="mail.send", votes=(MAYBE,), **{**FULL, **changes}),
+        an_approval(id="ap_3", seq=3, tool="files.remove", args=long, **changes),
+    ]
+
+
 WAITING = _workflow(state=WorkflowState.PAUSED, outcome="", approval=an_approval())
 DRAWINGS: dict[str, dict[str, Any]] = {
     "card_pending": _card(),
     "card_pending_workspace": card([an_approval(tenant="T0001")], [VALUE], "Acme & <Co>"),
     "card_pending_odd": _card(args=canonical(ODD).decode()),
     "card_pending_cut": _card(args=canonical({"path": "a", "text": "A" * 5000 + "rm -rf /"}).decode()),
-    "details": details(an_approval(args=canonical({"path": "a", "text": "A\n" * 2000}).decode())),
+    "details": modals.details(an_approval(args=canonical({"path": "a", "text": "A\n" * 2000}).decode())),
     "card_pending_no_arguments": _card(args="{}"),
     "card_pending_one_vote": _card(votes=(YES,)),
+    "card_pending_full": _card(**FULL),
+    "card_pending_one_of_two": _card(votes=(MAYBE,), **FULL),
+    "card_pending_escalated": _card(escalated_at=NOW + 1800, **FULL),
+    "card_pending_edited": _card(version=2, circumstances=Circumstances(edited_by="slack:T0001:U1BO")),
+    "card_batch": card(_three(), [VALUE] * 3, "Acme"),
+    "card_batch_decided": card([_three()[0]] * 3, [VALUE] * 3),
+    "modal_deny": modals.deny(an_approval(), VALUE),
+    "modal_remember": modals.remember(an_approval(terms=STRICT), VALUE),
+    "modal_edit": editing.edit_form(an_approval(**FULL), SCHEMA, VALUE),
+    "modal_edit_whole": editing.edit_form(an_approval(args="{}"), {}, VALUE),
+    "modal_said": modals.holding("IronClaw", drawings.said("Nothing was changed.")),
+    "step_up": drawings.step_up("This needs a second factor.", "https://gate.example.com/step-up/x"),
+    "not_done": drawings.said(drawings.not_done(Conflict("Decided <before>.", "slack:T0001:U1BO", NOW))),
+    "not_done_stale": drawings.said(drawings.not_done(Conflict("A newer version <exists>."))),
+    "reminder": drawings.reminder([an_approval()]),
+    "reminder_batch": drawings.reminder([an_approval(), an_approval(tool="mail.send")]),
     "card_not_showable": _card(args='{"b":1,"a":2}'),
     "card_approved": _decided(ApprovalState.APPROVED, CallState.APPROVED, YES),
     "card_running": _decided(ApprovalState.APPROVED, CallState.EXECUTING, YES),
@@ -107,9 +171,18 @@ DRAWINGS: dict[str, dict[str, Any]] = {
     "status_list_empty": drawings.workflow_list([]),
     "approvals": drawings.approval_list([an_approval()] * 30),
     "approvals_empty": drawings.approval_list([]),
-    "home": drawings.home([an_approval()]),
-    "home_empty": drawings.home([]),
-    "home_closed": drawings.closed_home("Guests cannot use IronClaw here."),
+    "home": home.view(
+        home.Seen(
+            mine=_three()[1:],
+            values=[VALUE] * 2,
+            waiting=[*_three()[1:], an_approval(id="ap_9", requester="jwt:https://id.test|cy")],
+            tasks=[_workflow(), WAITING],
+            grants=[("gr_1", "*files.write* for <@U1ADA>")],
+        ),
+        "Acme",
+    ),
+    "home_empty": home.view(home.Seen()),
+    "home_closed": home.closed("Guests cannot use IronClaw here."),
 }
 
 

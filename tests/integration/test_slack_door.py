@@ -62,7 +62,13 @@ class Slack:
     async def card(self, **changes):
         """A card in #ops, for a review that waits."""
         self.engine.reviews["ap_1"] = an_approval(**changes)
-        return await self.sender.send(notice(NoticeKind.CARD, {"card": "ap_1"}))
+        return await self.show("ap_1")
+
+    async def show(self, card, channel="C1OPS", ref=None):
+        """What the outbox does with a card: send it, and keep where it stands."""
+        shown = await self.sender.send(notice(NoticeKind.CARD, {"card": card}, channel, ref))
+        self.engine.cards.refs.setdefault(card, []).append(shown)
+        return shown
 
 
 def notice(kind, body, channel="C1OPS", ref=None, **place):
@@ -126,6 +132,7 @@ async def test_mention(slack):
     assert {
         "team": "T0001",
         "channel": "C1GENERAL",
+        "channel_type": "channel",
         "user": "U1ADA",
         "thread_ts": said["ts"],
     } == task.reply_to.place
@@ -257,8 +264,8 @@ async def test_second_click(slack):
     """
     ref = await slack.card(state=ApprovalState.DENIED, votes=(Vote("slack:T0001:U1ADA", Said.DENY, NOW),))
     slack.engine.reviews["ap_2"] = an_approval(id="ap_2", card="ap_2")
-    ref = await slack.sender.send(notice(NoticeKind.CARD, {"card": "ap_2"}))
-    slack.engine.reviews["ap_2"] = replace(slack.engine.reviews["ap_1"], id="ap_2")
+    ref = await slack.show("ap_2")
+    slack.engine.reviews["ap_2"] = replace(slack.engine.reviews["ap_1"], id="ap_2", card="ap_2")
     await slack.people.click("bo", "ops", ref["ts"], "ironclaw_approve")
     [sentence] = await whispered(slack, "U1BO")
 
@@ -278,7 +285,7 @@ async def test_expired_click(slack):
 
 async def _in_general(slack):
     slack.engine.reviews["ap_1"] = an_approval()
-    return await slack.sender.send(notice(NoticeKind.CARD, {"card": "ap_1"}, channel="C1GENERAL"))
+    return await slack.show("ap_1", "C1GENERAL")
 
 
 @pytest.mark.parametrize(
@@ -542,7 +549,7 @@ async def test_listeners_and_methods():
     """
     The manifest's test knows what is heard and called.
     """
-    assert {"ironclaw_approve", "ironclaw_deny", "ironclaw_details"} == LISTENERS.actions
+    assert {"ironclaw_approve", "ironclaw_deny", "ironclaw_more"} <= LISTENERS.actions
     assert {"chat.postMessage", "chat.update", "chat.postEphemeral"} <= METHODS
 
 

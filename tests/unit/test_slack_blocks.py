@@ -15,9 +15,10 @@ from ironclaw.canonical import canonical
 from ironclaw.showing import MAX_DEPTH, Unshowable, show
 from ironclaw.task import ApprovalState
 from ironclaw_bot.slack import drawings
-from ironclaw_bot.slack.card import card, details
+from ironclaw_bot.slack.card import card
+from ironclaw_bot.slack.modals import details
+from ironclaw_bot.slack.presses import APPROVE, DENY, MORE
 from ironclaw_bot.slack.rules import RuleError, ids_in, validate_message, validate_view
-from ironclaw_bot.slack.tasks import APPROVE, DENY
 from ironclaw_bot.slack.text import chunks, cut, escape, person, units
 
 SAFE = 2**53 - 1
@@ -155,7 +156,7 @@ def test_not_shown(args: str) -> None:
     with pytest.raises(Unshowable):
         show(args)
 
-    assert {DENY} == ids_in(card([an_approval(args=args)], ["v"])).actions
+    assert {DENY, MORE} == ids_in(card([an_approval(args=args)], ["v"])).actions
 
 
 @given(st.dictionaries(names, st.text(st.characters(exclude_categories=["Cs"]), max_size=4000), max_size=3))
@@ -188,7 +189,7 @@ def test_buttons(state: ApprovalState) -> None:
     """
     Only a card that waits has buttons.
     """
-    wanted = {APPROVE, DENY} if state is ApprovalState.PENDING else set()
+    wanted = {APPROVE, DENY, MORE} if state is ApprovalState.PENDING else set()
 
     assert wanted == ids_in(card([an_approval(state=state)], ["v"])).actions
 

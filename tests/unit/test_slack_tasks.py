@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ironclaw.task import Address, Decision, Principal, SlackIdentity
+from ironclaw.task import Address, Principal, SlackIdentity
 from ironclaw_bot.slack import tasks
 
 BOT = "U1IRONCLAW"
@@ -43,7 +43,13 @@ def test_mention_is_a_task():
     """
     heard = tasks.heard_event(envelope(mention(f"<@{BOT}> files.list")))
     task = tasks.to_task(heard, ADA, plain_quotes=False)
-    place = {"team": "T0001", "channel": "C1", "user": "U1ADA", "thread_ts": "17.000001"}
+    place = {
+        "team": "T0001",
+        "channel": "C1",
+        "channel_type": "channel",
+        "user": "U1ADA",
+        "thread_ts": "17.000001",
+    }
 
     assert ("acme", "slack:T0001:U1ADA", "files.list") == (task.tenant, task.requester, task.text)
     assert (Address("slack", place), "C1:17.000001") == (task.reply_to, task.thread)
@@ -149,54 +155,6 @@ def test_event_identity(body, identity):
     assert identity == tasks.event_identity(body)
 
 
-def press(**more):
-    return {
-        "type": "block_actions",
-        "team": {"id": "T0001"},
-        "user": {"id": "U1BO", "team_id": "T0001"},
-        "channel": {"id": "C1"},
-        "container": {"thread_ts": "17.000001", "channel_id": "C1"},
-        "actions": [{"action_id": "ironclaw_approve", "value": "ap_1.1.mac"}],
-        **more,
-    }
-
-
-def test_click():
-    """
-    A press carries the value, the decision and where to answer.
-    """
-    click = tasks.click(press())
-
-    assert ("ap_1.1.mac", Decision.APPROVE) == (click.value, click.decision)
-    assert {"team": "T0001", "user": "U1BO", "channel": "C1", "thread_ts": "17.000001"} == click.place
-
-
-@pytest.mark.parametrize(
-    ("more", "identity"),
-    [
-        ({}, SlackIdentity("T0001", "U1BO", "T0001")),
-        ({"user": {"id": "U9EVE", "team_id": "T0009"}}, SlackIdentity("T0001", "U9EVE", "T0009")),
-        ({"team": None, "enterprise": {"id": "E1"}}, SlackIdentity("T0001", "U1BO", "T0001", "E1")),
-        ({"team": {"id": "T0001", "enterprise_id": "E1"}}, SlackIdentity("T0001", "U1BO", "T0001", "E1")),
-    ],
-)
-def test_click_identity(more, identity):
-    """
-    The clicker's own workspace stays apart from the one where the card is.
-    """
-    assert identity == tasks.click(press(**more)).identity
-
-
-@pytest.mark.parametrize(
-    "actions", [None, [], ["x"], [{"action_id": "other"}], {"action_id": "ironclaw_approve"}]
-)
-def test_no_click(actions):
-    """
-    What is none of our buttons is no press.
-    """
-    assert tasks.click(press(actions=actions)) is None
-
-
 def test_command():
     """
     A command is known by its trigger, and answers in its channel.
@@ -205,4 +163,43 @@ def test_command():
     heard = tasks.heard_command(body, "files.list")
 
     assert (("slack", "T0001:9.8.x"), "files.list") == (heard.delivery, heard.text)
-    assert {"team": "T0001", "channel": "C1", "user": "U1ADA"} == heard.place
+    place = {"team": "T0001", "channel": "C1", "channel_type": "channel", "user": "U1ADA"}
+    assert place == heard.place
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("directmessage", "im"),
+        ("privategroup", "group"),
+        ("mpdm-ada--bo-1", "mpim"),
+        ("ops", "channel"),
+        ("", "channel"),
+    ],
+)
+def test_kind_of_a_commands_channel(name, kind):
+    """
+    What kind of channel a command was typed in is read off the name that Slack gives it.
+    """
+    body = {"team_id": "T0001", "user_id": "U1ADA", "channel_id": "C1", "channel_name": name}
+
+    assert kind == tasks.heard_command(body, "x").place["channel_type"]
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        (direct(), "im"),
+        (mention(channel="D1"), "im"),
+        (mention(channel="G1"), "group"),
+        (mention(channel="C1"), "channel"),
+        (mention(channel="C1", channel_type="group"), "group"),
+        (mention(channel="G1", channel_type="mpim"), "mpim"),
+        (mention(channel="C1", channel_type="secret"), "channel"),
+    ],
+)
+def test_kind_of_a_channel(event, kind):
+    """
+    A channel whose kind Slack does not say counts as public.
+    """
+    assert kind == tasks.heard_event(envelope(event)).place["channel_type"]

@@ -114,7 +114,7 @@ def slash_command(
         "team_id": team.id,
         "team_domain": team.domain,
         "channel_id": channel.id,
-        "channel_name": channel.name or "directmessage",
+        "channel_name": {"im": "directmessage", "group": "privategroup"}.get(channel.kind, channel.name),
         "user_id": user["id"],
         "user_name": user["name"],
         "command": command,

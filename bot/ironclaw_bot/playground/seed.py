@@ -12,6 +12,7 @@ DEFAULT_SCOPES = frozenset(
         "chat:write",
         "commands",
         "im:history",
+        "usergroups:read",
         "users:read",
     }
 )
@@ -35,6 +36,7 @@ def both_teams() -> dict[str, Team]:
     acme = _team(PRIMARY, "Acme", "A0001", "1")
     _people(acme, ("ADA", "Ada Okafor"), ("BO", "Bo Lindqvist"), ("CY", "Cy Moreno"))
     _strangers(acme, ("GIL", "Gil Tanaka"), ("EVE", "Eve Stone"))
+    acme.usergroups["S1LEADS"] = ["U1CY"]
     globex = _team(SECOND, "Globex", "A0001", "2")
     _people(globex, ("DEE", "Dee Anand"), ("EL", "El Marsh"), ("FIN", "Fin Novak"))
     _strangers(globex, ("GIA", "Gia Rossi"), ("IKE", "Ike Reyes"))

@@ -87,6 +87,7 @@ class Team:
 
     :ivar views: open modals by view id; `stacks` has each person's, bottom first
     :ivar homes: the published App Home by user id
+    :ivar usergroups: user ids by the group's id (S...)
     :ivar statuses: every assistant and agent-session status set, oldest first
     :ivar revoked: the app was uninstalled; its tokens are dead
     """
@@ -103,6 +104,7 @@ class Team:
     stacks: dict[str, list[str]] = field(default_factory=dict)
     homes: dict[str, Json] = field(default_factory=dict)
     statuses: list[Json] = field(default_factory=list)
+    usergroups: dict[str, list[str]] = field(default_factory=dict)
     revoked: bool = False
 
     def channel(self, name: str) -> Channel:

@@ -19,12 +19,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from ironclaw.app import Ironclaw
 from ironclaw.settings import Settings
-from ironclaw_bot.slack import tasks
+from ironclaw_bot.slack import presses
 from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.clicks import Clicks
 from ironclaw_bot.slack.client import ClientForTeam
 from ironclaw_bot.slack.commands import COMMAND, Commands
-from ironclaw_bot.slack.people import People
+from ironclaw_bot.slack.forms import Forms
+from ironclaw_bot.slack.homes import Homes
+from ironclaw_bot.slack.replies import Replies
 from ironclaw_bot.slack.rules import Listeners
 from ironclaw_bot.slack.talk import Talk
 
@@ -41,7 +43,8 @@ LISTENERS = Listeners(
         }
     ),
     commands=frozenset({COMMAND}),
-    actions=frozenset({*tasks.DECISIONS, tasks.DETAILS}),
+    actions=presses.ACTIONS,
+    views=frozenset({presses.DENY_FORM, presses.EDIT_FORM, presses.REMEMBER_FORM}),
 )
 _ANYTHING = re.compile("")
 log = structlog.get_logger(__name__)
@@ -52,29 +55,37 @@ def make_slack(
     settings: Settings,
     client: AsyncWebClient | ClientForTeam,
     background: Background | None = None,
+    homes: Homes | None = None,
 ) -> AsyncApp:
     """The Bolt app of this door; requests reach it through the edge or Socket Mode, verified there.
 
     :param client: the bot's Web API client, or a function that gives one for a workspace
     :param background: where replies that nothing depends on run; await its ``drain`` when stopping
+    :param homes: what publishes App Home, where the outbox's sender has it too
     """
     clients = client if not isinstance(client, AsyncWebClient) else lambda team: client
     background = background or Background()
     plain_quotes = settings.brain_name == "commands"
     bolt = _bolt(settings)
-    people = People(clients)
-    talk = Talk(app, clients, people, background, plain_quotes=plain_quotes)
+    homes = homes or Homes(app, clients)
+    people, groups = homes.people, homes.groups
+    talk = Talk(app, clients, people, homes, background, plain_quotes=plain_quotes)
     commands = Commands(app, clients, people, plain_quotes=plain_quotes)
-    clicks = Clicks(app, clients, people, background)
+    clicks = Clicks(app, Replies(clients), people, groups, homes, background)
+    forms = Forms(app, people, groups)
     bolt.event("app_mention")(talk.on_message)
     bolt.event("message")(talk.on_message)
     bolt.event("app_home_opened")(talk.on_home)
     for name in ("app_uninstalled", "tokens_revoked", "agent_session_stopped"):
         bolt.event(name)(talk.on_lifecycle)
     bolt.command(COMMAND)(commands.on_command)
-    for action_id in tasks.DECISIONS:
+    for action_id in presses.DECISIONS:
         bolt.action(action_id)(clicks.on_click)
-    bolt.action(tasks.DETAILS)(clicks.on_details)
+    for action_id in (presses.DETAILS, presses.MORE):
+        bolt.action(action_id)(clicks.on_more)
+    bolt.action(presses.REVOKE)(clicks.on_revoke)
+    for callback_id in LISTENERS.views:
+        bolt.view(callback_id)(forms.on_submit)
     _hear_the_rest(bolt)
     return bolt
 

@@ -55,6 +55,17 @@ def button(text: str, action_id: str, value: str, style: str = "") -> Block:
     return {**made, "style": style} if style else made
 
 
+def link(text: str, action_id: str, url: str) -> Block:
+    """A button that opens a page of ours; Slack tells of the press too."""
+    return {"type": "button", "text": words(text), "action_id": action_id, "url": url, "style": "primary"}
+
+
+def overflow(action_id: str, choices: Iterable[tuple[str, str]]) -> Block:
+    """The menu behind three dots: at most five choices, each with an opaque value."""
+    options = [{"text": words(text), "value": value} for text, value in choices]
+    return {"type": "overflow", "action_id": action_id, "options": options}
+
+
 def words(text: str) -> Block:
     """A plain_text object."""
     return {"type": "plain_text", "text": text, "emoji": False}

@@ -1,13 +1,12 @@
-"""The approval card, drawn from the stored row and nothing else.  Pure."""
+"""The approval card, drawn from the stored rows and nothing else.  Pure."""
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from ironclaw.showing import GAP, Shown, Unshowable, show
-from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision, Usage, Vote
+from ironclaw.task import ApprovalState, ApprovalView
+from ironclaw_bot.slack import facts
+from ironclaw_bot.slack.arguments import Argued, argued
 from ironclaw_bot.slack.blocks import (
     Block,
     Drawing,
@@ -16,38 +15,17 @@ from ironclaw_bot.slack.blocks import (
     drawing,
     fields,
     header,
-    preformatted,
+    overflow,
     section,
-    words,
 )
-from ironclaw_bot.slack.tasks import APPROVE, DENY, DETAILS
-from ironclaw_bot.slack.text import code, cut, escape, moment, one_line, person, visible
+from ironclaw_bot.slack.presses import APPROVE, DENY, DETAILS, EDIT, MORE, REASON, REMEMBER
+from ironclaw_bot.slack.text import escape, one_line, person, visible
 
-BOX = 2_900  #: Characters in one preformatted box.
-_TOKEN = re.compile(r"\\u\{[0-9A-F]+\}|\\.|.")  #: What is never torn.
-
-_TITLES = {
-    ApprovalState.PENDING: "Approval needed",
-    ApprovalState.APPROVED: "Approved",
-    ApprovalState.DENIED: "Denied",
-    ApprovalState.EXPIRED: "Expired",
-    ApprovalState.CANCELLED: "Cancelled",
-    ApprovalState.SUPERSEDED: "Replaced",
-}
-_ENDS = {
-    ApprovalState.DENIED: "Nothing was run.",
-    ApprovalState.EXPIRED: "Nobody decided in time. Nothing was run.",
-    ApprovalState.CANCELLED: "The task was stopped first. Nothing was run.",
-    ApprovalState.SUPERSEDED: "The call, its tool or the policy has changed since. Nothing was run.",
-}
-_CALLS = {
-    CallState.APPROVED: "It runs next.",
-    CallState.EXECUTING: "It is running.",
-    CallState.SUCCEEDED: "It ran.",
-    CallState.FAILED: "It ran, and failed.",
-    CallState.IN_DOUBT: "A crash hid whether it ran. Somebody must find out.",
-}
-_NOT_RUN = "It was not run."
+MOST_BLOCKS = 50  #: Of one message.
+DIVIDER: Block = {"type": "divider"}
+_FOLDED = "Its arguments do not fit here beside the others: *Show all* shows them."
+_LATER = f"{_FOLDED} It can be approved once the others are decided."
+_ROW_FACTS = ("Risk", "Rule")  #: Said in a row's first line.
 
 
 def card(approvals: Sequence[ApprovalView], values: Sequence[str], workspace: str = "") -> Drawing:
@@ -59,176 +37,112 @@ def card(approvals: Sequence[ApprovalView], values: Sequence[str], workspace: st
     if len(approvals) > 1:
         return _batch(approvals, values, workspace)
     approval = approvals[0]
-    title = _TITLES[approval.state]
-    blocks = _blocks(approval, title, values[0], workspace)
+    title = facts.TITLES[approval.state]
+    blocks = _single(approval, title, values[0], workspace)
     return drawing(f"{title}: {one_line(approval.tool, 100)}", blocks)
+
+
+def _single(approval: ApprovalView, title: str, value: str, workspace: str) -> Iterator[Block]:
+    verb = "wants" if approval.state is ApprovalState.PENDING else "wanted"
+    yield header(f"{title}: {visible(approval.tool)}")
+    yield section(
+        f"IronClaw {verb} to run *{one_line(approval.tool, 100)}* for {person(approval.requester)}."
+    )
+    yield from _tainted(approval)
+    yield fields([*facts.of_call(approval), *facts.of_task(approval, workspace)])
+    yield from _body(approval, value, argued(approval), "")
 
 
 def _batch(approvals: Sequence[ApprovalView], values: Sequence[str], workspace: str) -> Drawing:
     """Several calls of one turn: one row each, each decided by itself."""
     waiting = sum(each.state is ApprovalState.PENDING for each in approvals)
-    title = f"Approval needed: {waiting} of {len(approvals)} calls" if waiting else f"{len(approvals)} calls"
+    first, count = approvals[0], len(approvals)
+    title = f"Approval needed: {waiting} of {count} calls" if waiting else f"All {count} calls are decided"
+    verb = "wants" if waiting else "wanted"
     blocks = [
         header(title),
-        section(f"IronClaw wants to run {len(approvals)} calls for {person(approvals[0].requester)}."),
-        _facts(approvals[0], workspace),
+        section(f"IronClaw {verb} to run {count} calls for {person(first.requester)}."),
+        fields(facts.of_task(first, workspace)),
     ]
-    for number, (approval, value) in enumerate(zip(approvals, values, strict=True), start=1):
-        blocks += [{"type": "divider"}, *_row(number, approval, value)]
-    return drawing(escape(title), blocks)
+    titles = [f"{number}. {one_line(each.tool, 100)}" for number, each in enumerate(approvals, start=1)]
+    return drawing(escape(title), blocks + rows(approvals, values, titles, MOST_BLOCKS - len(blocks)))
 
 
-def _row(number: int, approval: ApprovalView, value: str) -> Iterator[Block]:
+def rows(
+    approvals: Sequence[ApprovalView], values: Sequence[str], titles: Sequence[str], room: int
+) -> list[Block]:
+    """One row each.  Where they do not fit, some say so in place of their arguments, and cannot be approved.
+
+    :param titles: of each, escaped mrkdwn
+    :param room: for so many blocks
+    """
+    drawn = [list(_row(*each)) for each in zip(approvals, values, titles, strict=True)]
+    for index in _foldable(approvals):
+        if sum(map(len, drawn)) <= room:
+            break
+        drawn[index] = list(_row(approvals[index], values[index], titles[index], is_folded=True))
+    return [block for row in drawn for block in row]
+
+
+def _foldable(approvals: Sequence[ApprovalView]) -> list[int]:
+    """What is decided first, then from the last one up: the first that waits always keeps its arguments."""
+    waits = [each.state is ApprovalState.PENDING for each in approvals]
+    decided = [index for index, is_open in enumerate(waits) if not is_open]
+    return decided + [index for index, is_open in enumerate(waits) if is_open][:0:-1]
+
+
+def _row(approval: ApprovalView, value: str, title: str, *, is_folded: bool = False) -> Iterator[Block]:
+    known = [f"{name}: {text}" for name, text in facts.of_call(approval) if name not in _ROW_FACTS]
     risk = f"{escape(approval.risk.value)} risk, rule {one_line(approval.rule, 200) or '-'}"
-    yield section(f"*{number}. {one_line(approval.tool, 100)}* ({risk})")
-    shown = yield from _arguments(approval)
-    if approval.state is ApprovalState.PENDING:
-        yield from _votes(approval.votes)
-        yield _buttons(approval, value, shown)
-    else:
-        yield section(f"*{_TITLES[approval.state]}.* {_end(approval)}")
-    yield context(_ids(approval))
+    yield DIVIDER
+    tainted = facts.taint(approval) if approval.state is ApprovalState.PENDING else ""
+    lines = (f"*{title}* ({risk})", " · ".join(known), tainted)
+    yield section("\n".join(filter(None, lines)))
+    end = f"*{facts.TITLES[approval.state]}.* "
+    yield from _body(approval, value, _fold(approval) if is_folded else argued(approval), end)
 
 
-def details(approval: ApprovalView) -> Drawing:
-    """The modal with every argument uncut.
+def _fold(approval: ApprovalView) -> Argued:
+    waits = approval.state is ApprovalState.PENDING
+    return Argued([], [_LATER if waits else _FOLDED], is_cut=True)
 
-    :raises Unshowable: there is no showing them
+
+def _body(approval: ApprovalView, value: str, shown: Argued, end: str) -> Iterator[Block]:
+    """The arguments, how it stands, and what can be done: at most five blocks beside the boxes.
+
+    :param end: stands before how it ended
     """
-    shown = show(approval.args)
-    blocks = [*map(preformatted, _boxes(shown.whole)), *_odd(shown)]
-    blocks.append(context("A piece that begins with … goes on from the one before.", _ids(approval)))
-    title = words(cut(visible(approval.tool), 24))
-    return {"type": "modal", "title": title, "close": words("Close"), "blocks": blocks}
+    if shown.problem:
+        yield section(f"*The arguments cannot be shown:* {shown.problem}.\nSo they cannot be approved here.")
+    yield from shown.boxes
+    if shown.notes:
+        yield context(*shown.notes)
+    if approval.state is not ApprovalState.PENDING:
+        yield section(end + facts.end(approval))
+        yield context(facts.ids(approval))
+        return
+    if facts.so_far(approval):
+        yield section(facts.so_far(approval))
+    yield _buttons(approval, value, shown)
+    small = (facts.reach(approval), facts.last_time(approval), facts.ids(approval))
+    yield context(*filter(None, small))
 
 
-def _blocks(approval: ApprovalView, title: str, value: str, workspace: str) -> Iterator[Block]:
-    tool, requester = one_line(approval.tool, 100), person(approval.requester)
-    yield header(f"{title}: {visible(approval.tool)}")
-    verb = "wants" if approval.state is ApprovalState.PENDING else "wanted"
-    yield section(f"IronClaw {verb} to run *{tool}* for {requester}.")
-    yield _facts(approval, workspace)
-    shown = yield from _arguments(approval)
-    if approval.state is ApprovalState.PENDING:
-        yield from _votes(approval.votes)
-        yield _buttons(approval, value, shown)
-    else:
-        yield section(_end(approval))
-    yield context(_ids(approval))
+def _tainted(approval: ApprovalView) -> Iterator[Block]:
+    if approval.state is ApprovalState.PENDING and facts.taint(approval):
+        yield section(facts.taint(approval))
 
 
-def _ids(approval: ApprovalView) -> str:
-    return f"Approval {code(approval.id)} · action sha256 {code(approval.action_sha256[:16])}"
-
-
-def _facts(approval: ApprovalView, workspace: str) -> Block:
-    whose = ("Workspace", workspace) if workspace else ("Tenant", approval.tenant)
-    pairs = [
-        ("Risk", escape(approval.risk.value)),
-        (whose[0], one_line(whose[1], 100)),
-        ("Rule", one_line(approval.rule, 200) or "-"),
-    ]
-    if approval.state is ApprovalState.PENDING:
-        pairs.append(("Expires", moment(approval.expires_at)))
-    return fields(pairs)
-
-
-def _arguments(approval: ApprovalView) -> Generator[Block, None, Shown | None]:
-    """The boxes with the arguments, or why there are none.
-
-    :return: (of the generator) what they show, None when they cannot be shown
-    """
-    try:
-        shown = show(approval.args)
-    except Unshowable as problem:
-        yield section(
-            f"*The arguments cannot be shown:* {escape(str(problem))}.\nSo they cannot be approved here."
-        )
-        return None
-    yield from map(preformatted, _boxes(shown.lines))
-    yield from _odd(shown)
-    if shown.is_cut:
-        yield context(
-            "*Warning:* a long value is shown in part: its beginning, its end and its length. "
-            "The approval is for all of it: *Show all* shows it."
-        )
-    return shown
-
-
-def _boxes(lines: tuple[str, ...]) -> Iterator[str]:
-    """Lines together while they fit; only what is longer than a box is broken."""
-    box = ""
-    for part in itertools.chain.from_iterable(map(_broken, lines)):
-        if box and len(box) + 1 + len(part) > BOX:
-            yield box
-            box = ""
-        box = f"{box}\n{part}" if box else part
-    yield box
-
-
-def _broken(line: str) -> list[str]:
-    """A line as it is, or in pieces that each say that they go on from the one before."""
-    pieces = [""]
-    for token in _TOKEN.findall(line):
-        if len(pieces[-1]) + len(token) > BOX:
-            pieces.append(f"{GAP} ")
-        pieces[-1] += token
-    return pieces
-
-
-def _odd(shown: Shown) -> Iterator[Block]:
-    if shown.is_odd:
-        yield context(
-            "*Warning:* some characters are not plain ASCII, or could mislead. "
-            "They stand here as `\\u{...}`: read them with care."
-        )
-
-
-def _votes(votes: tuple[Vote, ...]) -> Iterator[Block]:
-    if votes:
-        yield section("\n".join(_said(vote) for vote in votes) + "\nMore approvals are needed.")
-
-
-def _said(vote: Vote) -> str:
-    verb = "Approved" if vote.decision is Decision.APPROVE else "Denied"
-    reason = f" “{one_line(vote.reason, 500)}”" if vote.reason else ""
-    return f"{verb} by {person(vote.principal)} at {moment(vote.at)}.{reason}"
-
-
-def _end(approval: ApprovalView) -> str:
-    """Who said what, and what came of it."""
-    said = [_said(vote) for vote in approval.votes]
-    if approval.state is ApprovalState.APPROVED:
-        said.append(_CALLS.get(approval.call_state, _NOT_RUN) + _used(approval.usage))
-    else:
-        said.append(_ENDS[approval.state])
-    return "\n".join(said)
-
-
-def _used(usage: Usage | None) -> str:
-    """Such as `` It used 12 ms, 3.1 MB, 1.2 M fuel; 40 B in, 210 B out.``, once there is something to say."""
-    if usage is None:
-        return ""
-    fuel = "" if usage.fuel is None else f", {_short(usage.fuel)} fuel"
-    return (
-        f" It used {usage.seconds * 1000:.0f} ms, {_short(usage.memory_bytes)}B{fuel}; "
-        f"{_short(usage.bytes_in)}B in, {_short(usage.bytes_out)}B out."
-    )
-
-
-def _short(number: float) -> str:
-    """Three digits and their unit: ``12 ``, ``3.1 M``."""
-    power = 0
-    while number >= 999.5:
-        number /= 1000
-        power += 1
-    return f"{number:.3g} {' kMGTPE'[power].strip()}"
-
-
-def _buttons(approval: ApprovalView, value: str, shown: Shown | None) -> Block:
+def _buttons(approval: ApprovalView, value: str, shown: Argued) -> Block:
     """What cannot be shown cannot be approved; what is cut can be seen whole."""
-    buttons = [button("Approve", APPROVE, value, "primary")] if shown else []
+    can_approve = not shown.problem and bool(shown.boxes)
+    buttons = [button("Approve", APPROVE, value, "primary")] if can_approve else []
     buttons.append(button("Deny", DENY, value, "danger"))
-    if shown and shown.is_cut:
-        buttons.append(button("Show all", DETAILS, approval.id))
-    return {"type": "actions", "elements": buttons}
+    if shown.is_cut:
+        buttons.append(button("Show all", DETAILS, value))
+    more = [("Deny with a reason…", f"{REASON}:{value}")]
+    if not shown.problem:
+        more.append(("Edit the arguments…", f"{EDIT}:{value}"))
+    if can_approve and approval.terms.grants:
+        more.append(("Approve and remember…", f"{REMEMBER}:{value}"))
+    return {"type": "actions", "elements": [*buttons, overflow(MORE, more)]}

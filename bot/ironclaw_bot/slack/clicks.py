@@ -6,98 +6,156 @@ import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from ironclaw.app import Ironclaw
-from ironclaw.errors import BadRequest, Conflict, Expired, NotFound, Refused
+from ironclaw.errors import BadRequest, Conflict, Expired, NotFound, Refused, StepUpNeeded
 from ironclaw.showing import Unshowable
-from ironclaw.task import Json, Principal
-from ironclaw_bot.slack import drawings, tasks
+from ironclaw.task import ApprovalState, ApprovalView, Json, Principal
+from ironclaw_bot.slack import drawings, modals, presses
 from ironclaw_bot.slack.background import Background
-from ironclaw_bot.slack.card import details
-from ironclaw_bot.slack.client import ClientForTeam
-from ironclaw_bot.slack.people import People, principal_of
+from ironclaw_bot.slack.blocks import Drawing
+from ironclaw_bot.slack.editing import NotEditable, edit_form
+from ironclaw_bot.slack.forms import schema_of
+from ironclaw_bot.slack.groups import Groups
+from ironclaw_bot.slack.homes import Homes
+from ironclaw_bot.slack.people import People
+from ironclaw_bot.slack.replies import Replies
 from ironclaw_bot.slack.text import escape
 
+ELSEWHERE = (
+    "This is not the card that was posted for this request, so nothing was decided. "
+    "Decide on the card itself, or in IronClaw's Home."
+)
 log = structlog.get_logger(__name__)
 
 
 class Clicks:
     """The listeners of a card's buttons."""
 
-    def __init__(self, app: Ironclaw, clients: ClientForTeam, people: People, background: Background) -> None:
+    def __init__(
+        self,
+        app: Ironclaw,
+        replies: Replies,
+        people: People,
+        groups: Groups,
+        homes: Homes,
+        background: Background,
+    ) -> None:
         self._app = app
-        self._clients = clients
+        self._replies = replies
         self._people = people
+        self._groups = groups
+        self._homes = homes
         self._background = background
 
     async def on_click(self, ack: AsyncAck, body: Json) -> None:
         """Decide; what was not decided is explained to the clicker alone."""
-        click = tasks.click(body)
-        sentence = await self._decide(click) if click else ""
+        click = presses.click(body)
+        drawing = await self._decide(click) if click else None
         await ack()
-        if click and sentence:
-            self._background.start(self._whisper(click, sentence), "explain a click")
+        if click and drawing:
+            self._background.start(self._replies.whisper(click, drawing), "explain a click")
 
-    async def on_details(self, ack: AsyncAck, body: Json) -> None:
-        """Open the modal with all of the arguments."""
+    async def on_more(self, ack: AsyncAck, body: Json) -> None:
+        """Open a modal: the details, or what was chosen from the menu."""
         await ack()
-        click = tasks.click(body)
+        click = presses.click(body)
         if click:
-            self._background.start(self._open(click, str(body.get("trigger_id"))), "show details")
+            self._background.start(self._open(click), "open a modal")
 
-    async def _decide(self, click: tasks.Click) -> str:
-        """Why nothing was decided, escaped; "" when it was."""
-        principal = await principal_of(click.identity, self._app)
+    async def on_revoke(self, ack: AsyncAck, body: Json) -> None:
+        """End a grant, and show Home without it."""
+        click = presses.click(body)
+        drawing = await self._revoke(click) if click else None
+        await ack()
+        if click and drawing:
+            self._background.start(self._replies.whisper(click, drawing), "explain a click")
+        elif click:
+            self._background.start(self._homes.publish(click.identity), "show Home")
+
+    async def _decide(self, click: presses.Click) -> Drawing | None:
+        """Why nothing was decided; None when it was."""
+        principal = await self._groups.principal_of(click.identity)
         if principal is None:
-            return drawings.UNKNOWN_WORKSPACE
+            return drawings.said(drawings.UNKNOWN_WORKSPACE)
         if principal.is_approver:
             refusal = await self._people.refusal(click.identity)
             if refusal:
                 log.warning("slack_click_refused", tenant=principal.tenant, principal=principal.id)
-                return refusal
-        return await self._press(principal, click)
-
-    async def _press(self, principal: Principal, click: tasks.Click) -> str:
-        if click.decision is None:
-            return ""
+                return drawings.said(refusal)
         try:
-            await self._app.press(principal, click.value, click.decision)
-        except Conflict as first:
-            return drawings.already_decided(first.by, first.at)
+            approval = await self._counted(principal, click)
+            await self._app.press(principal, click.value, presses.DECISIONS[click.action])
+        except StepUpNeeded as needed:
+            link = await self._app.step_ups.link(principal, approval.id)
+            return drawings.step_up(str(needed), link)
         except Refused as refused:
-            return await self._why(principal, click.value, refused)
-        except (Expired, NotFound, BadRequest) as refused:
-            return escape(str(refused))
-        return ""
+            return drawings.said(await self._why(principal, click.value, refused))
+        except (Conflict, Expired, NotFound, BadRequest) as problem:
+            return drawings.said(drawings.not_done(problem))
+        return None
+
+    async def _counted(self, principal: Principal, click: presses.Click) -> ApprovalView:
+        """The approval behind a button that stands where its card was posted.
+
+        :raises NotFound: not a button of ours for this tenant
+        :raises Conflict: a copy, or a value that was carried into another message
+        """
+        approval, _version = await self._app.cards.behind(principal, click.value)
+        shown_at = await self._app.cards.shown_at(principal.tenant, approval.card)
+        if not click.spot or click.spot not in shown_at:
+            log.warning("slack_click_elsewhere", tenant=principal.tenant, principal=principal.id)
+            raise Conflict(ELSEWHERE)
+        return approval
 
     async def _why(self, principal: Principal, value: str, refused: Refused) -> str:
         """For who is no approver: who is."""
         tenant = self._app.tenant(principal.tenant)
         if principal.is_approver or tenant is None:
             return escape(str(refused))
-        approval = await self._app.approval(principal.tenant, value.partition(".")[0])
+        approval, _version = await self._app.cards.behind(principal, value)
+        if approval.terms.groups:
+            return escape(str(refused))
         return drawings.only(tenant.deciders(approval.requester))
 
-    async def _open(self, click: tasks.Click, trigger_id: str) -> None:
+    async def _open(self, click: presses.Click) -> None:
         """A modal for the clicker, of an approval of their own tenant."""
-        principal = await principal_of(click.identity, self._app)
+        principal = await self._groups.principal_of(click.identity)
         if principal is None:
             return
         sentence = await self._people.turned_away(click.identity, principal, self._app)
         if sentence:
-            await self._whisper(click, sentence)
+            await self._replies.whisper(click, drawings.said(sentence))
             return
         try:
-            view = details(await self._app.approval(principal.tenant, click.value))
-        except (NotFound, Unshowable) as problem:
-            await self._whisper(click, escape(str(problem)))
+            view = self._modal(click, await self._counted(principal, click))
+        except (NotFound, Conflict, Unshowable, NotEditable) as problem:
+            await self._replies.whisper(click, drawings.said(drawings.not_done(problem)))
             return
-        await self._clients(click.place["team"]).views_open(trigger_id=trigger_id, view=view)
+        await self._replies.open(click, view)
 
-    async def _whisper(self, click: tasks.Click, sentence: str) -> None:
-        place = click.place
-        if "channel" in place:
-            await self._clients(place["team"]).chat_postEphemeral(
-                channel=place["channel"],
-                user=place["user"],
-                text=sentence,
-                thread_ts=place.get("thread_ts"),
-            )
+    def _modal(self, click: presses.Click, approval: ApprovalView) -> Drawing:
+        """
+        :raises Conflict: there is nothing to decide any more
+        :raises Unshowable, NotEditable: what it would show does not fit
+        """
+        if click.action == presses.DETAILS:
+            return modals.details(approval)
+        if approval.state is not ApprovalState.PENDING:
+            raise Conflict(f"This is {approval.state.value} already. Nothing was changed.")
+        if click.action == presses.REASON:
+            return modals.deny(approval, click.value)
+        if click.action == presses.REMEMBER and approval.terms.grants:
+            return modals.remember(approval, click.value)
+        return edit_form(approval, schema_of(self._app, approval.tool), click.value)
+
+    async def _revoke(self, click: presses.Click) -> Drawing | None:
+        principal = await self._groups.principal_of(click.identity)
+        if principal is None or click.spot.get("home") != click.identity.user_id:
+            return drawings.said(ELSEWHERE)
+        refusal = await self._people.refusal(click.identity)
+        if refusal:
+            return drawings.said(refusal)
+        try:
+            await self._app.revoke(principal, click.value)
+        except (Refused, Conflict, NotFound) as problem:
+            return drawings.said(drawings.not_done(problem))
+        return None

@@ -21,6 +21,7 @@ METHODS = frozenset(
         "chat.postEphemeral",
         "chat.postMessage",
         "chat.update",
+        "usergroups.users.list",
         "users.info",
         "views.open",
         "views.publish",

@@ -15,6 +15,7 @@ from ironclaw_bot.slack.app import make_slack
 from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.client import web_client
 from ironclaw_bot.slack.edge import SlackEdge
+from ironclaw_bot.slack.homes import Homes
 from ironclaw_bot.slack.outbox import SlackSender
 
 
@@ -26,10 +27,12 @@ class SlackDoor:
     ) -> None:
         """:param names: what Slack calls the workspace of a tenant that the operator gave no name"""
         self._background = Background()
-        self._bolt = make_slack(app, settings, client, self._background)
+        self._app = app
+        self._homes = Homes(app, lambda team: client, names)
+        self._bolt = make_slack(app, settings, client, self._background, self._homes)
         self._secret = settings.slack_signing_secret
         self._socket = _socket(self._bolt, settings)
-        app.speak("slack", SlackSender(lambda team: client, app, names))
+        app.speak("slack", SlackSender(lambda team: client, app, names, self._homes))
 
     def add_routes(self, site: web.Application) -> None:
         """Events over HTTP, where there is a secret to check them with."""
@@ -37,7 +40,9 @@ class SlackDoor:
             site.add_routes(SlackEdge(self._bolt.async_dispatch, self._secret.get_secret_value()).routes())
 
     async def open(self) -> None:
-        """Connect Socket Mode, where it is on."""
+        """Ask who is in the user groups that decide here; connect Socket Mode, where it is on."""
+        for tenant in sorted(self._app.tenant_ids):
+            await self._homes.groups.refresh(tenant)
         if self._socket:
             await self._socket.start()
 

@@ -1,4 +1,4 @@
-"""Everything but the card: status, answers, lists and App Home.  Pure.
+"""Everything but the card and App Home: status, answers, lists, sentences.  Pure.
 
 Whatever a model, a tool or a person wrote is escaped here; nothing of theirs is a mention or a link.
 """
@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ironclaw.errors import Conflict
 from ironclaw.task import ApprovalView, WorkflowState, WorkflowView
-from ironclaw_bot.slack.blocks import Block, Drawing, context, drawing, header, preformatted, section
+from ironclaw_bot.slack import facts
+from ironclaw_bot.slack.blocks import Block, Drawing, context, drawing, link, preformatted, section
+from ironclaw_bot.slack.presses import OPEN
 from ironclaw_bot.slack.text import chunks, code, cut, escape, moment, one_line, person, visible
 
 ANSWER = 36_000  #: UTF-16 units of one answer; a message of more is no message.
@@ -20,7 +23,7 @@ UNKNOWN_WORKSPACE = (
     "Whoever runs it can add the workspace to its settings."
 )
 
-_STATES = {
+STATES = {
     WorkflowState.QUEUED: "queued",
     WorkflowState.RUNNING: "at work",
     WorkflowState.PAUSED: "waiting for approval",
@@ -110,38 +113,25 @@ def started(text: str) -> Drawing:
 
 def one_workflow(view: WorkflowView) -> Drawing:
     """The reply to ``status ID``."""
-    said = [section(f"*{_STATES[view.state]}* · {one_line(view.text, 300)}")]
+    said = [section(f"*{STATES[view.state]}* · {one_line(view.text, 300)}")]
     said += [section(piece) for piece in chunks(cut(view.outcome, 5_000))]
     if view.approval:
-        said.append(section(_waiting(view.approval)))
+        said.append(section(waiting_line(view.approval)))
     said.append(context(f"{code(view.id)} · {person(view.requester)} · {moment(view.created_at)}"))
-    return drawing(f"{_STATES[view.state]}: {one_line(view.text, 200)}", said)
+    return drawing(f"{STATES[view.state]}: {one_line(view.text, 200)}", said)
 
 
 def workflow_list(views: Sequence[WorkflowView]) -> Drawing:
     """The reply to ``status``."""
-    lines = [f"*{_STATES[view.state]}* · {one_line(view.text, 80)} · {code(view.id)}" for view in views]
-    return drawing("The latest tasks", _listed("*The latest tasks*", lines, "No task yet."))
+    lines = [f"*{STATES[view.state]}* · {one_line(view.text, 80)} · {code(view.id)}" for view in views]
+    return drawing("The latest tasks", listed("*The latest tasks*", lines, "No task yet."))
 
 
 def approval_list(approvals: Sequence[ApprovalView]) -> Drawing:
     """The reply to ``approvals``: where to look; deciding happens on the card, which shows everything."""
-    lines = [_waiting(approval) for approval in approvals]
+    lines = [waiting_line(approval) for approval in approvals]
     empty = "Nothing waits for a decision."
-    return drawing("Waiting for a decision", _listed("*Waiting for a decision*", lines, empty))
-
-
-def home(approvals: Sequence[ApprovalView]) -> dict[str, object]:
-    """The App Home view."""
-    lines = [_waiting(approval) for approval in approvals]
-    blocks = [header("Waiting for a decision"), *_listed("", lines, "Nothing waits for a decision.")]
-    blocks.append(context("Decide on the card in its thread: it shows exactly what would run."))
-    return {"type": "home", "blocks": blocks}
-
-
-def closed_home(sentence: str) -> dict[str, object]:
-    """App Home for somebody who may not use the bot."""
-    return {"type": "home", "blocks": [section(sentence)]}
+    return drawing("Waiting for a decision", listed("*Waiting for a decision*", lines, empty))
 
 
 def said(text: str) -> Drawing:
@@ -155,14 +145,42 @@ def already_decided(by: str, at: float) -> str:
     return f"Already decided by {person(by)}{when}. Your click changed nothing."
 
 
-def _waiting(approval: ApprovalView) -> str:
-    return (
-        f"*{one_line(approval.tool, 100)}* for {person(approval.requester)}, "
-        f"until {moment(approval.expires_at)} · {code(approval.id)}"
+def not_done(problem: Exception) -> str:
+    """The sentence for a click that changed nothing, escaped."""
+    if isinstance(problem, Conflict) and problem.by:
+        return already_decided(problem.by, problem.at)
+    return escape(str(problem))
+
+
+def step_up(sentence: str, url: str) -> Drawing:
+    """The way to the page for the second factor: for the clicker alone, who is named in the link."""
+    button = link("Open the page", OPEN, url)
+    return drawing(sentence, [section(escape(sentence)), {"type": "actions", "elements": [button]}])
+
+
+def reminder(approvals: Sequence[ApprovalView]) -> Drawing:
+    """Once, before it is too late: what of a card still waits."""
+    tools = ", ".join(f"*{one_line(each.tool, 100)}*" for each in approvals)
+    ends = min(each.expires_at for each in approvals)
+    verb = "waits" if len(approvals) == 1 else "wait"
+    whose = person(approvals[0].requester)
+    sentence = f"{tools} for {whose} still {verb} for a decision, until {moment(ends)}."
+    return drawing(sentence, [section(sentence)])
+
+
+def waiting_line(approval: ApprovalView) -> str:
+    """One that waits, in a line."""
+    more = [facts.progress(approval), facts.source(approval), code(approval.id)]
+    return " · ".join(
+        [
+            f"*{one_line(approval.tool, 100)}* for {person(approval.requester)}, "
+            f"{escape(approval.risk.value)} risk, until {moment(approval.expires_at)}",
+            *filter(None, more),
+        ]
     )
 
 
-def _listed(title: str, lines: list[str], empty: str) -> list[Block]:
+def listed(title: str, lines: list[str], empty: str) -> list[Block]:
     """One section for each few lines: a section takes only so much."""
     if not lines:
         return [section(empty)] if empty else []

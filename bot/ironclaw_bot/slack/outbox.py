@@ -16,11 +16,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from ironclaw.app import Ironclaw
-from ironclaw.task import Notice, NoticeKind
+from ironclaw.task import ApprovalState, Notice, NoticeKind, SlackIdentity
 from ironclaw_bot.slack import drawings
 from ironclaw_bot.slack.blocks import Drawing
 from ironclaw_bot.slack.card import card
 from ironclaw_bot.slack.client import ClientForTeam, later, reason
+from ironclaw_bot.slack.homes import Homes
 
 Ref = Mapping[str, str]
 #: What Slack says where the bot may not speak: then the person is written to directly.
@@ -36,10 +37,15 @@ class SlackSender:
     """
 
     def __init__(
-        self, clients: ClientForTeam, app: Ironclaw, names: Mapping[str, str] = MappingProxyType({})
+        self,
+        clients: ClientForTeam,
+        app: Ironclaw,
+        names: Mapping[str, str] = MappingProxyType({}),
+        homes: Homes | None = None,
     ) -> None:
         self._clients = clients
         self._names = names
+        self._homes = homes or Homes(app, clients, names)
         self._app = app
         self._ways: dict[NoticeKind, Callable[[Notice], Awaitable[Ref | None]]] = {
             NoticeKind.STATUS: self._status,
@@ -47,6 +53,7 @@ class SlackSender:
             NoticeKind.ANSWER: self._answer,
             NoticeKind.FAILURE: self._failure,
             NoticeKind.REFUSAL: self._failure,
+            NoticeKind.REMINDER: self._reminder,
         }
 
     async def send(self, notice: Notice) -> Ref | None:
@@ -74,12 +81,25 @@ class SlackSender:
         return await self._show(notice, drawings.status(_text(notice)))
 
     async def _card(self, notice: Notice) -> Ref | None:
+        if "home" in notice.address.place:
+            return await self._home(notice)
         approvals = await self._app.card(notice.tenant, str(notice.body.get("card", "")))
         if not approvals:
             log.error("slack_notice_given_up", **_about(notice), error="no such approval")
             return notice.ref
         values = [self._app.button(each) for each in approvals]
         return await self._show(notice, card(approvals, values, self._names.get(notice.tenant, "")))
+
+    async def _home(self, notice: Notice) -> Ref | None:
+        """A card in somebody's Home has changed: the view is drawn whole."""
+        place = notice.address.place
+        await self._homes.publish(SlackIdentity(place.get("team", ""), place["home"]))
+        return notice.ref
+
+    async def _reminder(self, notice: Notice) -> Ref | None:
+        approvals = await self._app.card(notice.tenant, str(notice.body.get("card", "")))
+        waiting = [each for each in approvals if each.state is ApprovalState.PENDING]
+        return await self._show(notice, drawings.reminder(waiting)) if waiting else notice.ref
 
     async def _answer(self, notice: Notice) -> Ref | None:
         return await self._show(notice, drawings.answer(_text(notice)))

@@ -11,6 +11,7 @@ from ironclaw_bot.slack import drawings, help, tasks
 from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.client import ClientForTeam
 from ironclaw_bot.slack.commands import COMMAND, WORDS
+from ironclaw_bot.slack.homes import Homes
 from ironclaw_bot.slack.people import People, principal_of
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,7 @@ class Talk:
         app: Ironclaw,
         clients: ClientForTeam,
         people: People,
+        homes: Homes,
         background: Background,
         *,
         plain_quotes: bool,
@@ -31,6 +33,7 @@ class Talk:
         self._app = app
         self._clients = clients
         self._people = people
+        self._homes = homes
         self._background = background
         self._plain_quotes = plain_quotes
 
@@ -71,20 +74,7 @@ class Talk:
     async def on_home(self, body: Json) -> None:
         """Somebody opened the bot's Home: show what waits."""
         if body["event"].get("tab", "home") == "home":
-            self._background.start(self._show_home(body), "show Home")
-
-    async def _show_home(self, body: Json) -> None:
-        identity = tasks.event_identity(body)
-        principal = await principal_of(identity, self._app)
-        if principal is None:
-            return
-        sentence = await self._people.turned_away(identity, principal, self._app)
-        view = (
-            drawings.closed_home(sentence)
-            if sentence
-            else drawings.home(await self._app.approvals(principal.tenant))
-        )
-        await self._clients(identity.team_id).views_publish(user_id=identity.user_id, view=view)
+            self._background.start(self._homes.publish(tasks.event_identity(body)), "show Home")
 
     async def on_lifecycle(self, body: Json) -> None:
         """Uninstalled, a token revoked, a session stopped: for the log, since no tokens are kept here."""

@@ -10,12 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ironclaw.task import Address, Decision, Json, Principal, SlackIdentity, Task
+from ironclaw.task import Address, Json, Principal, SlackIdentity, Task
 
-APPROVE = "ironclaw_approve"
-DENY = "ironclaw_deny"
-DETAILS = "ironclaw_details"
-DECISIONS = {APPROVE: Decision.APPROVE, DENY: Decision.DENY}
+CHANNEL_TYPES = frozenset({"im", "channel", "group", "mpim"})
 
 _LINK = re.compile(r"<([@#!][^<>|]+|[a-z][a-z0-9+.-]*:[^<>|\s]+)(?:\|([^<>]*))?>")
 #: The quotes and the space that Slack's clients put in place of the typed ones.
@@ -30,18 +27,9 @@ class Heard:
 
     identity: SlackIdentity
     text: str
-    place: Mapping[str, str]  #: team, channel, user; thread_ts where there is one.
-    delivery: tuple[str, str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Click:
-    """A press of one of our buttons."""
-
-    identity: SlackIdentity
-    value: str
-    decision: Decision | None  #: None: only to see the details.
+    #: team, channel, channel_type, user; thread_ts where there is one.
     place: Mapping[str, str]
+    delivery: tuple[str, str] | None
 
 
 def heard_event(body: Json) -> Heard | None:
@@ -53,6 +41,7 @@ def heard_event(body: Json) -> Heard | None:
     place = {
         "team": identity.team_id,
         "channel": str(event["channel"]),
+        "channel_type": _channel_type(event),
         "user": identity.user_id,
         "thread_ts": str(event.get("thread_ts") or event["ts"]),
     }
@@ -67,27 +56,10 @@ def heard_command(body: Json, text: str) -> Heard:
     place = {
         "team": identity.team_id,
         "channel": str(body.get("channel_id") or identity.user_id),
+        "channel_type": _named_type(str(body.get("channel_name") or "")),
         "user": identity.user_id,
     }
     return Heard(identity, plain(text), place, ("slack", f"{identity.team_id}:{body.get('trigger_id')}"))
-
-
-def click(body: Json) -> Click | None:
-    """The press in a block_actions payload, or None when it is none of ours."""
-    actions = body.get("actions")
-    action = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
-    action_id = str(action.get("action_id"))
-    if action_id not in (*DECISIONS, DETAILS):
-        return None
-    container = _object(body, "container")
-    place = {
-        "team": click_identity(body).team_id,
-        "user": click_identity(body).user_id,
-        "channel": str(_object(body, "channel").get("id") or container.get("channel_id") or ""),
-        "thread_ts": str(container.get("thread_ts") or _object(body, "message").get("thread_ts") or ""),
-    }
-    kept = {name: value for name, value in place.items() if value}
-    return Click(click_identity(body), str(action.get("value") or ""), DECISIONS.get(action_id), kept)
 
 
 def to_task(heard: Heard, principal: Principal, *, plain_quotes: bool) -> Task:
@@ -108,7 +80,7 @@ def to_task(heard: Heard, principal: Principal, *, plain_quotes: bool) -> Task:
 
 def event_identity(body: Json) -> SlackIdentity:
     """Who an event says acted: the installation's workspace, and the person's own where it is another."""
-    event = _object(body, "event")
+    event = part(body, "event")
     grant = _authorization(body)
     team = str(grant.get("team_id") or body.get("team_id") or "")
     enterprise = str(grant.get("enterprise_id") or body.get("enterprise_id") or "")
@@ -122,14 +94,6 @@ def command_identity(body: Json) -> SlackIdentity:
     """Who typed a slash command."""
     team, user, enterprise = (str(body.get(name) or "") for name in ("team_id", "user_id", "enterprise_id"))
     return SlackIdentity(team, user, "", enterprise)
-
-
-def click_identity(body: Json) -> SlackIdentity:
-    """Who pressed a button; an org-wide installation names no team, so the person's own stands for it."""
-    user, team = _object(body, "user"), _object(body, "team")
-    home = str(user.get("team_id") or "")
-    enterprise = _object(body, "enterprise").get("id") or team.get("enterprise_id") or ""
-    return SlackIdentity(str(team.get("id") or home), str(user.get("id") or ""), home, str(enterprise))
 
 
 def plain(text: str, bot_users: frozenset[str] = frozenset()) -> str:
@@ -153,6 +117,20 @@ def _typed(target: str, label: str, bot_users: frozenset[str]) -> str:
     if not label or label in (target, bare) or bare.partition("://")[2].rstrip("/") == label.rstrip("/"):
         return label or bare
     return f"{label} ({bare})"
+
+
+def _channel_type(event: Mapping[str, Json]) -> str:
+    """Slack does not say of a mention what kind its channel is: by the id, and public where that is open."""
+    said = str(event.get("channel_type"))
+    by_id = {"D": "im", "G": "group"}.get(str(event["channel"])[:1], "channel")
+    return said if said in CHANNEL_TYPES else by_id
+
+
+def _named_type(channel_name: str) -> str:
+    """Of a command Slack says it by the name that it gives to what has none."""
+    if channel_name.startswith("mpdm-"):
+        return "mpim"
+    return {"directmessage": "im", "privategroup": "group"}.get(channel_name, "channel")
 
 
 def _is_new_message(event: Mapping[str, Json]) -> bool:
@@ -179,6 +157,7 @@ def _authorization(body: Json) -> Mapping[str, Json]:
     return first if isinstance(first, dict) else {}
 
 
-def _object(body: Json, name: str) -> Mapping[str, Json]:
+def part(body: Json, name: str) -> Mapping[str, Json]:
+    """An object within a payload; an empty one where there is none."""
     value = body.get(name)
     return value if isinstance(value, dict) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +11,7 @@ from ironclaw.store import rows
 from ironclaw.store.chain import note
 from ironclaw.store.rows import sql
 from ironclaw.store.writer import Writer
-from ironclaw.task import Address, Notice, NoticeKind
+from ironclaw.task import Address, ApprovalView, Notice, NoticeKind
 
 #: Doors that read the rows instead of being told.
 ANSWERS_WHEN_ASKED = frozenset({"http", "cli"})
@@ -86,6 +87,36 @@ class Outbox:
             sql.notice_given_up(c, id=notice.id)
             detail = {"workflow": notice.workflow_id, "subject": notice.subject, "why": why}
             note(c, notice.tenant, now, "notice_given_up", "host", **detail)
+
+        await self._writer.write(unit)
+
+    async def refs(self, tenant: str, subject: str) -> tuple[Mapping[str, str], ...]:
+        """Everywhere a subject was shown, as the doors named it."""
+        return await self._writer.read(
+            lambda c: tuple(
+                json.loads(row["ref"]) for row in sql.shown_refs(c, tenant=tenant, subject=subject)
+            )
+        )
+
+    async def copied(
+        self, approvals: Iterable[ApprovalView], address: Address, ref: Mapping[str, str]
+    ) -> None:
+        """Their cards are shown in one more place, whose door need not be told of them as they are now."""
+        cards = {each.card: each for each in approvals}
+        place = {"door": address.door, "place": canonical_text(dict(address.place))}
+
+        def unit(c: sqlite3.Connection) -> None:
+            for card, each in cards.items():
+                sql.add_copy(
+                    c,
+                    tenant=each.tenant,
+                    workflow_id=each.workflow_id,
+                    subject=f"card:{card}",
+                    kind=NoticeKind.CARD.value,
+                    body=canonical_text({"card": card}),
+                    ref=canonical_text(dict(ref)),
+                    **place,
+                )
 
         await self._writer.write(unit)
 

@@ -1,4 +1,4 @@
-"""users.*, auth.test and apps.connections.open"""
+"""users.*, usergroups.*, auth.test and apps.connections.open"""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ def user_info(desk: Desk, team: Team, args: Json) -> Json:
     if args["user"] not in team.users:
         raise SlackError("user_not_found")
     return {"user": team.users[args["user"]]}
+
+
+def group_users(desk: Desk, team: Team, args: Json) -> Json:
+    need(args, "usergroup")
+    if args["usergroup"] not in team.usergroups:
+        raise SlackError("no_such_subteam")
+    return {"users": team.usergroups[args["usergroup"]]}
 
 
 def auth_test(desk: Desk, team: Team, args: Json) -> Json:
@@ -37,6 +44,7 @@ def open_connection(desk: Desk, team: Team, args: Json) -> Json:
 METHODS: dict[str, Method] = {
     "apps.connections.open": open_connection,
     "auth.test": auth_test,
+    "usergroups.users.list": group_users,
     "users.info": user_info,
     "users.list": list_users,
 }

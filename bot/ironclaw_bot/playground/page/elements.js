@@ -20,7 +20,10 @@ function button(element, block, place) {
     class: `button ${element.style ?? ""}`,
     "aria-label": element.accessibility_label,
     data: { action: element.action_id },
-    onclick: () => press(made, element, block, place),
+    onclick: () => {
+      if (element.url) window.open(element.url, "_blank", "noopener");
+      return press(made, element, block, place);
+    },
   }, element.text.text);
   return made;
 }
@@ -106,7 +109,11 @@ export function control(element, block, place) {
   if (element.type === "feedback_buttons") return feedback(element, block, place);
   if (element.type === "overflow") {
     const made = select({ ...element, placeholder: { text: "More…" } }, {
-      onchange: () => made.value && press(made, element, block, place, made.value),
+      onchange: () => {
+        const chosen = made.value;
+        made.value = "";  // A menu, not a choice that stays: the same can be chosen again.
+        return chosen && press(made, element, block, place, chosen);
+      },
     });
     return made;
   }

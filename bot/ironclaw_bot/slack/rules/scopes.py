@@ -29,6 +29,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "conversations.open": ("im:write", "mpim:write"),
     "conversations.replies": ("channels:history", "groups:history", "im:history", "mpim:history"),
     "reactions.add": ("reactions:write",),
+    "usergroups.users.list": ("usergroups:read",),
     "users.info": ("users:read",),
     "users.list": ("users:read",),
     "views.open": (),
@@ -48,5 +49,5 @@ EVENTS: dict[str, tuple[str, ...]] = {
 }
 BOT_SCOPES = frozenset(
     {scope for scopes in (*METHODS.values(), *EVENTS.values()) for scope in scopes} - {"connections:write"}
-    | {"commands", "usergroups:read", "users:read.email", "team:read"}
+    | {"commands", "users:read.email", "team:read"}
 )

@@ -1,0 +1,82 @@
+"""App Home as one person sees it: what they may decide, what waits for others, their tasks, grants.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ironclaw.task import ApprovalView, WorkflowView
+from ironclaw_bot.slack import facts
+from ironclaw_bot.slack.blocks import Block, button, context, header, section
+from ironclaw_bot.slack.card import rows
+from ironclaw_bot.slack.drawings import STATES, listed, waiting_line
+from ironclaw_bot.slack.presses import REVOKE
+from ironclaw_bot.slack.text import code, one_line, person
+
+MOST_BLOCKS = 100  #: Of one view.
+MOST_CARDS = 6  #: Decided here at once; the rest follow as these are decided.
+MOST_TASKS, MOST_GRANTS = 8, 10
+NOTHING = "Nothing waits for you."
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What goes into one person's Home."""
+
+    mine: Sequence[ApprovalView] = ()  #: What they may decide, at most MOST_CARDS.
+    values: Sequence[str] = ()  #: What the buttons of each carry.
+    waiting: Sequence[ApprovalView] = ()  #: All that waits in the tenant.
+    tasks: Sequence[WorkflowView] = ()  #: Their own, newest first.
+    grants: Sequence[tuple[str, str]] = ()  #: Ids and lines, escaped.
+
+
+def view(seen: Seen, workspace: str = "") -> dict[str, object]:
+    """
+    :param workspace: what Slack calls the tenant's workspace, where the operator gave it no name
+    """
+    rest = [*_others(seen), *_tasks(seen.tasks), *_grants(seen.grants)]
+    return {"type": "home", "blocks": [*_mine(seen, workspace, MOST_BLOCKS - len(rest)), *rest]}
+
+
+def closed(sentence: str) -> dict[str, object]:
+    """For somebody who may not use the bot."""
+    return {"type": "home", "blocks": [section(sentence)]}
+
+
+def _mine(seen: Seen, workspace: str, room: int) -> list[Block]:
+    head = header("Waiting for your decision")
+    if not seen.mine:
+        return [head, section(NOTHING)]
+    titles = [_title(each, workspace) for each in seen.mine]
+    return [head, *rows(seen.mine, seen.values, titles, room - 1)]
+
+
+def _title(approval: ApprovalView, workspace: str) -> str:
+    """A row stands without the card's head here: it says itself whose it is, and what shaped it."""
+    asked = [f"{one_line(approval.tool, 100)} for {person(approval.requester)}"]
+    known = [value for _, value in facts.of_task(approval, workspace)]
+    return ", ".join([*asked, *known])
+
+
+def _others(seen: Seen) -> list[Block]:
+    mine = {each.id for each in seen.mine}
+    lines = [waiting_line(each) for each in seen.waiting if each.id not in mine]
+    return [header("Waiting for others"), *listed("", lines, "")] if lines else []
+
+
+def _tasks(tasks: Sequence[WorkflowView]) -> list[Block]:
+    lines = [
+        f"*{STATES[each.state]}* · {one_line(each.text, 80)} · {code(each.id)}" for each in tasks[:MOST_TASKS]
+    ]
+    return [header("Your tasks"), *listed("", lines, "No task yet.")]
+
+
+def _grants(grants: Sequence[tuple[str, str]]) -> list[Block]:
+    if not grants:
+        return []
+    blocks: list[Block] = [header("What runs without asking again")]
+    for grant_id, line in grants[:MOST_GRANTS]:
+        blocks.append({**section(line), "accessory": button("Revoke", REVOKE, grant_id, "danger")})
+    if len(grants) > MOST_GRANTS:
+        blocks.append(context(f"and {len(grants) - MOST_GRANTS} more: see `/ironclaw grants`."))
+    return blocks

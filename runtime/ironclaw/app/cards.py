@@ -1,0 +1,50 @@
+"""Cards as the doors need them: where each one was shown, and who may decide what on it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from ironclaw.plugin_manager import Hooks
+from ironclaw.store import Store
+from ironclaw.task import Address, ApprovalView, Decision, Principal, Verdict
+from ironclaw.veto import Veto
+
+
+class Cards:
+    """What is asked of people, and where."""
+
+    def __init__(self, store: Store, hooks: Hooks, veto: Veto) -> None:
+        self._store = store
+        self._hooks = hooks
+        self._veto = veto
+
+    async def behind(self, principal: Principal, value: str) -> tuple[ApprovalView, int]:
+        """The approval behind a button's value, and the version that was drawn.
+
+        :raises NotFound: the value is not one that we made for this tenant
+        """
+        return await self._veto.pressed(principal, value)
+
+    async def shown_at(self, tenant: str, card: str) -> tuple[Mapping[str, str], ...]:
+        """Where a card was shown, as the doors said: only there does a press of its buttons count."""
+        return await self._store.outbox.refs(tenant, f"card:{card}")
+
+    async def copied(
+        self, approvals: Collection[ApprovalView], address: Address, ref: Mapping[str, str]
+    ) -> None:
+        """A door shows their cards in one more place: from now on a press there counts, and changes are told.
+
+        :param ref: what identifies that place in :meth:`shown_at`
+        """
+        await self._store.outbox.copied(approvals, address, ref)
+
+    async def waiting_for(self, principal: Principal) -> tuple[ApprovalView, ...]:
+        """What waits that this person may approve and has not, oldest first."""
+        pending = await self._store.approvals.pending(principal.tenant)
+        return tuple([each for each in pending if await self._may_approve(each, principal)])
+
+    async def _may_approve(self, approval: ApprovalView, principal: Principal) -> bool:
+        if any(vote.principal == principal.id for vote in approval.votes):
+            return False
+        opinion = await self._hooks.may_decide(approval, principal, Decision.APPROVE)
+        return opinion.verdict is Verdict.ALLOW
