@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tests.sabotage.mutants import MUTANTS, NOT_YET, Mutant
 ROOT = Path(__file__).parents[2]
 ROOTS = ("runtime", "bot", "plugins", "tools", ".")
 SHARED = (".ironclaw/tests", "tools/ironclaw_tools/built", "tools/ironclaw_tools/sdk/js/node_modules")
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/\S+)", re.MULTILINE)
 MOST_SECONDS = 900.0  #: For one mutant's tests.
 
 
@@ -56,9 +58,9 @@ def killed_by(mutant: Mutant) -> str:
             text=True,
             timeout=MOST_SECONDS,
         )
-    failed = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    failed = _FAILED.search(ran.stdout)
     if ran.returncode == 1 and failed:
-        return failed[0].split(" ")[1]
+        return failed[1]
     if ran.returncode:
         raise RuntimeError(
             f"mutant {mutant.number}: the tests did not run:\n{ran.stdout[-2000:]}{ran.stderr}"
