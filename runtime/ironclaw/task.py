@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from ironclaw.capabilities import Capabilities
-from ironclaw.terms import Circumstances, Terms
+from ironclaw.terms import Circumstances, GrantScope, Terms
 
 Json = Any  #: What json.loads gives.
 
@@ -116,6 +116,9 @@ class FailureKind(Enum):
     OUTPUT_TOO_LARGE = "output_too_large"  #: A longer result than its limit.
     TRAPPED = "trapped"  #: The guest did something that wasm or the host forbids.
     CRASHED = "crashed"  #: The worker process died.
+    OUTSIDE_ENVELOPE = (
+        "outside_envelope"  #: It was about to do something else than its approved preview said.
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +335,31 @@ class ApprovalView:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantView:
+    """A yes that is remembered: calls like the one that was approved need no new one, for a while."""
+
+    id: str
+    tenant: str
+    scope: GrantScope
+    workflow_id: str  #: Where it was given; of the scope WORKFLOW also where it holds.
+    tool: str
+    requester: str  #: Only for calls of theirs.
+    place: str  #: Only where they asked from: the door, and the channel within it.
+    hosts: frozenset[str]  #: Only for calls that may ask exactly these.
+    taint: frozenset[str]  #: Only while the brain has read nothing from elsewhere than these.
+    args_sha256: str  #: Only for exactly these arguments; "" for any.
+    component_sha256: str
+    manifest_sha256: str
+    approval_id: str  #: Of the review in which it was given.
+    granted_by: str  #: A Principal's id.
+    created_at: float
+    expires_at: float
+    max_uses: int
+    used: int = 0
+    revoked_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class WorkflowView:
     """One workflow, as rows have it."""
 
@@ -357,6 +385,7 @@ class NoticeKind(Enum):
     #: Failed or cancelled; body {"text", "by"}: of what a brain told, the text is untrusted; "by" is the
     #: principal who denied the last call, "" where nobody did.
     FAILURE = "failure"
+    REMINDER = "reminder"  #: What of a card still waits, shortly before it expires; body {"card"}.
     REFUSAL = "refusal"  #: A task that was never accepted; body {"text"}, ours.
 
 

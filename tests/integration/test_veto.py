@@ -223,15 +223,15 @@ async def test_an_allowed_call_changed_before_it_runs(
     """
     brain = Moves(moves(wants("files.read", path="a")))
     async with engine(tmp_path, brain, built_toolboxes) as app:
-        obstacle = app._veto.obstacle
+        gate = app._veto.gate
 
         async def changed_first(flow, call):  # type: ignore[no-untyped-def]
             with thief(tmp_path) as c:
                 c.execute(f"UPDATE tool_calls SET {change}")
             fresh = await app._store.workflows.load(flow.id)
-            return await obstacle(fresh, fresh.calls[0])
+            return await gate(fresh, fresh.calls[0])
 
-        monkeypatch.setattr(app._veto, "obstacle", changed_first)
+        monkeypatch.setattr(app._veto, "gate", changed_first)
         await app.wait("T1", await app.submit(ask()), 30)
 
     assert "superseded" in brain.seen[-1].messages[-1].text

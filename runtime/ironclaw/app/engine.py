@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from ironclaw.app.cards import Cards
+from ironclaw.app.policies import Policies
 from ironclaw.app.slack_groups import SlackGroups
 from ironclaw.app.step_ups import StepUps
-from ironclaw.app.policies import Policies
 from ironclaw.app.tools import ReloadedTools
 from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import LocalDispatcher
@@ -27,6 +27,7 @@ from ironclaw.task import (
     ApprovalView,
     Credential,
     Decision,
+    GrantView,
     Principal,
     Sender,
     Task,
@@ -34,6 +35,7 @@ from ironclaw.task import (
     WorkflowView,
 )
 from ironclaw.tenancy import Tenancy
+from ironclaw.terms import GrantScope
 from ironclaw.veto import Links, Veto, new_id
 
 log = structlog.get_logger(__name__)
@@ -176,13 +178,16 @@ class Ironclaw:
         version: int | None = None,
         reason: str = "",
         factor: str = "",
+        grant: GrantScope | None = None,
     ) -> ApprovalView:
         """One person's decision; the workflow goes on in the background.
 
         :raises NotFound, Refused, StepUpNeeded, Conflict, Expired: see :meth:`ironclaw.veto.Veto.decide`
         """
         return await self._decided(
-            self._veto.decide(principal, approval_id, decision, version=version, reason=reason, factor=factor)
+            self._veto.decide(
+                principal, approval_id, decision, version=version, reason=reason, factor=factor, grant=grant
+            )
         )
 
     async def edit(
@@ -200,13 +205,35 @@ class Ironclaw:
         return self._veto.button(approval)
 
     async def press(
-        self, principal: Principal, value: str, decision: Decision, reason: str = ""
+        self,
+        principal: Principal,
+        value: str,
+        decision: Decision,
+        reason: str = "",
+        *,
+        factor: str = "",
+        grant: GrantScope | None = None,
     ) -> ApprovalView:
         """A decision by a card's button.
 
         :raises NotFound, Refused, Conflict, Expired: see :meth:`ironclaw.veto.Veto.press`
         """
-        return await self._decided(self._veto.press(principal, value, decision, reason))
+        return await self._decided(
+            self._veto.press(principal, value, decision, reason, factor=factor, grant=grant)
+        )
+
+    # Grants
+
+    async def grants(self, tenant: str) -> tuple[GrantView, ...]:
+        """What may run without asking, because somebody said so; newest first."""
+        return await self._veto.grants.of(tenant)
+
+    async def revoke(self, principal: Principal, grant_id: str) -> GrantView:
+        """Take a grant back.
+
+        :raises NotFound, Refused, Conflict: see :meth:`ironclaw.veto.grants.Grants.revoke`
+        """
+        return await self._veto.grants.revoke(principal, grant_id)
 
     # Telling
 

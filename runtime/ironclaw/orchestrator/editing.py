@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ironclaw.canonical import canonical_text
 from ironclaw.errors import BadRequest, Conflict
-from ironclaw.orchestrator.judging import HttpAllow
+from ironclaw.orchestrator.judging import DryRun, HttpAllow, previewed
 from ironclaw.orchestrator.reach import beyond_reach
 from ironclaw.orchestrator.taint import adds, hosts_of
 from ironclaw.plugin_manager import Hooks
@@ -19,7 +19,7 @@ from ironclaw.task import ApprovalView, Decision, Json, Principal, ToolCall
 from ironclaw.terms import Circumstances
 from ironclaw.veto import BoundVerdict, Veto, new_id, tool_call
 
-LOOKS_SECRET = "This looks like a secret. Tools use secrets by name: nobody has to write one down."
+LOOKS_PRIVATE = "This looks like a secret. Tools use secrets by name: nobody has to write one down."
 
 
 class Editor:
@@ -32,6 +32,7 @@ class Editor:
         registry: Registry,
         hooks: Hooks,
         http_allow: HttpAllow,
+        dry_run: DryRun,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
@@ -39,6 +40,7 @@ class Editor:
         self._registry = registry
         self._hooks = hooks
         self._http_allow = http_allow
+        self._dry_run = dry_run
         self._clock = clock
 
     async def edit(
@@ -62,7 +64,8 @@ class Editor:
         flow = await self._store.workflows.load(asked.workflow_id)
         call = tool_call(flow, asked.seq, tool, args, _circumstances(asked, tool, args, defaults, principal))
         verdict = await self._judge(flow, call, asked)
-        edited = _edited(call, principal, verdict)
+        call = await previewed(call, tool, self._dry_run)
+        edited = _edited(call, principal, verdict.of(call))
         await self._store.edits.write(asked, edited, self._clock())
         return await self._store.approvals.view(principal.tenant, edited.approval_id)
 
@@ -88,7 +91,7 @@ class Editor:
             plain = canonical_text({name: value})
             is_new = name not in before or canonical_text({name: before[name]}) != plain
             if is_new and self._hooks.redact(asked.tenant, plain) != plain:
-                raise BadRequest(LOOKS_SECRET, "/" + name.replace("~", "~0").replace("/", "~1"))
+                raise BadRequest(LOOKS_PRIVATE, "/" + name.replace("~", "~0").replace("/", "~1"))
 
     async def _check_room(self, asked: ApprovalView, args: str) -> None:
         shown = await self._store.approvals.on_card(asked.tenant, asked.card)
@@ -112,6 +115,7 @@ def _circumstances(
         defaults=defaults,
         reach=tool.capabilities.lines,
         edited_by=editor.id,
+        preview=None,
     )
 
 

@@ -68,7 +68,7 @@ class Orchestrator:
         self._store = store
         self._veto = veto
         self._registry = registry
-        self._judge = Judge(registry, veto, http_allow)
+        self._judge = Judge(registry, veto, http_allow, body.preview)
         self._body = body
         self._brains = brains
         self._hooks = hooks
@@ -169,11 +169,12 @@ class Orchestrator:
     async def _carry_out(self, flow: Flow, call: CallRow) -> None:
         """Last gate, ticket, sandbox, result: the ticket is durable before the sandbox is called."""
         tool = self._registry.get(call.tool)
-        obstacle = await self._veto.obstacle(flow, call)
+        gate = await self._veto.gate(flow, call)
+        obstacle = gate.obstacle or await self._body.obstacle(flow.tenant, call.circumstances.preview)
         if obstacle or tool is None:
             seen = observation("superseded", obstacle)
             return await self._store.calls.supersede(flow, call, seen, self._clock())
-        await self._store.calls.begin(flow, call, self._clock())
+        await self._store.calls.begin(flow, call, self._clock(), gate.use)
         began = time.monotonic()
         result = await self._result(flow, call, tool)
         state = CallState.FAILED if result.failure else CallState.SUCCEEDED
@@ -226,7 +227,10 @@ class Orchestrator:
             return True
         tool = self._registry.get(call.tool)
         # All other effects leave through the host, which writes "effect begun" before their first byte.
-        only_http = tool is not None and tool.capabilities.scratch is not Scratch.WRITE
+        # Of a call that is held to its preview, the files too.
+        preview = call.circumstances.preview
+        is_held = preview is not None and preview.is_binding
+        only_http = tool is not None and (is_held or tool.capabilities.scratch is not Scratch.WRITE)
         return only_http and call.effect_begun_at is None
 
     async def _fail(self, flow: Flow, sentence: str) -> None:

@@ -61,7 +61,8 @@ def _missing(error: ValidationError) -> str:
     if str(error.validator) != "required":
         return ""
     # The library gives one error for each that is missing, and names it in words alone.
-    names = (name for name in error.validator_value if error.message.startswith(f"{name!r} "))
+    wanted: Json = error.validator_value
+    names = (name for name in wanted if error.message.startswith(f"{name!r} "))
     return next((f"/{_escaped(name)}" for name in names), "")
 
 

@@ -7,7 +7,8 @@
 
 from ironclaw.store.chain import FIRST_LINK, Head, link
 from ironclaw.store.database import Store
-from ironclaw.store.model import CallRow, Edited, Flow, Judged, Signed, Spent
+from ironclaw.store.judged import JudgedCall, judged_calls
+from ironclaw.store.model import CallRow, Edited, Flow, GrantUse, Judged, SealedGrant, Signed, Spent
 from ironclaw.store.secrets import SecretRow
 from ironclaw.store.writer import is_in_use, reading
 
@@ -16,13 +17,17 @@ __all__ = [
     "CallRow",
     "Edited",
     "Flow",
+    "GrantUse",
     "Head",
     "Judged",
+    "JudgedCall",
+    "SealedGrant",
     "SecretRow",
     "Signed",
     "Spent",
     "Store",
     "is_in_use",
+    "judged_calls",
     "link",
     "reading",
 ]

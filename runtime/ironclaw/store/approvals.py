@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ironclaw.errors import Conflict, Expired, NotFound
-from ironclaw.store import rows
+from ironclaw.store import grants, rows
 from ironclaw.store.chain import note
-from ironclaw.store.model import Signed
+from ironclaw.store.model import SealedGrant, Signed
 from ironclaw.store.outbox import show_card
 from ironclaw.store.rows import sql
 from ironclaw.store.transitions import move_call, observe
@@ -70,6 +70,17 @@ class Approvals:
 
         return await self._writer.read(unit)
 
+    async def with_decisions(self, tenant: str, approval_id: str) -> tuple[ApprovalView, tuple[Signed, ...]]:
+        """An approval with its decisions as they were sealed.
+
+        :raises NotFound: no such approval of this tenant
+        """
+
+        def unit(c: sqlite3.Connection) -> tuple[Signed, ...]:
+            return tuple(rows.signed(each) for each in sql.decisions(c, approval_id=approval_id))
+
+        return await self.view(tenant, approval_id), await self._writer.read(unit)
+
     async def on_card(self, tenant: str, card: str) -> tuple[ApprovalView, ...]:
         """What one card shows, in the order of the calls; nothing for another tenant's."""
 
@@ -80,17 +91,24 @@ class Approvals:
         return await self._writer.read(unit)
 
     async def vote(
-        self, approval: ApprovalView, signed: Signed, quorum: int, observation: str, now: float
+        self,
+        approval: ApprovalView,
+        signed: Signed,
+        quorum: int,
+        observation: str,
+        now: float,
+        grant: SealedGrant | None = None,
     ) -> None:
         """Write one person's decision.  A no, or the last yes that was needed, ends the review.
 
         :param approval: as it was read; a newer version of it, or an end before this, wins
         :param quorum: how many different people must say yes
         :param observation: what the brain sees when the decision is no
+        :param grant: what is remembered of it, if it is the last yes that was needed
         :raises Conflict: it has ended, with by whom and when; or this person has said yes before
         :raises Expired: nobody decided in time
         """
-        await self._writer.write(lambda c: _vote(c, approval, signed, quorum, observation, now))
+        await self._writer.write(lambda c: _vote(c, approval, signed, quorum, observation, now, grant))
 
     async def denied_before(self, tenant: str, requester: str, tool: str, args: str, since: float) -> bool:
         """Whether people denied this person's same call after ``since``."""
@@ -136,7 +154,13 @@ def _loaded(c: sqlite3.Connection, found: Iterable[sqlite3.Row]) -> tuple[Approv
 
 
 def _vote(
-    c: sqlite3.Connection, approval: ApprovalView, signed: Signed, quorum: int, observation: str, now: float
+    c: sqlite3.Connection,
+    approval: ApprovalView,
+    signed: Signed,
+    quorum: int,
+    observation: str,
+    now: float,
+    grant: SealedGrant | None,
 ) -> None:
     if not sql.is_open(c, id=approval.id, version=approval.version, now=now):
         raise why_not(rows.load_approval(c, approval.id))
@@ -159,6 +183,8 @@ def _vote(
         return show_card(c, approval.tenant, approval.workflow_id, approval.card, now)
     if not sql.settle_approval(c, id=approval.id, version=approval.version, state=state.value, now=now):
         raise why_not(rows.load_approval(c, approval.id))
+    if grant and state is ApprovalState.APPROVED:
+        grants.add(c, grant, now)
     return _after(c, approval, state, observation, signed.principal, now)
 
 

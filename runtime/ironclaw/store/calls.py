@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from ironclaw.canonical import canonical_text
-from ironclaw.store import rows
-from ironclaw.store.model import CallRow, Flow, Judged, Spent
+from ironclaw.store import grants, rows
+from ironclaw.store.model import CallRow, Flow, GrantUse, Judged, Spent
 from ironclaw.store.outbox import show_card, tell
 from ironclaw.store.rows import sql
 from ironclaw.store.transitions import move_call, move_workflow, note_call, observe, one, show_status
@@ -28,12 +28,14 @@ class Calls:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    async def begin(self, flow: Flow, call: CallRow, now: float) -> None:
+    async def begin(self, flow: Flow, call: CallRow, now: float, use: GrantUse | None = None) -> None:
         """Spend the ticket: from here on the sandbox may have it.
 
-        :raises Conflict: it is not approved for exactly these bytes, or its ticket is spent
+        :param use: of the grant by which it runs
+        :raises Conflict: it is not approved for exactly these bytes, its ticket is spent, or the grant is not
+            as it was read
         """
-        await self._writer.write(lambda c: _begin(c, flow, call, now))
+        await self._writer.write(lambda c: _begin(c, flow, call, now, use))
 
     async def begin_effect(self, flow: Flow, call: CallRow, now: float) -> None:
         """Note that the next byte changes something outside.
@@ -142,8 +144,10 @@ def post_card(c: sqlite3.Connection, flow: Flow, card: str, places: Sequence[Add
         tell(c, now, flow.tenant, flow.id, f"card:{card}", NoticeKind.CARD, place, {"card": card})
 
 
-def _begin(c: sqlite3.Connection, flow: Flow, call: CallRow, now: float) -> None:
+def _begin(c: sqlite3.Connection, flow: Flow, call: CallRow, now: float, use: GrantUse | None) -> None:
     one(sql.begin_call(c, workflow_id=flow.id, seq=call.seq, action_sha256=call.action_sha256))
+    if use:
+        grants.use(c, flow, call, use, now)
     note_call(c, flow, call, "call_executing", now)
     show_status(c, flow, f"Running {call.tool}.", now)
 

@@ -14,6 +14,7 @@ from ironclaw.store.calls import Calls
 from ironclaw.store.chain import Head, note
 from ironclaw.store.edits import Edits
 from ironclaw.store.factors import Factors
+from ironclaw.store.grants import Grants
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.policies import Policies
 from ironclaw.store.rows import sql
@@ -31,6 +32,7 @@ class Store:
         self.calls = Calls(writer)
         self.approvals = Approvals(writer)
         self.edits = Edits(writer)
+        self.grants = Grants(writer)
         self.outbox = Outbox(writer)
         self.policies = Policies(writer)
         self.secrets = Secrets(writer)

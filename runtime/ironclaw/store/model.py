@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ironclaw.task import Address, CallState, Decision, Effect, Message, Risk, WorkflowState
+from ironclaw.task import Address, CallState, Decision, Effect, GrantView, Message, Risk, WorkflowState
 from ironclaw.terms import Circumstances, Terms
 
 
@@ -92,6 +92,22 @@ class Edited:
     action_sha256: str
     terms: Terms
     expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SealedGrant:
+    """A grant with the seal that its row has."""
+
+    view: GrantView
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrantUse:
+    """One use of a grant as it was read."""
+
+    grant: SealedGrant
+    mac: str  #: The seal of what is left of it then.
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,16 @@ SELECT id FROM tenants
 -- name: policy_version^
 SELECT id, policy_version FROM tenants WHERE id = :tenant
 
+-- name: judged_calls
+-- Calls that policy was asked about, newest first; of one tenant, or of all where it is ''.
+SELECT c.workflow_id, c.seq, c.tool, c.args, c.state, c.rule, c.circumstances, w.tenant, w.requester, w.door,
+    max(a.created_at) IS NOT NULL AS is_asked, coalesce(max(a.created_at), w.created_at) AS at
+FROM tool_calls AS c JOIN workflows AS w ON w.id = c.workflow_id
+LEFT JOIN approvals AS a ON a.workflow_id = c.workflow_id AND a.seq = c.seq
+WHERE c.policy_version <> '' AND (:tenant = '' OR w.tenant = :tenant)
+GROUP BY c.workflow_id, c.seq
+ORDER BY w.created_at DESC, c.workflow_id, c.seq DESC LIMIT :limit
+
 -- name: set_policy_version!
 UPDATE tenants SET policy_version = :version WHERE id = :tenant
 
@@ -153,6 +163,31 @@ WHERE id = :id AND version = :version AND state = 'pending' AND expires_at > :no
 UPDATE tool_calls SET args = :args, circumstances = :circumstances, action_sha256 = :action_sha256,
     policy_version = :policy_version, rule = :rule
 WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'pending' AND action_sha256 = :was
+
+-- name: add_grant!
+INSERT INTO grants (id, tenant, scope, workflow_id, tool, requester, place, hosts, taint, args_sha256,
+    component_sha256, manifest_sha256, approval_id, granted_by, created_at, expires_at, max_uses, used, revoked_at,
+    mac)
+VALUES (:id, :tenant, :scope, :workflow_id, :tool, :requester, :place, :hosts, :taint, :args_sha256,
+    :component_sha256, :manifest_sha256, :approval_id, :granted_by, :created_at, :expires_at, :max_uses, 0, 0, :mac)
+
+-- name: grant^
+SELECT * FROM grants WHERE id = :id AND tenant = :tenant
+
+-- name: live_grants
+-- What is left of a tenant's grants, newest first; of one tool, or of all where it is NULL.
+SELECT * FROM grants WHERE tenant = :tenant AND revoked_at = 0 AND used < max_uses AND expires_at > :now
+    AND (:tool IS NULL OR tool = :tool)
+ORDER BY created_at DESC, id
+
+-- name: use_grant!
+-- One use, if it is as it was read and something is left of it.
+UPDATE grants SET used = used + 1, mac = :mac
+WHERE id = :id AND mac = :was AND used < max_uses AND revoked_at = 0 AND expires_at > :now
+
+-- name: revoke_grant!
+-- Without its seal it counts no more, whoever changes the time.
+UPDATE grants SET revoked_at = :now, mac = '' WHERE id = :id AND tenant = :tenant AND revoked_at = 0
 
 -- name: approvals_on_card
 -- Of each call the newest version.

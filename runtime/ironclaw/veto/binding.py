@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from dataclasses import fields
 
 from ironclaw.canonical import digest, mac, subkey
 from ironclaw.registry import Tool
-from ironclaw.store import Flow, Signed
-from ironclaw.task import ApprovalView, Decision, ToolCall
+from ironclaw.store import Flow, SealedGrant, Signed
+from ironclaw.task import ApprovalView, Decision, GrantView, ToolCall
 from ironclaw.terms import Circumstances
 
+#: What the seal of a grant covers: revoking takes the seal itself away.
+GRANT_FIELDS = frozenset(field.name for field in fields(GrantView)) - {"revoked_at"}
 SCHEMA = 2  #: Version of what an approval is bound to.
 
 
@@ -67,6 +70,7 @@ class Seals:
     def __init__(self, key: bytes) -> None:
         self._button_key = subkey(key, "button")
         self._decision_key = subkey(key, "decision")
+        self._grant_key = subkey(key, "grant")
 
     def button(self, approval: ApprovalView, version: str | None = None) -> str:
         """Of a card's buttons: over the approval, the version that was drawn, and the action."""
@@ -87,6 +91,16 @@ class Seals:
                 signed.factor,
             ],
         )
+
+    def grant(self, grant: GrantView) -> str:
+        """Of a grant: over all that it says, and how often it was used."""
+        said = {name: getattr(grant, name) for name in GRANT_FIELDS}
+        lists = {"scope": grant.scope.value, "hosts": sorted(grant.hosts), "taint": sorted(grant.taint)}
+        return mac(self._grant_key, {**said, **lists})
+
+    def is_grant(self, sealed: SealedGrant) -> bool:
+        """Whether this host has sealed it as it stands."""
+        return hmac.compare_digest(sealed.mac.encode(), self.grant(sealed.view).encode())
 
     def is_approval(self, approval: ApprovalView, signed: Signed) -> bool:
         """Whether it is a yes that this host has sealed."""

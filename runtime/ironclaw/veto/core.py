@@ -12,7 +12,7 @@ from ironclaw.errors import BadRequest, Conflict, Expired, NotFound, Refused, St
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry
 from ironclaw.showing import Unshowable, show
-from ironclaw.store import CallRow, Flow, Signed, Store
+from ironclaw.store import CallRow, Flow, GrantUse, SealedGrant, Signed, Store
 from ironclaw.task import (
     ApprovalState,
     ApprovalView,
@@ -24,13 +24,17 @@ from ironclaw.task import (
     observation,
 )
 from ironclaw.tenancy import Tenancy
+from ironclaw.terms import GrantScope
 from ironclaw.veto.binding import Seals, action, tool_call
 from ironclaw.veto.burden import NO_TENANT, too_much
+from ironclaw.veto.evidence import Evidence
+from ironclaw.veto.grants import RULE, Grants, check_decision
 
 DENIED = "Denied by a person. Nothing was run. Do not propose the same call again."
 CHANGED = "The tool changed after this was judged. Nothing was run. Propose it again if it is still needed."
 NOT_ALLOWED = "Policy does not allow this any more. Nothing was run."
 NOT_DECIDED = "Its approval does not count any more. Nothing was run. Propose it again if it is still needed."
+NOT_GRANTED = "Its grant does not count any more. Nothing was run. Propose it again: a person is asked then."
 TOO_LATE = "It was approved, but could not begin in time. Nothing was run. Propose it again if still needed."
 EXECUTION_WINDOW = 600.0  #: Seconds after the last yes in which an approved call may begin, expiry or not.
 
@@ -45,6 +49,18 @@ class BoundVerdict:
     policy_version: str
     expires_at: float  #: 0 unless the verdict is REVIEW.
     action_sha256: str
+
+    def of(self, call: ToolCall) -> BoundVerdict:
+        """The same verdict, bound to what people will be shown of the call as well."""
+        return replace(self, action_sha256=action(call, self.policy_version, self.expires_at))
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the last gate says of a call."""
+
+    obstacle: str = ""  #: Why it may not run now; "" when it may.
+    use: GrantUse | None = None  #: Of the grant by which it may.
 
 
 class Veto:
@@ -64,6 +80,8 @@ class Veto:
         self._registry = registry
         self._tenancy = tenancy
         self._seals = Seals(key)
+        self._evidence = Evidence(hooks, tenancy, self._seals)
+        self.grants = Grants(store, hooks, tenancy, self._seals, clock)
         self._clock = clock
 
     # Verdicts
@@ -74,6 +92,8 @@ class Veto:
         :param denial: why it could not work in any case: policy is not asked, and no person either
         """
         version, opinion = await self._judged(call, denial)
+        if granted := await self.grants.covering(call, opinion):
+            opinion = Opinion(Verdict.ALLOW, RULE + granted.view.id)
         tenant = self._tenancy.tenant(call.tenant) or NO_TENANT
         if opinion.verdict is Verdict.REVIEW:
             why_not = _unshowable(call) or await too_much(self._store, call, tenant, self._clock())
@@ -81,27 +101,27 @@ class Veto:
         expires_at = self._expiry(call.tenant, opinion) if opinion.verdict is Verdict.REVIEW else 0.0
         return BoundVerdict(opinion, version, expires_at, action(call, version, expires_at))
 
-    async def obstacle(self, flow: Flow, call: CallRow) -> str:
-        """The last gate, just before the ticket is spent: why this call may not run now, "" when it may.
+    async def gate(self, flow: Flow, call: CallRow) -> Gate:
+        """The last gate, just before the ticket is spent.
 
         What would run is what was judged, policy of this moment does not forbid it, and where people were
-        asked, enough unforged decisions are there of people who may still make them.
+        asked, enough unforged decisions are there of people who may still make them; or a grant is.
         """
         current = self._as_it_would_run(flow, call)
         if current is None:
-            return CHANGED
+            return Gate(CHANGED)
         opinion = await self._hooks.verdict(current)
         found = await self._store.approvals.of_call(flow.id, call.seq)
         expires_at = found[0].expires_at if found else 0.0
         if not hmac.compare_digest(action(current, call.policy_version, expires_at), call.action_sha256):
             log.error("action_differs", tenant=flow.tenant, workflow=flow.id, seq=call.seq)
-            return CHANGED
+            return Gate(CHANGED)
         if found is None:
-            return "" if opinion.verdict is Verdict.ALLOW else NOT_ALLOWED
+            return await self._unasked(call, current, opinion)
         if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
-            return NOT_ALLOWED
+            return Gate(NOT_ALLOWED)
         approval, decisions = found
-        return await self._approval_obstacle(_tightened(approval, opinion), decisions)
+        return Gate(await self._approval_obstacle(_tightened(approval, opinion), decisions))
 
     async def denials_left(self, flow: Flow) -> int:
         """How many more calls of a workflow people may deny before it ends; 0 and less: none."""
@@ -134,14 +154,16 @@ class Veto:
         version: int | None = None,
         reason: str = "",
         factor: str = "",
+        grant: GrantScope | None = None,
     ) -> ApprovalView:
         """One person's decision: the only door, behind button, command and HTTP alike.
 
         :param principal: as a door verified it, never from the payload
         :param version: the version that the person saw; None when the door shows none
         :param factor: "totp" where the door has seen a second factor of this person for this approval
+        :param grant: how far this yes reaches beyond this call
         :raises NotFound: no such approval of the principal's tenant
-        :raises Refused: this person may not decide this
+        :raises Refused: this person may not decide this, or the rule that asked does not allow such a grant
         :raises StepUpNeeded: this person may, once they show a second factor
         :raises Conflict: decided before (``by`` whom, ``at`` when), or a newer version exists
         :raises Expired: nobody decided in time
@@ -150,11 +172,21 @@ class Veto:
         now = self._clock()
         if decision is Decision.APPROVE and approval.terms.step_up and factor != "totp":
             raise StepUpNeeded
+        granted = await self._granted(approval, principal, decision, grant)
         text = f"{DENIED} Reason given: {reason}" if reason else DENIED
         seen = observation("denied", text, by=principal.id, reason=reason)
         signed = self._sign(approval, principal, decision, reason, factor, now)
-        await self._store.approvals.vote(approval, signed, approval.terms.quorum, seen, now)
+        await self._store.approvals.vote(approval, signed, approval.terms.quorum, seen, now, granted)
         return await self._store.approvals.view(principal.tenant, approval_id)
+
+    async def _granted(
+        self, approval: ApprovalView, principal: Principal, decision: Decision, scope: GrantScope | None
+    ) -> SealedGrant | None:
+        call, _version = await self._current(approval) if scope else (None, "")
+        if scope is None or call is None:
+            return None
+        check_decision(decision)
+        return await self.grants.made(approval, call, scope, principal)
 
     async def entitled(
         self, principal: Principal, approval_id: str, decision: Decision, version: int | None = None
@@ -180,8 +212,7 @@ class Veto:
         :raises Refused: policy is against it
         :raises BadRequest: nobody could be shown it
         """
-        version = self._hooks.policy_version()
-        opinion = denial or await self._hooks.verdict(call)
+        version, opinion = await self._judged(call, denial)
         if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
             raise Refused(f"{opinion.reason or 'Policy does not allow this.'} The request is as it was.")
         if why_not := _unshowable(call):
@@ -209,7 +240,14 @@ class Veto:
         return approval, int(version)
 
     async def press(
-        self, principal: Principal, value: str, decision: Decision, reason: str = ""
+        self,
+        principal: Principal,
+        value: str,
+        decision: Decision,
+        reason: str = "",
+        *,
+        factor: str = "",
+        grant: GrantScope | None = None,
     ) -> ApprovalView:
         """A decision by a card's button.
 
@@ -217,7 +255,9 @@ class Veto:
         :raises Refused, StepUpNeeded, Conflict, Expired: as :meth:`decide`
         """
         approval, version = await self.pressed(principal, value)
-        return await self.decide(principal, approval.id, decision, version=version, reason=reason)
+        return await self.decide(
+            principal, approval.id, decision, version=version, reason=reason, factor=factor, grant=grant
+        )
 
     async def expire(self) -> tuple[ApprovalView, ...]:
         """End every review whose time is over.
@@ -304,25 +344,22 @@ class Veto:
         tool = self._registry.get(call.tool)
         return None if tool is None else tool_call(flow, call.seq, tool, call.args, call.circumstances)
 
+    async def _unasked(self, call: CallRow, current: ToolCall, opinion: Opinion) -> Gate:
+        """The last gate for a call that nobody was asked about."""
+        if opinion.verdict is Verdict.ALLOW:
+            return Gate()
+        if opinion.verdict is not Verdict.REVIEW or not call.rule.startswith(RULE):
+            return Gate(NOT_ALLOWED)
+        granted = await self.grants.covering(current, opinion)
+        return Gate(use=self.grants.use(granted)) if granted else Gate(NOT_GRANTED)
+
     async def _approval_obstacle(self, approval: ApprovalView, decisions: tuple[Signed, ...]) -> str:
         if approval.state is not ApprovalState.APPROVED:
             return NOT_DECIDED
         if self._clock() > max([approval.expires_at, *(each.at + EXECUTION_WINDOW for each in decisions)]):
             return TOO_LATE
-        people = {each.principal for each in decisions if await self._counts(approval, each)}
-        distinct = {self._tenancy.person(approval.tenant, each) for each in people}
-        return "" if len(distinct) >= approval.terms.quorum else NOT_DECIDED
-
-    async def _counts(self, approval: ApprovalView, signed: Signed) -> bool:
-        """Whether it is a yes, sealed by this host, of somebody who may say it now too."""
-        if not self._seals.is_approval(approval, signed):
-            return False
-        if approval.terms.step_up and signed.factor != "totp":
-            return False
-        roles = self._tenancy.roles(approval.tenant, signed.principal)
-        person = Principal(approval.tenant, signed.principal, roles)
-        opinion = await self._hooks.may_decide(approval, person, signed.decision)
-        return opinion.verdict is Verdict.ALLOW
+        people = await self._evidence.people(approval, decisions)
+        return "" if len(people) >= approval.terms.quorum else NOT_DECIDED
 
     def _sign(
         self,
@@ -342,7 +379,10 @@ def _tightened(approval: ApprovalView, opinion: Opinion) -> ApprovalView:
     """With the terms of both moments: when it was asked, and now."""
     if opinion.verdict is not Verdict.REVIEW:
         return approval
-    return replace(approval, terms=approval.terms.strictest(opinion.terms))
+    terms = approval.terms.strictest(opinion.terms)
+    # A rule that has come to allow grants since has loosened.
+    grants = terms.grants if approval.terms.grants else approval.terms.grants
+    return replace(approval, terms=replace(terms, grants=grants))
 
 
 def _unshowable(call: ToolCall) -> Opinion | None:

@@ -16,6 +16,31 @@ ALTER TABLE decisions ADD COLUMN person TEXT NOT NULL DEFAULT '';
 ALTER TABLE decisions ADD COLUMN factor TEXT NOT NULL DEFAULT '';
 UPDATE decisions SET person = principal;
 
+-- A yes that is remembered.  mac: the host's seal over all but revoked_at, made anew with each use.
+CREATE TABLE grants (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL REFERENCES tenants (id),
+    scope TEXT NOT NULL CHECK (scope IN ('workflow', 'tool')),
+    workflow_id TEXT NOT NULL REFERENCES workflows (id),
+    tool TEXT NOT NULL,
+    requester TEXT NOT NULL,
+    place TEXT NOT NULL,
+    hosts TEXT NOT NULL,
+    taint TEXT NOT NULL,
+    args_sha256 TEXT NOT NULL,
+    component_sha256 TEXT NOT NULL,
+    manifest_sha256 TEXT NOT NULL,
+    approval_id TEXT NOT NULL UNIQUE REFERENCES approvals (id),
+    granted_by TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
+    max_uses INTEGER NOT NULL,
+    used INTEGER NOT NULL CHECK (used BETWEEN 0 AND max_uses),
+    revoked_at REAL NOT NULL,
+    mac TEXT NOT NULL
+) STRICT;
+CREATE INDEX grants_live ON grants (tenant, tool) WHERE revoked_at = 0;
+
 -- Who was last seen in a Slack user group.
 CREATE TABLE group_members (
     tenant TEXT NOT NULL REFERENCES tenants (id),
