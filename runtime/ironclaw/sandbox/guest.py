@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from wasmtime import Engine, Store, WasiConfig, WasmtimeError
-from wasmtime.component import Component, ExportIndex, Linker, _enter
+from wasmtime.component import Component, ExportIndex, Func, Linker, _enter
 
 from ironclaw.errors import ToolboxError
+from ironclaw.sandbox.entry import Entry
 from ironclaw.sandbox.failures import declared_failure, trap_failure
 from ironclaw.sandbox.hardening import Memory
 from ironclaw.task import FailureKind, ToolFailure
@@ -24,6 +25,17 @@ GUEST_FOLDER = "/mnt/scratch"
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """What an instance sees of the tenant's folder."""
+
+    folder: str | None
+    is_writable: bool = False
+
+
+NOTHING = View(None)
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One call, as the worker sees it."""
 
@@ -32,8 +44,7 @@ class Order:
     fuel: int
     memory: int  #: Bytes, for each linear memory.
     output: int  #: Bytes.
-    folder: str | None  #: The tenant's, if the tool may see it.
-    writable: bool
+    view: View
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +60,9 @@ class Outcome:
 @dataclass(slots=True)
 class _Instance:
     store: Store
-    run: Callable[..., Any]
+    run: Func
     memory_before: int
+    view: View = NOTHING  #: What it was shown.
     is_spent: bool = False
 
 
@@ -61,9 +73,11 @@ class Guest:
         self._engine, self._linker, self._component = engine, linker, component
         self._wasi = wasi
         self._run = _run_of(component)
+        self._entry = Entry()
         self._memory = Memory()
         self._can_warm = True
         self._instance: _Instance | None = None
+        self._view = NOTHING  #: Of the last call, and most likely of the next.
 
     def renew(self) -> None:
         """Throw the used instance away and have a new one ready.
@@ -75,6 +89,9 @@ class Guest:
         # wasmtime-py keeps a callback's exception in a global, where the next call would find it.
         _enter.LAST_EXCEPTION = None
         self._instance = self._warmed() if self._can_warm else self._instantiate()
+        # What cannot be shown ahead fails the call that needs it, if one comes.
+        with contextlib.suppress(WasmtimeError):
+            self._show(self._instance, self._view)
 
     def serve(self, order: Order) -> Outcome:
         """Run one call in the instance that is ready.  The next one needs :meth:`renew` first."""
@@ -82,13 +99,13 @@ class Guest:
         if instance is None or instance.is_spent:
             raise RuntimeError("one instance serves one call")
         instance.is_spent = True
-        self._bind(instance.store, order)
-        return self._finish(instance, order, *_ask(instance, order))
+        self._bind(instance, order)
+        return self._finish(instance, order, *self._ask(instance, order))
 
     def _warmed(self) -> _Instance:
         instance = self._instantiate()
         try:
-            instance.run(instance.store, WARM_TOOL, "{}")
+            self._entry.call(instance.run, instance.store, WARM_TOOL, "{}")
         except Exception:  # noqa: BLE001 - whatever a guest makes of the warm call, its instance is spent.
             _enter.LAST_EXCEPTION = None
             instance.store.close()
@@ -111,14 +128,33 @@ class Guest:
             raise ToolboxError(f"The toolbox cannot be started: {failure.message}") from None
         return _Instance(store, run, before)
 
-    def _bind(self, store: Store, order: Order) -> None:
+    def _bind(self, instance: _Instance, order: Order) -> None:
         """From here on the instance is this call's: its fuel, its memory, its folder."""
-        store.set_fuel(order.fuel)
-        _limit_memory(store, order.memory)
-        if self._wasi and order.folder is not None:
-            wasi = WasiConfig()
-            wasi.preopen_dir(order.folder, GUEST_FOLDER, order.writable)
-            store.set_wasi(wasi)
+        instance.store.set_fuel(order.fuel)
+        _limit_memory(instance.store, order.memory)
+        self._view = order.view
+        self._show(instance, order.view)
+
+    def _show(self, instance: _Instance, view: View) -> None:
+        """Let the instance see this and nothing else."""
+        if not self._wasi or instance.view == view:
+            return
+        wasi = WasiConfig()
+        if view.folder is not None:
+            wasi.preopen_dir(view.folder, GUEST_FOLDER, view.is_writable)
+        instance.store.set_wasi(wasi)
+        instance.view = view
+
+    def _ask(self, instance: _Instance, order: Order) -> tuple[Any, str | None]:
+        """The guest's answer, or wasmtime's text of why there is none."""
+        try:
+            return self._entry.call(instance.run, instance.store, order.tool, order.input), None
+        except WasmtimeError as error:
+            return None, str(error)
+        except MemoryError:
+            return None, "out of memory"
+        except Exception:  # noqa: BLE001 - a value that the bindings cannot carry; its text may name host objects.
+            return None, "host: values"
 
     def _finish(self, instance: _Instance, order: Order, answer: Any, trap: str | None) -> Outcome:
         memory = max(0, self._memory.bytes() - instance.memory_before)
@@ -136,18 +172,6 @@ def _run_of(component: Component) -> ExportIndex:
     if index is None:
         raise ToolboxError("The toolbox cannot be started: it exports no run.")
     return index
-
-
-def _ask(instance: _Instance, order: Order) -> tuple[Any, str | None]:
-    """The guest's answer, or wasmtime's text of why there is none."""
-    try:
-        return instance.run(instance.store, order.tool, order.input), None
-    except WasmtimeError as error:
-        return None, str(error)
-    except MemoryError:
-        return None, "out of memory"
-    except Exception:  # noqa: BLE001 - a value that the bindings cannot carry; its text may name host objects.
-        return None, "host: values"
 
 
 def _limit_memory(store: Store, most: int) -> None:

@@ -8,6 +8,7 @@ speaks to nobody but the supervisor, and starts no program.
 from __future__ import annotations
 
 import base64
+import gc
 import os
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from wasmtime.component import Component
 from ironclaw.errors import IronclawError, ToolboxError
 from ironclaw.sandbox import fastbytes, hardening, landlock, seccomp
 from ironclaw.sandbox.engine import make_engine, make_linker, self_test
-from ironclaw.sandbox.guest import Guest, Order, Outcome
+from ironclaw.sandbox.guest import NOTHING, Guest, Order, Outcome, View
 from ironclaw.sandbox.hostcalls import HostCalls
 from ironclaw.sandbox.model import Profile
 from ironclaw.sandbox.wire import Message, Pipe, WireError
@@ -57,15 +58,13 @@ class Worker:
 
 
 def _order(message: Message) -> Order:
-    shown = message["folder"] if message["scratch"] else None
     return Order(
         tool=message["tool"],
         input=message["input"],
         fuel=message["fuel"],
         memory=message["memory"],
         output=message["output"],
-        folder=shown,
-        writable=message["scratch"] == "write",
+        view=View(message["folder"], message["scratch"] == "write") if message["scratch"] else NOTHING,
     )
 
 
@@ -100,6 +99,7 @@ def start(profile: Profile, pipe: Pipe, code: int, root: Path | None) -> Worker:
     landlock.restrict(root)
     seccomp.restrict()
     guest.renew()
+    gc.freeze()  # What lives now lives as long as the process: no collection needs to look at it.
     return Worker(pipe, host, guest, threads)
 
 
