@@ -128,7 +128,7 @@ async def _serve(settings: Settings, chosen: argparse.Namespace) -> int:
     from ironclaw_bot.serve import serve  # noqa: PLC0415 - Slack's and wasmtime's modules cost a second of every command
 
     _need_toolbox()
-    await serve(settings, _say)
+    await serve(settings, partial(load, os.environ), _say)
     return DONE
 
 
@@ -189,6 +189,8 @@ async def _tool_list(settings: Settings, chosen: argparse.Namespace) -> int:
     for box in found.toolboxes:
         signer = f"signed by {box.signer}" if box.signer else "trusted by its folder"
         print(f"toolbox {box.name} {box.version}  sha256 {box.component_sha256}  {signer}")
+    for each in found.left_out:
+        print(f"left out: {each}")
     return DONE
 
 

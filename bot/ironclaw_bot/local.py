@@ -70,7 +70,7 @@ class Door:
 
     async def reload(self) -> Json:
         """Take up toolboxes that were added, upgraded or removed."""
-        await self.app.reload()
+        await self.app.reload(f"local:{self.person}")
 
     async def secrets(self, tenant: str, verb: str, **words: Any) -> Json:
         """What ``ironclaw secrets`` does with one tenant's secrets."""

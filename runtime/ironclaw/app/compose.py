@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ironclaw.app.engine import Clock, Ironclaw
-from ironclaw.app.tools import ReloadedTools, prepare_all
+from ironclaw.app.tools import ReloadedTools, facts, prepare_all, warn
 from ironclaw.audit import Checkpoints, keep_checkpoints
 from ironclaw.canonical import subkey
 from ironclaw.egress import Egress, allows_localhost
@@ -19,6 +19,8 @@ from ironclaw.keys import load_key
 from ironclaw.orchestrator import Body, Budgets, Orchestrator
 from ironclaw.plugin_manager import Factory, Hooks, load
 from ironclaw.registry import Installed, Registry
+from ironclaw.registry.installed import FOLDER
+from ironclaw.registry.trust import Trust
 from ironclaw.sandbox import Sandbox
 from ironclaw.secrets import Keyring, Lender, Vault
 from ironclaw.settings import Settings, TenantSettings
@@ -59,6 +61,7 @@ async def open_app(
     progress: Callable[[str], None] = lambda _: None,
     egress: Egress | None = None,
     plugins: Mapping[str, Factory] = MappingProxyType({}),
+    reread: Callable[[], Settings] | None = None,
 ) -> AsyncIterator[Ironclaw]:
     """The whole engine, open until the block ends.
 
@@ -66,14 +69,22 @@ async def open_app(
     :param progress: told what start-up is waiting for
     :param egress: the one door to the network, where a test has its own
     :param plugins: beside those that the settings name
+    :param reread: gives the settings as they are now: whose signatures count is asked on each reload
     :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
     """
     key = load_key(settings.key_file)
+    toolbox_folder = settings.data_dir / FOLDER
 
     def read() -> Registry:
-        return Registry.load([*toolboxes, *settings.toolboxes], Installed.of(settings, clock()))
+        trust = Trust.of(reread() if reread else settings)
+        return Registry.load([*toolboxes, *settings.toolboxes], Installed(toolbox_folder, trust, clock()))
+
+    async def record(found: Registry, actor: str) -> None:
+        why_not = {each.name: each.why for each in found.left_out}
+        await store.toolboxes.in_force(tenancy.ids, facts(found), why_not, actor, clock())
 
     registry = read()
+    warn(registry)
     async with contextlib.AsyncExitStack() as stack:
         store = await Store.open(settings.data_dir / "ironclaw.db")
         stack.push_async_callback(store.close)
@@ -94,7 +105,7 @@ async def open_app(
         places = functools.partial(_card_places, tenancy)
         hosts = tenancy.http_allow
         orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, hosts, clock)
-        tools = ReloadedTools(registry, read, sandbox)
+        tools = ReloadedTools(registry, read, sandbox, record)
         app = Ironclaw(tenancy, store, hooks, tools, veto, orchestrator, frozenset(brains), vault, clock)
         checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
         await stack.enter_async_context(keep_checkpoints(store, checkpoints, clock))

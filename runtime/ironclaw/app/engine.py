@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from ironclaw.app.tools import ReloadedTools
+from ironclaw.app.tools import HOST, ReloadedTools
 from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import LocalDispatcher
 from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError
@@ -94,6 +94,7 @@ class Ironclaw:
         """
         tenant = self._tenancy.adopt(team_id)
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
+        await self._tools.record()
         return tenant
 
     # Work
@@ -198,12 +199,13 @@ class Ironclaw:
         """Every tool, as the brain sees it."""
         return self._registry.offers(None)
 
-    async def reload(self) -> None:
-        """Take up toolboxes that were added, upgraded or removed.
+    async def reload(self, actor: str = HOST) -> None:
+        """Take up toolboxes that were added, upgraded or removed, and whose signatures count now.
 
-        :raises ToolboxError, SandboxError: something is wrong with one; the tools are those of before
+        :param actor: who asks, for the audit log
+        :raises ToolboxError, SandboxError, SettingsError, StoreError: the tools are those of before
         """
-        await self._tools.reload()
+        await self._tools.reload(actor)
         log.info("tools_reloaded", tools=len(self._registry.tools))
 
     async def ready(self) -> dict[str, bool]:
@@ -217,6 +219,7 @@ class Ironclaw:
     async def start(self) -> None:
         """Take up what a stop or a crash left, and begin the chores."""
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
+        await self._tools.record()
         for workflow_id in await self._store.workflows.open_ids():
             self._dispatcher.wake(workflow_id)
         chores = (
@@ -269,6 +272,7 @@ class Ironclaw:
             self._dispatcher.wake(approval.workflow_id)
 
     async def _reconcile(self) -> None:
+        await self._tools.drop_expired(self._clock())
         await self._store.tidy(self._clock())
         for workflow_id in await self._store.workflows.open_ids():
             self._dispatcher.wake(workflow_id)

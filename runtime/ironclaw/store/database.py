@@ -15,6 +15,7 @@ from ironclaw.store.chain import Head
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.rows import sql
 from ironclaw.store.secrets import Secrets
+from ironclaw.store.toolboxes import Toolboxes
 from ironclaw.store.workflows import Workflows
 from ironclaw.store.writer import Writer
 
@@ -29,6 +30,7 @@ class Store:
         self.approvals = Approvals(writer)
         self.outbox = Outbox(writer)
         self.secrets = Secrets(writer)
+        self.toolboxes = Toolboxes(writer)
 
     @classmethod
     async def open(cls, path: Path) -> Store:

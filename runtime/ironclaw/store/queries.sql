@@ -203,3 +203,13 @@ UPDATE secrets SET key_id = :key_id, sealed = :sealed WHERE tenant = :tenant AND
 
 -- name: remove_secret!
 DELETE FROM secrets WHERE tenant = :tenant AND name = :name
+
+-- name: toolboxes_of
+SELECT name, facts FROM toolboxes WHERE tenant = :tenant
+
+-- name: put_toolbox!
+INSERT INTO toolboxes (tenant, name, facts) VALUES (:tenant, :name, :facts)
+ON CONFLICT (tenant, name) DO UPDATE SET facts = excluded.facts
+
+-- name: remove_toolbox!
+DELETE FROM toolboxes WHERE tenant = :tenant AND name = :name
