@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -11,8 +12,9 @@ import pytest
 import pytest_asyncio
 from tests.fakes import guests
 from tests.fakes.alertmanager import DISK, HOST, Alertmanager
+from tests.fakes.web import Web
 from tests.integration.engine import settings
-from tests.integration.toolbox_walk import Walk, walk
+from tests.integration.toolbox_walk import Walk, bot, walk
 
 from ironclaw.registry import Registry
 from ironclaw.settings import TenantSettings
@@ -157,3 +159,17 @@ async def test_not_this_tenants(walked: Walk, alertmanager: Alertmanager, tenant
     assert view.approval is None
     assert "denied" in view.outcome
     assert not walked.sent_anything()
+
+
+async def test_on_the_bots_own_machine(tmp_path: Path) -> None:
+    """
+    What the operator lists as http://localhost is reached without TLS, by the bot's own egress.
+    """
+    guests.need("js")
+    internet = Web(answer=Alertmanager().answer)
+    server = await asyncio.start_server(internet.serve, "127.0.0.1", 0)
+    url = f"http://localhost:{server.sockets[0].getsockname()[1]}"
+    async with server, bot(tmp_path, "alert", internet, http_allow=(url,)) as found:
+        view = await found.ask("alert.list", url=url)
+
+    assert '"DiskFull"' in view.outcome

@@ -13,11 +13,11 @@ from structlog.testing import capture_logs
 from tests.cases._secret_world import Obedient, World
 from tests.cases._supply_world import World as Operator
 from tests.fakes import guests
-from tests.fakes.web import PUBLIC, Answer, egress, web
+from tests.fakes.web import PUBLIC, Answer, Web, egress, web
 from tests.integration.engine import PLUGINS, BrainPlugin, settings
 
 from ironclaw.app import open_app
-from ironclaw.egress import bind
+from ironclaw.egress import Egress, bind
 from ironclaw.task import WorkflowView
 from ironclaw_bot.build import tools_folder
 
@@ -68,17 +68,28 @@ async def added(folder: Path, name: str) -> str:
 
 @contextlib.asynccontextmanager
 async def walk(folder: Path, name: str, host: str, answer: Answer, **changes: Any) -> AsyncIterator[Walk]:
+    """A bot to which the toolbox was added, and a web that knows one host and speaks TLS.
+
+    :param changes: of the settings
+    """
+    async with web(folder, [host]) as internet:
+        internet.meet({host: [[PUBLIC]]}, answer)
+        async with bot(folder, name, internet, egress(internet, folder), **changes) as found:
+            yield found
+
+
+@contextlib.asynccontextmanager
+async def bot(
+    folder: Path, name: str, internet: Web, door: Egress | None = None, **changes: Any
+) -> AsyncIterator[Walk]:
     """A bot to which the toolbox was added.
 
-    :param host: the one name that the web knows
-    :param changes: of the settings
+    :param door: to the web; the bot's own when there is none
     """
     trusted = await added(folder, name)
     brain = Obedient()
     chosen = settings(folder, plugins=PLUGINS, trusted_signers=(trusted,), **changes)
-    async with web(folder, [host]) as internet:
-        internet.meet({host: [[PUBLIC]]}, answer)
-        with capture_logs() as logs:
-            plugins = {"test_brain": lambda _services: BrainPlugin(brain)}
-            async with open_app(chosen, egress=egress(internet, folder), plugins=plugins) as app:
-                yield Walk(app, internet, brain, folder, logs)
+    plugins = {"test_brain": lambda _services: BrainPlugin(brain)}
+    with capture_logs() as logs:
+        async with open_app(chosen, egress=door, plugins=plugins) as app:
+            yield Walk(app, internet, brain, folder, logs)

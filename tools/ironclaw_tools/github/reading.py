@@ -102,7 +102,7 @@ def read_file(
 
 def _folder(found: dict[str, Any]) -> dict[str, Any]:
     entries = found["entries"]
-    shown = [{name: each[name] for name in ("name", "type", "size")} for each in entries[:MAX_ENTRIES]]
+    shown = [{name: each.get(name) for name in ("name", "type", "size")} for each in entries[:MAX_ENTRIES]]
     cut = {"cut": f"the first {MAX_ENTRIES} of {len(entries)}"} if len(entries) > MAX_ENTRIES else {}
     return {"path": found["path"], "entries": shown, **cut}
 
