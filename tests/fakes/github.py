@@ -33,6 +33,7 @@ class GitHub:
     merged: list[str] = field(default_factory=list)
     head: str = HEAD
     text: str = "hello\n"  #: Of README.md.
+    is_renamed: bool = False
     limited_until: int = 0  #: Unix seconds; 0 for no limit.
 
     def answer(self, _number: int, seen: Seen) -> bytes:
@@ -41,6 +42,8 @@ class GitHub:
             headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(self.limited_until)}
             return said(403, {"message": "API rate limit exceeded for user ID 1."}, headers)
         token = seen.headers.get("authorization", "").removeprefix("Bearer ")
+        if self.is_renamed:
+            return said(301, None, {"Location": f"https://{HOST}/repositories/1/issues"})
         if token not in (self.reads, self.writes):
             return said(401, {"message": "Bad credentials"})
         if seen.method != "GET" and token != self.writes:

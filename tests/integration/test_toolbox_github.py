@@ -180,6 +180,19 @@ async def test_rate_limit(walked: Walk, github: GitHub) -> None:
     assert "Try again after 13:30:00 UTC" in view.outcome
 
 
+@pytest.mark.parametrize("tool", ["github.list_issues", "github.create_issue"])
+async def test_renamed(walked: Walk, github: GitHub, tool: str) -> None:
+    """
+    Where a renamed repository leads is not in the manifest: nothing follows, and the remedy is said.
+    """
+    github.is_renamed = True
+    title = {"title": "x"} if tool == "github.create_issue" else {}
+    said = await walked.approve(await walked.ask(tool, **REPO, **title))
+
+    assert "If the repository was renamed, use its new name." in said
+    assert 1 == len(walked.sent)
+
+
 @pytest.mark.parametrize(
     ("tool", "words"),
     [

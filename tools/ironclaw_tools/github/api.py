@@ -33,14 +33,14 @@ MEANINGS: Mapping[int, tuple[type[Failure], str]] = {
     403: (Denied, "The token may not do this. An operator gives it the permission, or sets another one."),
     404: (
         InvalidInput,
-        "There is no such thing, or the token may not see it. Check the repository's name and the number.",
+        "There is no such thing, or the token may not see it. Check the names and the number.",
     ),
     405: (InvalidInput, "The pull request cannot be merged as it is. Read it to see what it waits for."),
     409: (InvalidInput, "It has changed meanwhile. Read it again, then ask for what it is now."),
     410: (InvalidInput, "It is gone, or the repository has this turned off."),
     422: (InvalidInput, "GitHub refuses these values. Change what it names."),
 }
-MOVED = "The repository is known by another name now: use that one."
+MOVED = "If the repository was renamed, use its new name."  #: Where GitHub leads to is not in the manifest.
 
 
 def path(repo: str, *parts: str | int) -> str:
@@ -74,10 +74,13 @@ def ask(method: str, where: str, secret: str, accept: str = JSON, body: Any = No
     try:
         return http(method, f"{API}{where}", headers, content, secret=secret)
     except Denied as refusal:
-        raise Denied(
-            f"{refusal} An operator gives a token with `ironclaw secrets set {secret}`, bound to this host, "
-            "method and path. A repository that was renamed must be called by its new name."
-        ) from None
+        raise Denied(f"{refusal} {_remedy(str(refusal), secret)}") from None
+
+
+def _remedy(refusal: str, secret: str) -> str:
+    if "secret" not in refusal:
+        return MOVED
+    return f"An operator gives it with `ironclaw secrets set {secret}`, bound to this host, method and path."
 
 
 def success(answer: Response) -> Response:
