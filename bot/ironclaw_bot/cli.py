@@ -21,6 +21,7 @@ from ironclaw_bot.auditing import add_verify_options, rotate, verify_log
 from ironclaw_bot.authoring.commands import add_authoring
 from ironclaw_bot.authoring.supplying import add_supplying
 from ironclaw_bot.build import build, built_folder
+from ironclaw_bot.crashing import prepare_for_the_worst
 from ironclaw_bot.demo_folder import DEMO, add_demo_options, in_demo
 from ironclaw_bot.hints import called
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
@@ -36,6 +37,7 @@ Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
 def main(words: Sequence[str] | None = None) -> int:
     """The console script ``ironclaw``."""
     chosen = _parser().parse_args(words)
+    prepare_for_the_worst()
     try:
         settings = load(os.environ)
         if folder := getattr(chosen, "demo", None):
