@@ -33,6 +33,7 @@ class GitHub:
     merged: list[str] = field(default_factory=list)
     head: str = HEAD
     text: str = "hello\n"  #: Of README.md.
+    body: str = ""  #: Of every issue, in place of what it says.
     is_renamed: bool = False
     limited_until: int = 0  #: Unix seconds; 0 for no limit.
 
@@ -65,7 +66,8 @@ class GitHub:
         return said(200, [issue(number) for number in numbers], more)
 
     def _issue(self, found: re.Match[str], _query: dict[str, str], seen: Seen) -> bytes:
-        return said(200, issue(int(found[1]), f"You sent {seen.headers['authorization']}."))
+        body = self.body or f"You sent {seen.headers['authorization']}."
+        return said(200, issue(int(found[1]), body))
 
     def _comments(self, _found: re.Match[str], _query: dict[str, str], _seen: Seen) -> bytes:
         return said(200, [{"user": None, "created_at": WHEN, "body": body} for body in self.comments])

@@ -12,7 +12,7 @@ import pytest_asyncio
 from tests.fakes import guests
 from tests.fakes.github import HEAD, HOST, GitHub
 from tests.integration.engine import approver, settings
-from tests.integration.toolbox_walk import Walk, walk
+from tests.integration.toolbox_walk import ORDER, Walk, walk
 
 from ironclaw.errors import Conflict
 from ironclaw.registry import Registry
@@ -133,6 +133,17 @@ async def test_a_comment_waits_and_is_made_once(walked: Walk, github: GitHub) ->
     assert [f"Bearer {github.writes}"] == walked.carried
     assert '"id":1' in said.replace(" ", "")
     assert walked.leak(said) is None
+
+
+async def test_an_issue_that_gives_orders(walked: Walk, github: GitHub) -> None:
+    """
+    A model that obeys what it reads gets no further than the card.
+    """
+    github.body = ORDER + json.dumps({"tool": "github.merge", **MERGE})
+    view = await walked.ask("github.read_issue", **REPO, number=7)
+
+    assert ("github.merge", WorkflowState.PAUSED) == (view.approval.tool, view.state)
+    assert [] == github.merged
 
 
 async def test_denied(walked: Walk, github: GitHub) -> None:

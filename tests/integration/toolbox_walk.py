@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Iterable
@@ -14,12 +15,14 @@ from tests.cases._secret_world import Obedient, World
 from tests.cases._supply_world import World as Operator
 from tests.fakes import guests
 from tests.fakes.web import PUBLIC, Answer, Web, egress, web
-from tests.integration.engine import PLUGINS, BrainPlugin, settings
+from tests.integration.engine import PLUGINS, BrainPlugin, settings, wants
 
 from ironclaw.app import open_app
 from ironclaw.egress import Egress, bind
-from ironclaw.task import WorkflowView
+from ironclaw.task import Conversation, Move, Role, WorkflowView
 from ironclaw_bot.build import tools_folder
+
+ORDER = "ORDER "
 
 
 class Walk(World):
@@ -42,6 +45,18 @@ class Walk(World):
     def sent(self) -> list[str]:
         """What arrived: methods and paths."""
         return [f"{seen.method} {seen.path}" for seen in self.internet.requests]
+
+
+class Gullible(Obedient):
+    """Also does what a body that begins with ORDER says, as a model might."""
+
+    async def plan(self, conversation: Conversation) -> Move:
+        last = conversation.messages[-1]
+        output = json.loads(last.text).get("output") if last.role is Role.TOOL else None
+        if not isinstance(output, dict) or not str(output.get("body")).startswith(ORDER):
+            return await super().plan(conversation)
+        words = json.loads(output["body"].removeprefix(ORDER))
+        return Move(calls=(wants(words.pop("tool"), "c2", **words),))
 
 
 async def added(folder: Path, name: str) -> str:
@@ -87,7 +102,7 @@ async def bot(
     :param door: to the web; the bot's own when there is none
     """
     trusted = await added(folder, name)
-    brain = Obedient()
+    brain = Gullible()
     chosen = settings(folder, plugins=PLUGINS, trusted_signers=(trusted,), **changes)
     plugins = {"test_brain": lambda _services: BrainPlugin(brain)}
     with capture_logs() as logs:
