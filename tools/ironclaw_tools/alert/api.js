@@ -34,11 +34,21 @@ function address(url, path) {
 /** With the secret where the tenant has one for this request, else without: many need none. */
 function ask(request) {
   try {
-    return http({ ...request, secret: SECRET });
+    return once({ ...request, secret: SECRET });
   } catch (error) {
     // Only what the host says before it sends anything: nothing may be sent twice.
-    if (error instanceof Denied && NOT_LENT.test(error.message)) return http(request);
+    if (error instanceof Denied && NOT_LENT.test(error.message)) return once(request);
     throw error;
+  }
+}
+
+/** One request; where no answer came and something may have changed, the failure says so. */
+function once(request) {
+  try {
+    return http(request);
+  } catch (error) {
+    if (request.method === "GET" || !(error instanceof Unavailable)) throw error;
+    throw new Unavailable(`${error.message} It may have happened all the same: look before you repeat it.`);
   }
 }
 

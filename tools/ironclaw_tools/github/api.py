@@ -104,7 +104,7 @@ def failure(answer: Response) -> Failure:
     if 300 <= answer.status < 400:
         return InvalidInput(MOVED)
     if answer.status >= 500:
-        return Unavailable(f"GitHub has a fault of its own ({answer.status}). Try again in some minutes.")
+        return Unavailable(f"GitHub has a fault of its own ({answer.status}); later it may work.")
     return Internal(f"GitHub answered {answer.status}, which this tool does not know.{said}")
 
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 import api
 from api import WRITE, Number, Repo
-from ironclaw_guest import Failure, InvalidInput, tool
+from ironclaw_guest import Failure, InvalidInput, Response, Unavailable, tool
 
 SHA = re.compile(r"[0-9a-f]{40}")
+UNSURE = "It may have happened all the same: look before you repeat it."
 MAX_BODY = 60_000  #: Characters; GitHub takes 65,536.
 Text = Annotated[str, {"minLength": 1, "maxLength": MAX_BODY}]
 
@@ -58,7 +59,7 @@ def merge(
     if not SHA.fullmatch(head_sha):
         raise InvalidInput("head_sha must be the 40 hex digits that github.read_pr gives")
     where = api.path(repo, "pulls", number)
-    answer = api.ask("PUT", f"{where}/merge", WRITE, body={"sha": head_sha, "merge_method": method})
+    answer = _change("PUT", f"{where}/merge", {"sha": head_sha, "merge_method": method})
     if answer.status == 405 and _is_merged(where, head_sha):
         return {"merged": True, "sha": head_sha, "note": "It had been merged already, with this head."}
     return {"merged": True, "sha": json.loads(api.success(answer).body)["sha"]}
@@ -74,8 +75,22 @@ def _is_merged(where: str, head_sha: str) -> bool:
 
 
 def _posted(where: str, body: dict[str, Any]) -> dict[str, Any]:
-    made = json.loads(api.success(api.ask("POST", where, WRITE, body=body)).body)
+    made = json.loads(api.success(_change("POST", where, body)).body)
     return {name: made[name] for name in ("id", "number", "html_url") if name in made}
+
+
+def _change(method: str, where: str, body: dict[str, Any]) -> Response:
+    """A request that changes something, and its answer.
+
+    :raises Unavailable: says that nobody knows whether it happened
+    """
+    try:
+        answer = api.ask(method, where, WRITE, body=body)
+    except Unavailable as lost:
+        raise Unavailable(f"{lost} {UNSURE}") from None
+    if answer.status >= 500:
+        raise Unavailable(f"{api.failure(answer)} {UNSURE}")
+    return answer
 
 
 def _written(text: str) -> str:
