@@ -125,10 +125,15 @@ def _planted(kind: str, tool: str, name: str) -> Run:
     """Something that a guest cannot make, put there by other means."""
 
     async def run(world: World) -> Stopped:
-        if name not in world.planted and not _plant(kind, world.scratch / VICTIM / name):
+        place = world.scratch / VICTIM / name
+        if not _plant(kind, place):
             return Stopped("not permitted here")
         world.planted.add(name)
-        return await world.ask(tool, name=name)
+        try:
+            return await world.ask(tool, name=name)
+        finally:
+            world.planted.discard(name)
+            place.unlink()
 
     return run
 
@@ -184,11 +189,11 @@ ATTACKS = (
         Attack("tampered cache", f"byte {place}", "MAC", frozenset({"compiled again"}), _tampered(place))
         for place in (0, 20, -1)
     ),
-    Attack("pipe planted in scratch", "read it", "kill at the wall clock", TIMEOUT,
+    Attack("pipe planted in scratch", "read it", "look at the folder", CRASHED,
            _planted("pipe", "read", "pipe")),
-    Attack("device planted in scratch", "read all of /dev/zero", "memory limit",
-           frozenset({"out_of_memory", "not permitted here"}), _planted("device", "devour", "zero")),
-    Attack("socket planted in scratch", "open it", "kernel", frozenset({"denied"}),
+    Attack("device planted in scratch", "read all of /dev/zero", "look at the folder",
+           CRASHED | {"not permitted here"}, _planted("device", "devour", "zero")),
+    Attack("socket planted in scratch", "open it", "look at the folder", CRASHED,
            _planted("socket", "read", "socket")),
     Attack("link planted in scratch", "read through it", "WASI paths, Landlock", frozenset({"denied"}),
            _planted("link", "read", "link")),
