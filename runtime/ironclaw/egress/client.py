@@ -129,10 +129,10 @@ class Egress:
 
     async def _follow(self, hop: _Hop, allowed: tuple[HttpRule, ...]) -> HttpResponse:
         """Send, and go where GET and HEAD are led.  Repeating anything else is the tool's to decide."""
-        for _ in range(MAX_REDIRECTS + 1):
+        for redirects in range(MAX_REDIRECTS + 1):
             response, location = await self._send(hop, allowed)
             if location is None:
-                return response
+                return _from(hop.target, response) if redirects else response
             target = redirect_target(hop.target, location)
             if hop.method not in SAFE_METHODS:
                 _check_host(allowed, target)
@@ -239,6 +239,11 @@ def _request(session: ClientSession, hop: _Hop) -> AbstractAsyncContextManager[C
 
 def _response(answer: ClientResponse, body: bytes) -> HttpResponse:
     return HttpResponse(answer.status, headers.incoming(answer.headers.items()), body)
+
+
+def _from(target: Target, response: HttpResponse) -> HttpResponse:
+    """The answer with where it came from in the end; a server's own content-location never gets in."""
+    return replace(response, headers=(*response.headers, ("content-location", str(target.url()))))
 
 
 def _location(answer: ClientResponse) -> str | None:
