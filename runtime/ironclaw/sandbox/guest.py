@@ -134,7 +134,8 @@ class Guest:
     def _bind(self, instance: _Instance, order: Order) -> None:
         """From here on the instance is this call's: its fuel, its memory, its folder."""
         instance.store.set_fuel(order.fuel)
-        _limit_memory(instance.store, order.memory)
+        if order.memory != WARM_MEMORY:
+            _limit_memory(instance.store, order.memory)
         self._view = order.view
         self._show(instance, order.view)
 
