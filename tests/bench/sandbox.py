@@ -35,7 +35,7 @@ INPUTS = {
     "work": ("probe.work", json.dumps({"text": json.dumps({"text": "hello"})})),
 }
 REST = 0.005  #: Seconds before a call: the worker makes its next instance ready in 3 ms.
-BLOCK = 10  #: Calls of one way before the next way's.
+BLOCK = 50  #: Calls of one way before the next way's: after a change all find cold caches for a while.
 SETTLED = 0.5  #: Seconds until a new pool has its spare worker too.
 REQUEST, WARM, COLD = "IronClaw, a request", "in process, pre-warmed", "in process, cold"
 PYTHON = "python -I -S, a process a call"
