@@ -17,7 +17,7 @@ from ironclaw.sandbox import Component, Profile, Sandbox, preparing
 from ironclaw.sandbox.codecache import CodeCache
 from ironclaw.sandbox.process import WorkerProcess
 from tests.fakes.hostile_worker import ANSWERS
-from tests.fakes.sandbox import KEY, Caller, Recorder, saved, toolbox, toolbox_text
+from tests.fakes.sandbox import KEY, Caller, Recorder, nested, saved, toolbox, toolbox_text
 from tests.probes.attack import Attack, Run
 from tests.probes.world import VICTIM, Stopped, WithoutSpares, World, ended
 
@@ -86,6 +86,13 @@ async def _prepared(sandbox: Sandbox, component: Component) -> Stopped:
     except ToolboxError as error:
         return Stopped("ToolboxError", str(error))
     return Stopped("")
+
+
+def _bomb(depth: int) -> Attack:
+    """Less than two kilobytes; each level doubles what a compiler makes of it."""
+    layer = "limits of the compiler" if depth > 25 else "export check of the compiler"
+    wasm = bytes(wat2wasm(nested(depth)))
+    return _refused("slow-to-compile component", f"{depth} levels, each doubles", layer, wasm)
 
 
 async def _huge(world: World) -> Stopped:
@@ -184,6 +191,7 @@ ATTACKS = (
     _refused("undeclared import", "wasi:http", "imports of the binary", toolbox(imports=WASI_HTTP)),
     _refused("undeclared import", "host.exec", "imports of the binary", toolbox(imports=BACKDOOR)),
     Attack("huge component", "128 MiB and a byte", "size cap", REFUSED, _huge),
+    *(_bomb(depth) for depth in (16, 22, 30)),
     Attack("slow-to-compile component", "25,000 functions", "kill of the compiler", REFUSED, _slow, 20),
     *(
         Attack("tampered cache", f"byte {place}", "MAC", frozenset({"compiled again"}), _tampered(place))
