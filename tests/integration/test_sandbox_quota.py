@@ -187,7 +187,8 @@ async def test_planted(probe: Probe, tool: str) -> None:
     A pipe that somebody else puts into a folder is never opened: no call gets there until it is gone.
     """
     folder, words = probe.root / f"planted_{tool}", {"read": {}, "write": {"text": "x"}}[tool]
-    before = await run(probe, "write", folder.name, name="note.txt", text="x")
+    await run(probe, "write", folder.name, name="note.txt", text="x")
+    before = await run(probe, "read", folder.name, name="note.txt")  # Waits for the count after the first.
     os.mkfifo(folder / "pipe")
     with pytest.raises(SandboxError, match="holds a pipe, a socket or a device"):
         await run(probe, tool, folder.name, name="pipe", **words)
