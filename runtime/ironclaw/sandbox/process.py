@@ -51,9 +51,18 @@ class WorkerProcess:
         """
         frame = pack(message)
         try:
-            await self._loop.sock_sendall(self._sock, frame)
+            sent = self._send_at_once(frame)
+            if sent < len(frame):
+                await self._loop.sock_sendall(self._sock, memoryview(frame)[sent:])
         except OSError:
             raise WorkerGone from None
+
+    def _send_at_once(self, frame: bytes) -> int:
+        """How many bytes the pipe took."""
+        try:
+            return self._sock.send(frame)
+        except BlockingIOError:
+            return 0
 
     async def receive(self) -> Message:
         """:raises WorkerGone: it died, or what came is no message"""

@@ -25,10 +25,21 @@ class Turns:
         """Wait until no place is taken."""
         await self._all_left.wait()
 
+    @property
+    def is_free(self) -> bool:
+        """Whether there is a place that nobody waits for."""
+        return bool(self._free and not self._waiting)
+
+    def take_at_once(self, tenant: str) -> bool:
+        """Take a place if none has to be waited for."""
+        if self.is_free:
+            self._grant(tenant)
+            return True
+        return False
+
     async def take(self, tenant: str) -> None:
         """Wait for a place.  Who is cancelled meanwhile has none."""
-        if self._free and not self._waiting:
-            self._grant(tenant)
+        if self.take_at_once(tenant):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((tenant, turn))

@@ -36,18 +36,24 @@ class Worker:
         self._pipe, self._host, self._guest = pipe, host, guest
         self._threads = threads
         self._bound = False
+        self._file_bytes = -1  #: How long a file may be, as last set.
 
     def serve_for_ever(self) -> NoReturn:
         while True:
             message = self._pipe.receive()
             if not self._bound:
                 self._bind(message["folder"], message["may_grow"])
-            hardening.limit_files(message["file_bytes"])
+            self._limit_files(message["file_bytes"])
             self._host.begin(message["now"], base64.b64decode(message["seed"]))
             self._pipe.send(_done(self._guest.serve(_order(message))))
             self._pipe.rest(COURTESY)
             self._host.idle()
             self._guest.renew()
+
+    def _limit_files(self, most: int) -> None:
+        if most != self._file_bytes:
+            hardening.limit_files(most)
+            self._file_bytes = most
 
     def _bind(self, folder: str | None, may_grow: bool) -> None:
         """Narrow the view from all tenants' folders to one, for life; in a full one only read and remove."""
