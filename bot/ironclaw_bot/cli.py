@@ -138,7 +138,7 @@ async def _demo(settings: Settings, chosen: argparse.Namespace) -> int:
     from ironclaw_bot.demo import run_demo  # noqa: PLC0415 - as _serve
 
     _need_toolbox()
-    await run_demo(settings, chosen.port, chosen.folder, _say)
+    await run_demo(settings, chosen.port, chosen.folder, _say, partial(load, os.environ))
     return DONE
 
 
