@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ WARM_TOOL = "ironclaw.warm"
 WARM_CALLS = 2
 WARM_FUEL = 2_000_000_000
 WARM_MEMORY = 256 << 20
+STOCK = 2  #: Instances that wait for calls: a call that follows at once finds one too.  0.9 MB each.
 GUEST_FOLDER = "/mnt/scratch"
 
 
@@ -63,9 +65,8 @@ class Outcome:
 class _Instance:
     store: Store
     run: Func
-    memory_before: int
+    memory: int = 0  #: Bytes of private memory that it cost to make.
     view: View = NOTHING  #: What it was shown.
-    is_spent: bool = False
 
 
 class Guest:
@@ -78,31 +79,48 @@ class Guest:
         self._entry = Entry()
         self._memory = Memory()
         self._can_warm = True
-        self._instance: _Instance | None = None
+        self._ready: deque[_Instance] = deque()
+        self._spent: _Instance | None = None
+        self._in_use = 0  #: Bytes of private memory before the next call.
         self._view = NOTHING  #: Of the last call, and most likely of the next.
 
+    @property
+    def has_one(self) -> bool:
+        """Whether a call can be served."""
+        return bool(self._ready)
+
+    @property
+    def is_stocked(self) -> bool:
+        return len(self._ready) >= STOCK
+
     def renew(self) -> None:
-        """Throw the used instance away and have a new one ready.
+        """Have one more instance ready.
 
         :raises ToolboxError: the component cannot be instantiated
         """
-        if self._instance is not None:
-            self._instance.store.close()
-        # wasmtime-py keeps a callback's exception in a global, where the next call would find it.
-        _enter.LAST_EXCEPTION = None
-        self._instance = self._warmed() if self._can_warm else self._instantiate()
+        before = self._memory.bytes()
+        instance = self._warmed() if self._can_warm else self._instantiate()
         # What cannot be shown ahead fails the call that needs it, if one comes.
         with contextlib.suppress(WasmtimeError):
-            self._show(self._instance, self._view)
+            self._show(instance, self._view)
+        self._in_use = self._memory.bytes()
+        instance.memory = self._in_use - before
+        self._ready.append(instance)
 
     def serve(self, order: Order) -> Outcome:
-        """Run one call in the instance that is ready.  The next one needs :meth:`renew` first."""
-        instance = self._instance
-        if instance is None or instance.is_spent:
-            raise RuntimeError("one instance serves one call")
-        instance.is_spent = True
+        """Run one call in the instance that is ready longest.  :meth:`discard` follows."""
+        instance = self._spent = self._ready.popleft()
         self._bind(instance, order)
         return self._finish(instance, order, *self._ask(instance, order))
+
+    def discard(self) -> None:
+        """Throw the used instance away."""
+        if self._spent is not None:
+            self._spent.store.close()
+        self._spent = None
+        # wasmtime-py keeps a callback's exception in a global, where the next call would find it.
+        _enter.LAST_EXCEPTION = None
+        self._in_use = self._memory.bytes()
 
     def _warmed(self) -> _Instance:
         instance = self._instantiate()
@@ -117,7 +135,6 @@ class Guest:
         return instance
 
     def _instantiate(self) -> _Instance:
-        before = self._memory.bytes()
         store = Store(self._engine)
         store.set_fuel(WARM_FUEL)
         _limit_memory(store, WARM_MEMORY)
@@ -129,7 +146,7 @@ class Guest:
             store.close()
             failure = trap_failure(str(error), 0, WARM_MEMORY)
             raise ToolboxError(f"The toolbox cannot be started: {failure.message}") from None
-        return _Instance(store, run, before)
+        return _Instance(store, run)
 
     def _bind(self, instance: _Instance, order: Order) -> None:
         """From here on the instance is this call's: its fuel, its memory, its folder."""
@@ -161,7 +178,7 @@ class Guest:
             return None, "host: values"
 
     def _finish(self, instance: _Instance, order: Order, answer: Any, trap: str | None) -> Outcome:
-        memory = max(0, self._memory.bytes() - instance.memory_before)
+        memory = max(0, instance.memory + self._memory.bytes() - self._in_use)
         fuel = order.fuel - instance.store.get_fuel()
         if trap is not None:
             return Outcome(None, trap_failure(trap, memory, order.memory, order.fuel), fuel, memory)

@@ -39,6 +39,7 @@ class Worker:
         self._file_bytes = -1  #: How long a file may be, as last set.
 
     def serve_for_ever(self) -> NoReturn:
+        self._restock()
         while True:
             message = self._pipe.receive()
             if not self._bound:
@@ -48,6 +49,12 @@ class Worker:
             self._pipe.send(_done(self._guest.serve(_order(message))))
             self._pipe.rest(COURTESY)
             self._host.idle()
+            self._guest.discard()
+            self._restock()
+
+    def _restock(self) -> None:
+        """Have an instance ready, and while nobody asks more of them."""
+        while not self._guest.has_one or not (self._guest.is_stocked or self._pipe.has_word()):
             self._guest.renew()
 
     def _limit_files(self, most: int) -> None:
