@@ -163,6 +163,23 @@ class Veto:
             ]
         )
 
+    async def supersede(self) -> tuple[ApprovalView, ...]:
+        """End every review of what would no longer run as it was shown: the tools have changed.
+
+        :return: those that this call ended
+        """
+        text, now = observation("superseded", CHANGED), self._clock()
+        tenants = await self._store.tenant_ids()
+        waiting = [each for tenant in tenants for each in await self._store.approvals.pending(tenant)]
+        return tuple(
+            [
+                each
+                for each in waiting
+                if not await self._still_the_same(each)
+                and await self._store.approvals.close(each, ApprovalState.SUPERSEDED, text, now)
+            ]
+        )
+
     async def _check_person(self, approval: ApprovalView, principal: Principal, decision: Decision) -> None:
         opinion = await self._hooks.may_decide(approval, principal, decision)
         if opinion.verdict is not Verdict.ALLOW:

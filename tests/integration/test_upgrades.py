@@ -205,9 +205,36 @@ async def test_left_out_is_said(tmp_path: Path, built_toolboxes: Path) -> None:
     assert ["note"] == [each.mark for each in found]
 
 
-async def test_upgrade_supersedes(tmp_path: Path, built_toolboxes: Path) -> None:
+@pytest.mark.parametrize("how", ["upgraded", "removed", "re-signed", "expired"])
+async def test_change_supersedes(tmp_path: Path, built_toolboxes: Path, how: str) -> None:
     """
-    An approval is bound to the digests of what was asked for: after an upgrade it starts nothing.
+    An approval is bound to the digests of what was asked for: when those change it ends, and starts nothing.
+    A new signature alone changes nothing.
+    """
+    world, clock = World(tmp_path), Clock()
+    await world.add(world.box())
+    async with opened(world, built_toolboxes, clock=clock) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        if how == "removed":
+            await world.tool("rm", "notes")
+        elif how == "upgraded":
+            await world.add(world.box(version="1.0.1"))
+        else:
+            world.vouch(world.installed, days=LATER / DAY / 2)
+            await app.reload()
+        if how == "expired":
+            clock.later = LATER
+            await app._reconcile()
+        after = await app.wait("T1", view.id, 30 if how != "re-signed" else 0)
+        approval = await app.approval("T1", view.approval.id)
+
+    assert (ApprovalState.PENDING if how == "re-signed" else ApprovalState.SUPERSEDED) == approval.state
+    assert ("superseded" in after.outcome) is (how != "re-signed")
+
+
+async def test_click_after_the_change(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A click on a card of the old version is told that nothing was run.
     """
     world = World(tmp_path)
     await world.add(world.box())
@@ -216,11 +243,9 @@ async def test_upgrade_supersedes(tmp_path: Path, built_toolboxes: Path) -> None
         await world.add(world.box(version="1.0.1"))
         with pytest.raises(Conflict):
             await app.decide(approver(), view.approval.id, Decision.APPROVE)
-        after = await app.wait("T1", view.id, 30)
         approval = await app.approval("T1", view.approval.id)
 
     assert ApprovalState.SUPERSEDED == approval.state
-    assert "superseded" in after.outcome
 
 
 async def test_running_call_keeps_its_code(

@@ -206,6 +206,7 @@ class Ironclaw:
         :raises ToolboxError, SandboxError, SettingsError, StoreError: the tools are those of before
         """
         await self._tools.reload(actor)
+        await self._supersede()
         log.info("tools_reloaded", tools=len(self._registry.tools))
 
     async def ready(self) -> dict[str, bool]:
@@ -271,8 +272,13 @@ class Ironclaw:
         for approval in await self._veto.expire():
             self._dispatcher.wake(approval.workflow_id)
 
+    async def _supersede(self) -> None:
+        for approval in await self._veto.supersede():
+            self._dispatcher.wake(approval.workflow_id)
+
     async def _reconcile(self) -> None:
-        await self._tools.drop_expired(self._clock())
+        if await self._tools.drop_expired(self._clock()):
+            await self._supersede()
         await self._store.tidy(self._clock())
         for workflow_id in await self._store.workflows.open_ids():
             self._dispatcher.wake(workflow_id)

@@ -58,10 +58,11 @@ class ReloadedTools:
         await self._record(self.registry, HOST)
         self._is_recorded = True
 
-    async def drop_expired(self, now: float) -> None:
+    async def drop_expired(self, now: float) -> bool:
         """Take out the tools of toolboxes whose signature has ended.  At once: the audit log may be late.
 
         :param now: unix seconds
+        :return: whether there were any
         :raises StoreError: the tools are gone, and the audit log does not say so yet
         """
         async with self._turn:
@@ -71,6 +72,7 @@ class ReloadedTools:
                 warn(self.registry)
             if gone or not self._is_recorded:
                 await self.record()
+        return bool(gone)
 
 
 def warn(registry: Registry) -> None:
