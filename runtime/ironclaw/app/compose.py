@@ -73,16 +73,7 @@ async def open_app(
     :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
     """
     key = load_key(settings.key_file)
-    toolbox_folder = settings.data_dir / FOLDER
-
-    def read() -> Registry:
-        trust = Trust.of(reread() if reread else settings)
-        return Registry.load([*toolboxes, *settings.toolboxes], Installed(toolbox_folder, trust, clock()))
-
-    async def record(found: Registry, actor: str) -> None:
-        why_not = {each.name: each.why for each in found.left_out}
-        await store.toolboxes.in_force(tenancy.ids, facts(found), why_not, actor, clock())
-
+    read = functools.partial(_registry, settings, toolboxes, reread or (lambda: settings), clock)
     registry = read()
     warn(registry)
     async with contextlib.AsyncExitStack() as stack:
@@ -105,6 +96,7 @@ async def open_app(
         places = functools.partial(_card_places, tenancy)
         hosts = tenancy.http_allow
         orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, hosts, clock)
+        record = functools.partial(_record, store, tenancy, clock)
         tools = ReloadedTools(registry, read, sandbox, record)
         app = Ironclaw(tenancy, store, hooks, tools, veto, orchestrator, frozenset(brains), vault, clock)
         checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
@@ -112,6 +104,20 @@ async def open_app(
         stack.push_async_callback(app.close)
         await app.start()
         yield app
+
+
+def _registry(
+    settings: Settings, toolboxes: Sequence[Path], reread: Callable[[], Settings], clock: Clock
+) -> Registry:
+    """Every toolbox as it lies in its folder now, and counts by whom the settings trust now."""
+    added = Installed(settings.data_dir / FOLDER, Trust.of(reread()), clock())
+    return Registry.load([*toolboxes, *settings.toolboxes], added)
+
+
+async def _record(store: Store, tenancy: Tenancy, clock: Clock, found: Registry, actor: str) -> None:
+    """Have every tenant's audit log say which toolboxes are in force."""
+    why_not = {each.name: each.why for each in found.left_out}
+    await store.toolboxes.in_force(tenancy.ids, facts(found), why_not, actor, clock())
 
 
 async def _sandbox(settings: Settings, scratch: Path, key: bytes) -> Sandbox:
