@@ -21,6 +21,7 @@ from ironclaw_bot.auditing import add_verify_options, rotate, verify_log
 from ironclaw_bot.authoring.commands import add_authoring
 from ironclaw_bot.authoring.supplying import add_supplying
 from ironclaw_bot.build import build, built_folder
+from ironclaw_bot.crashing import prepare_for_the_worst
 from ironclaw_bot.demo_folder import DEMO, add_demo_options, in_demo
 from ironclaw_bot.hints import called
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
@@ -37,6 +38,7 @@ Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
 def main(words: Sequence[str] | None = None) -> int:
     """The console script ``ironclaw``."""
     chosen = _parser().parse_args(words)
+    prepare_for_the_worst()
     try:
         settings = load(os.environ)
         if folder := getattr(chosen, "demo", None):
@@ -131,7 +133,7 @@ async def _serve(settings: Settings, chosen: argparse.Namespace) -> int:
     from ironclaw_bot.serve import serve  # noqa: PLC0415 - Slack's and wasmtime's modules cost a second of every command
 
     _need_toolbox()
-    await serve(settings, _say)
+    await serve(settings, partial(load, os.environ), _say)
     return DONE
 
 
@@ -139,7 +141,7 @@ async def _demo(settings: Settings, chosen: argparse.Namespace) -> int:
     from ironclaw_bot.demo import run_demo  # noqa: PLC0415 - as _serve
 
     _need_toolbox()
-    await run_demo(settings, chosen.port, chosen.folder, _say)
+    await run_demo(settings, chosen.port, chosen.folder, _say, partial(load, os.environ))
     return DONE
 
 
@@ -192,6 +194,8 @@ async def _tool_list(settings: Settings, chosen: argparse.Namespace) -> int:
     for box in found.toolboxes:
         signer = f"signed by {box.signer}" if box.signer else "trusted by its folder"
         print(f"toolbox {box.name} {box.version}  sha256 {box.component_sha256}  {signer}")
+    for each in found.left_out:
+        print(f"left out: {each}")
     return DONE
 
 

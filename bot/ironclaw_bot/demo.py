@@ -35,12 +35,17 @@ Nothing leaves this machine. Ctrl-C stops it; what waits is kept. Open it in a b
 
 @contextlib.asynccontextmanager
 async def demo(
-    settings: Settings, port: int, folder: Path, progress: Callable[[str], None]
+    settings: Settings,
+    port: int,
+    folder: Path,
+    progress: Callable[[str], None],
+    reread: Callable[[], Settings] | None = None,
 ) -> AsyncIterator[Playground]:
     """Bot and playground, open until the block ends.
 
     :param port: of the playground's page; 0 takes a free one
     :param folder: keeps the workspace and the bot's data from one start to the next
+    :param reread: gives the user's settings as they are now, for a reload of the tools
     :raises IronclawError: something is not right; nothing was opened
     """
     if is_in_use(folder / "data" / "ironclaw.db"):
@@ -61,16 +66,22 @@ async def demo(
     try:
         settings = demo_settings(settings, tokens, url, folder)
         logs.configure(settings)
-        async with running(settings, progress) as bot:
+        async with running(settings, progress, reread) as bot:
             playground.send_to(f"{bot.url}/slack/events")
             yield playground
     finally:
         await playground.stop()
 
 
-async def run_demo(settings: Settings, port: int, folder: Path, progress: Callable[[str], None]) -> None:
+async def run_demo(
+    settings: Settings,
+    port: int,
+    folder: Path,
+    progress: Callable[[str], None],
+    reread: Callable[[], Settings],
+) -> None:
     """Until SIGTERM or SIGINT."""
-    async with demo(settings, port, folder, progress) as playground:
+    async with demo(settings, port, folder, progress, reread) as playground:
         print(WELCOME.format(url=playground.url), flush=True)
         await stopped()
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from ironclaw.errors import IronclawError
 from ironclaw.keys import load_key
 from ironclaw.sandbox import layers
+from ironclaw.secrets import Keyring, check_all
 from ironclaw.settings import Settings
+from ironclaw.store import kept_in
 from ironclaw_bot.authoring.showing import everything
 from ironclaw_plugins.policy_cedar import Library
 
@@ -54,7 +56,8 @@ def verdict(findings: Sequence[Finding]) -> str:
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything that can be looked at without a network."""
     checks = (_python, _key, _data, _tools, _policy, _slack, _jwt, _doors, _brain, _approvers)
-    return [*(check(settings) for check in checks), *_layers(settings)]
+    groups = (_left_out, _secrets, _layers)
+    return [*(check(settings) for check in checks), *(each for group in groups for each in group(settings))]
 
 
 def _python(settings: Settings) -> Finding:
@@ -90,6 +93,15 @@ def _data(settings: Settings) -> Finding:
 
 def _tools(settings: Settings) -> Finding:
     return _tried("toolboxes match their manifests and signatures", lambda: everything(settings))
+
+
+def _left_out(settings: Settings) -> list[Finding]:
+    """Toolboxes that were added and whose signature does not count; what else is wrong, _tools says."""
+    try:
+        found = everything(settings).left_out
+    except IronclawError:
+        return []
+    return [_noted(f"the toolbox {each}", "Its tools are not there.") for each in found]
 
 
 def _policy(settings: Settings) -> Finding:
@@ -143,6 +155,37 @@ def _layers(settings: Settings) -> list[Finding]:
         Finding(f"sandbox layer {name}") if holds else _missing_layer(name, settings)
         for name, holds in layers().items()
     ]
+
+
+def _secrets(settings: Settings) -> list[Finding]:
+    """Whether what is kept can be opened, and whether each tenant has what the tools ask for."""
+    try:
+        keyring, (tenants, rows) = Keyring(settings), kept_in(settings.data_dir / "ironclaw.db")
+    except IronclawError as error:
+        return [_broken(str(error))]
+    sealed = _tried(
+        f"the secrets' key opens all that are kept: {len(rows)}", lambda: check_all(keyring, rows)
+    )
+    there = {(row.tenant, row.name) for row in rows}
+    return [sealed, *(_missing(*each) for each in _needed(settings, tenants) if each[:2] not in there)]
+
+
+def _needed(settings: Settings, tenants: frozenset[str]) -> list[tuple[str, str, str]]:
+    """Tenant, secret, and a tool that is given it."""
+    try:
+        tools = everything(settings).tools
+    except IronclawError:
+        return []  # _tools has said it.
+    uses = {name: tool.name for tool in tools for name in tool.capabilities.secrets}
+    own = frozenset(settings.tenants) or tenants
+    return [(tenant, name, uses[name]) for tenant in sorted(own) for name in sorted(uses)]
+
+
+def _missing(tenant: str, name: str, tool: str) -> Finding:
+    return _noted(
+        f"the tenant {tenant} has no secret {name}, which {tool} uses",
+        f"Where that is wanted: ironclaw secrets set {name} --tenant {tenant} --host HOST",
+    )
 
 
 def _missing_layer(name: str, settings: Settings) -> Finding:

@@ -71,7 +71,7 @@ class Door:
 
     async def reload(self) -> Json:
         """Take up toolboxes that were added, upgraded or removed."""
-        await self.app.reload()
+        await self.app.reload(f"local:{self.person}")
 
     async def reload_policy(self) -> Json:
         """Take up what changed in the files of policy.

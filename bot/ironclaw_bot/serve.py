@@ -40,17 +40,20 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, progress: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    progress: Callable[[str], None] = lambda _: None,
+    reread: Callable[[], Settings] | None = None,
 ) -> AsyncIterator[Running]:
     """The whole bot, its doors open until the block ends.
 
+    :param reread: gives the settings as they are now, for a reload of the tools
     :raises IronclawError: something is not right yet; nothing was opened
     """
     async with contextlib.AsyncExitStack() as stack:
         # Outlives the engine, which tells things until it is closed.
         session = await stack.enter_async_context(aiohttp.ClientSession())
         app = await stack.enter_async_context(
-            open_app(settings, toolboxes=[built_folder() / "standard"], progress=progress)
+            open_app(settings, toolboxes=[built_folder() / "standard"], progress=progress, reread=reread)
         )
         logs.configure(settings, lambda text: app.redact("", text))
         slack = await _slack(app, settings, session)
@@ -69,9 +72,11 @@ async def running(
         yield Running(app, url)
 
 
-async def serve(settings: Settings, progress: Callable[[str], None] = lambda _: None) -> None:
+async def serve(
+    settings: Settings, reread: Callable[[], Settings], progress: Callable[[str], None] = lambda _: None
+) -> None:
     """Until SIGTERM or SIGINT."""
-    async with running(settings, progress):
+    async with running(settings, progress, reread):
         await stopped()
         log.info("stopping")
 

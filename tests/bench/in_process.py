@@ -16,6 +16,7 @@ from wasmtime.component import Component as Code
 
 from ironclaw.sandbox import Profile
 from ironclaw.sandbox.engine import make_engine, make_linker
+from ironclaw.sandbox.guest import WARM_CALLS, WARM_TOOL
 
 FUEL = 2_000_000_000
 HOST_FUNCTIONS = ("log", "http", "now", "random")
@@ -49,7 +50,8 @@ class InProcess:
     def ready(self) -> tuple[Store, Any]:
         """A warm instance."""
         store, run = self.instance()
-        run(store, "ironclaw.warm", "{}")
+        for _ in range(WARM_CALLS):
+            run(store, WARM_TOOL, "{}")
         return store, run
 
     def instance(self) -> tuple[Store, Any]:

@@ -7,10 +7,12 @@ on, the tenant's folder granted for writing.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,16 +34,23 @@ INPUTS = {
     "echo": ("probe.echo", json.dumps({"text": "hello"})),
     "work": ("probe.work", json.dumps({"text": json.dumps({"text": "hello"})})),
 }
-REST = 0.008  #: Seconds between calls: the worker makes its next instance ready in 2 to 3 ms.
+REST = 0.005  #: Seconds before a call: the worker makes its next instance ready in 3 ms.
+BLOCK = 50  #: Calls of one way before the next way's: after a change all find cold caches for a while.
+SETTLED = 0.5  #: Seconds until a new pool has its spare worker too.
 REQUEST, WARM, COLD = "IronClaw, a request", "in process, pre-warmed", "in process, cold"
 PYTHON = "python -I -S, a process a call"
+
+
+Way = Callable[[str], Awaitable[float]]  #: Seconds of one of the INPUTS, by name.
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much is measured."""
 
-    rounds: int = 300  #: Each: the two calls through the sandbox, and cold and warm in this process.
+    rounds: int = (
+        300  #: Calls of each input each way: through the sandbox, and in this process cold and warm.
+    )
     burst: int = 200  #: Calls at once.
     warmup: int = 20
     peers: int = 100  #: Calls of each quick peer; 0 leaves the peers out.
@@ -116,20 +125,28 @@ class Bench:
         return took
 
     async def alternate(self, sandbox: Sandbox, floor: InProcess, taken: Taken) -> None:
-        """Each way in turn, so that a noisy minute is a noisy minute for all; and each after the same rest.
+        """Some calls of each way in turn, so that a noisy minute is a noisy minute for all.
 
-        Without the rest the floor would find everything in the processor's caches, which no request does.
+        Before each call the same rest: without one the floor would find everything in the processor's caches.
+        Some, and not one: the worker would have rested three times as long as the floor's process.
         """
-        for number in range(self._size.warmup + self._size.rounds):
-            into = taken if number >= self._size.warmup else Taken()
-            for which, given in INPUTS.items():
-                into.add(REQUEST, which, await self.request(sandbox, which))
-                await asyncio.sleep(REST)
-                into.add(COLD, which, floor.cold(*given))
-                instance = floor.ready()
-                await asyncio.sleep(REST)
-                into.add(WARM, which, floor.warm(instance, *given))
-                await asyncio.sleep(REST)
+        ways: dict[str, Way] = {
+            REQUEST: lambda which: self._rested_request(sandbox, which),
+            COLD: lambda which: _rested_cold(floor, which),
+            WARM: lambda which: _rested_warm(floor, which),
+        }
+        await self._blocks(ways, self._size.warmup, Taken())
+        await self._blocks(ways, self._size.rounds, taken)
+
+    async def _blocks(self, ways: dict[str, Way], rounds: int, taken: Taken) -> None:
+        for done in range(0, rounds, BLOCK):
+            for which, (row, way) in itertools.product(INPUTS, ways.items()):
+                for _ in range(min(BLOCK, rounds - done)):
+                    taken.add(row, which, await way(which))
+
+    async def _rested_request(self, sandbox: Sandbox, which: str) -> float:
+        await asyncio.sleep(REST)
+        return await self.request(sandbox, which)
 
     async def burst(self, workers: int) -> tuple[float, float]:
         """Seconds for all the calls at once, and resident bytes of a worker."""
@@ -138,6 +155,7 @@ class Bench:
             await sandbox.prepare(self.component)
             for _ in range(4):
                 await asyncio.gather(*(self.request(sandbox, "echo") for _ in range(workers)))
+            await asyncio.sleep(SETTLED)
             began = time.perf_counter()
             await asyncio.gather(*(self.request(sandbox, "echo") for _ in range(self._size.burst)))
             took = time.perf_counter() - began
@@ -156,6 +174,17 @@ class Bench:
             return 1000 * (opened - began), 1000 * (time.perf_counter() - opened)
         finally:
             await sandbox.close()
+
+
+async def _rested_cold(floor: InProcess, which: str) -> float:
+    await asyncio.sleep(REST)
+    return floor.cold(*INPUTS[which])
+
+
+async def _rested_warm(floor: InProcess, which: str) -> float:
+    instance = floor.ready()
+    await asyncio.sleep(REST)
+    return floor.warm(instance, *INPUTS[which])
 
 
 async def measure(size: Size = Size()) -> Result:

@@ -185,9 +185,9 @@ async def disk_full(scene: Scene) -> str | None:
         await app.wait("T1", view.id, 5)
         state = (await app.approval("T1", view.approval.id)).state
     done = (folder / "data/mnt/scratch/T1/a.txt").exists()
-    [chain] = verify(folder / "data/ironclaw.db")
-    is_right = not done and state is ApprovalState.PENDING and not chain.fault
-    return None if is_right else f"run: {done}, {state}, {chain}"
+    chains = verify(folder / "data/ironclaw.db")
+    is_right = not done and state is ApprovalState.PENDING and not any(chain.fault for chain in chains)
+    return None if is_right else f"run: {done}, {state}, {chains}"
 
 
 async def own_connection(scene: Scene) -> str | None:

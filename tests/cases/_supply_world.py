@@ -106,7 +106,8 @@ class World:
             found = Registry.load([], Installed.of(self.settings, time.time() + later))
         except IronclawError as error:
             return Said(1, "", str(error))
-        return Said(0, " ".join(tool.name for tool in found.tools), "")
+        left_out = " ".join(map(str, found.left_out))
+        return Said(1 if left_out else 0, " ".join(tool.name for tool in found.tools), left_out)
 
 
 @dataclass(frozen=True)

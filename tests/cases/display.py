@@ -15,8 +15,8 @@ from typing import Any
 from ironclaw.canonical import canonical, digest
 from ironclaw.errors import BadRequest
 from ironclaw_bot.slack.card import card
-from ironclaw_bot.slack.rules import RuleError, validate_message
 from ironclaw_bot.slack.presses import APPROVE
+from ironclaw_bot.slack.rules import RuleError, validate_message
 from tests.fakes.approvals import an_approval
 from tests.fakes.card_reader import arguments, boxes
 

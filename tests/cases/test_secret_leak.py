@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cases import secret_boundary, secret_leak
-from tests.cases.driver import DATA, run
+from tests.cases.driver import DATA, load, run
 
 
 async def test_secret_leak_cases() -> None:
@@ -14,6 +14,19 @@ async def test_secret_leak_cases() -> None:
 
     assert [] == report.failures
     assert report.passed > 400
+
+
+def test_every_carrier_is_driven() -> None:
+    """
+    No carrier of the file is forgotten: those that are not there yet are named.
+    """
+    data = load(DATA / secret_leak.FILE)
+    listed = set(data["carriers"]).union(*data["expectation_by_carrier"].values())
+    texts = secret_leak.PLAIN.keys() | secret_leak.CHANGED.keys() | {secret_leak.CRASH}
+    sinks = {*secret_boundary.SINKS, secret_boundary.LISTING}
+
+    assert listed == texts | sinks | secret_leak.NOT_YET
+    assert not secret_leak.NOT_YET & (texts | sinks)
 
 
 @pytest.mark.sandbox

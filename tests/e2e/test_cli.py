@@ -222,7 +222,7 @@ async def test_broken_chain(tmp_path: Path) -> None:
     said = await bot.command("audit", "verify")
 
     assert 1 == said.code
-    assert "BROKEN: event 1 was changed" in said.out
+    assert "BROKEN: event 2 was changed" in said.out
 
 
 def _change(path: Path) -> None:
@@ -230,7 +230,7 @@ def _change(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as database:
         for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             database.execute(f"DROP TRIGGER {name}")
-        database.execute("UPDATE audit SET event = replace(event, 'help', 'harm') WHERE n = 1")
+        database.execute("UPDATE audit SET event = replace(event, 'help', 'harm')")
         database.commit()
 
 

@@ -144,6 +144,14 @@ def toolbox_text(run: str = ECHO, imports: str = "", start: str = "") -> str:
    (memory (core memory $base "memory")) (realloc (core func $base "realloc")))))"""
 
 
+def nested(depth: int) -> str:
+    """Each level instantiates the one inside it twice."""
+    text = "(component $c (core module $m (func)) (core instance (instantiate $m)))"
+    for _ in range(depth):
+        text = f"(component $c {text} (instance (instantiate $c)) (instance (instantiate $c)))"
+    return text
+
+
 def children(pid: int | None = None) -> set[int]:
     """The process ids of a process's children."""
     tasks = Path(f"/proc/{pid or os.getpid()}/task")

@@ -89,11 +89,12 @@ async def engine(
     toolboxes: Path,
     plugins: Mapping[str, Callable[[Services], object]] | None = None,
     clock: Callable[[], float] | None = None,
+    reread: Callable[[], Settings] | None = None,
     **changes: Any,
 ) -> AsyncIterator[Ironclaw]:
     more = {"test_brain": lambda services: BrainPlugin(brain), **(plugins or {})}
     extra = {"clock": clock} if clock else {}
     async with open_app(
-        settings(folder, **changes), toolboxes=[toolboxes / "standard"], plugins=more, **extra
+        settings(folder, **changes), toolboxes=[toolboxes / "standard"], plugins=more, reread=reread, **extra
     ) as app:
         yield app

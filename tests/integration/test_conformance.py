@@ -50,7 +50,21 @@ def test_every_tool_is_tried() -> None:
 
 DENIED = {"tool": "conform.fail", "input": {"kind": "denied", "message": "a"}}
 LOG = {"tool": "conform.log", "input": {"level": "info", "message": "a"}}
+URL = "https://api.example.com/v1"
+POST = {
+    "tool": "conform.http",
+    "input": {"method": "POST", "url": URL, "body": "[1]", "secret": "conform_key"},
+    "http": [{"method": "POST", "url": URL}],
+}
+SENT = {"method": "POST", "url": URL}
 WRONG = [
+    ({**POST, "secrets": []}, "got denied: There is no secret of this name"),
+    ({**POST, "sent": [{**SENT, "secret": "other"}]}, "expected the request"),
+    ({**POST, "sent": [{**SENT, "body_schema": {"maxItems": 0}}]}, "the body of the request does not fit"),
+    (
+        {**POST, "input": {"method": "POST", "url": URL}, "sent": [{**SENT, "body_schema": {}}]},
+        "a body that is JSON",
+    ),
     ({"tool": "conform.echo", "input": {"value": 1}, "output": True}, "expected the output true, got 1"),
     ({"tool": "conform.echo", "input": {"value": 1}, "failure": "denied"}, "expected the failure denied"),
     ({"tool": "conform.echo", "input": {}}, "expected an output, got invalid_input: schema: "),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.fakes.sandbox import ECHO, GARBAGE, KEY, Caller, Recorder, saved, toolbox, toolbox_text
+from tests.fakes.sandbox import ECHO, GARBAGE, KEY, Caller, Recorder, nested, saved, toolbox, toolbox_text
 from wasmtime import wat2wasm
 
 from ironclaw.errors import SandboxError, ToolboxError
@@ -236,11 +236,3 @@ async def test_compile_bomb(sandbox: Sandbox, tmp_path: Path) -> None:
 
 def binary(text: str) -> bytes:
     return bytes(wat2wasm(text))
-
-
-def nested(depth: int) -> str:
-    """Each level instantiates the one inside it twice."""
-    text = "(component $c (core module $m (func)) (core instance (instantiate $m)))"
-    for _ in range(depth):
-        text = f"(component $c {text} (instance (instantiate $c)) (instance (instantiate $c)))"
-    return text

@@ -17,7 +17,7 @@ from tests.probes.world import remove
 
 from ironclaw.capabilities import Quota
 from ironclaw.errors import SandboxError
-from ironclaw.sandbox import Sandbox
+from ironclaw.sandbox import Sandbox, folders
 from ironclaw.sandbox.quota import count
 from ironclaw.task import FailureKind, ToolResult
 
@@ -179,3 +179,34 @@ async def test_odd_names(probe: Probe) -> None:
     assert FailureKind.DENIED == kind(result)
     assert len(os.listdir(probe.root / "odd")) >= 8
     assert "up" not in os.listdir(probe.root)
+
+
+@pytest.mark.parametrize("tool", ["read", "write"])
+async def test_planted(probe: Probe, tool: str) -> None:
+    """
+    A pipe that somebody else puts into a folder is never opened: no call gets there until it is gone.
+    """
+    folder, words = probe.root / f"planted_{tool}", {"read": {}, "write": {"text": "x"}}[tool]
+    await run(probe, "write", folder.name, name="note.txt", text="x")
+    before = await run(probe, "read", folder.name, name="note.txt")  # Waits for the count after the first.
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(SandboxError, match="holds a pipe, a socket or a device"):
+        await run(probe, tool, folder.name, name="pipe", **words)
+    (folder / "pipe").unlink()
+    after = await run(probe, tool, folder.name, name="note.txt", **words)
+
+    assert (None, None) == (before.failure, after.failure)
+
+
+async def test_planted_deeper(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    One that lies deeper is found by a look that comes at least each second.
+    """
+    folder = probe.root / "planted_deeper" / "a"
+    folder.mkdir(parents=True)
+    await run(probe, "write", "planted_deeper", name="note.txt", text="x")
+    os.mkfifo(folder / "pipe")
+    assert folders.STALE <= 1
+    monkeypatch.setattr(folders, "STALE", 0.0)
+    with pytest.raises(SandboxError, match="holds a pipe"):
+        await run(probe, "read", "planted_deeper", name="note.txt")

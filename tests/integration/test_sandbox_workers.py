@@ -232,6 +232,30 @@ async def test_bound_for_life(built_toolboxes: Path, code_cache: Path, tmp_path:
     assert FailureKind.DENIED == (foreign.failure.kind if foreign.failure else None)
 
 
+@pytest.mark.sandbox
+@pytest.mark.timeout(300)
+async def test_each_call_sees_its_own(built_toolboxes: Path, code_cache: Path, tmp_path: Path) -> None:
+    """
+    Whatever the call before it was shown, and the next instance with it, a call sees what it may see.
+    """
+    caller = Caller(await prepared_probe(built_toolboxes, code_cache), tmp_path)
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "old").write_text("old")
+    worker = await started(caller, code_cache)
+    views = [Scratch.READ, Scratch.NONE, Scratch.WRITE, Scratch.READ, Scratch.WRITE, Scratch.NONE]
+    seen = []
+    try:
+        for view in views:
+            read = caller.call("probe.read", {"name": "old"}, scratch=view)
+            write = caller.call("probe.write", {"name": "new", "text": ""}, scratch=view)
+            results = [await Conversation(worker, call, Recorder()).hold() for call in (read, write)]
+            seen.append([result.output is not None for result in results])
+    finally:
+        await worker.kill()
+
+    assert [[view is not Scratch.NONE, view is Scratch.WRITE] for view in views] == seen
+
+
 async def prepared_probe(built: Path, code_cache: Path) -> Component:
     """The malicious toolbox, with its compiled code in the cache."""
     path = built / "probe" / "component.wasm"

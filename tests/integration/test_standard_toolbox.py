@@ -18,7 +18,7 @@ from tests.fakes.web import PUBLIC, Web, egress, web
 from ironclaw.capabilities import HttpRequest, HttpResponse, HttpRule
 from ironclaw.egress import Egress, effective_rules
 from ironclaw.registry import Registry
-from ironclaw.sandbox import Component, Profile, Sandbox
+from ironclaw.sandbox import Component, Profile, Sandbox, folders
 from ironclaw.sandbox.model import Call
 from ironclaw.task import FailureKind, ToolResult
 
@@ -224,13 +224,16 @@ async def test_no_such_file(tools: Standard) -> None:
     assert await tools.fail("data.query", path="x.txt") == expected
 
 
-async def test_pipe(tools: Standard) -> None:
+async def test_pipe(tools: Standard, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A named pipe in a file's place holds nobody up.
+    A named pipe in a file's place holds nobody up, also where the sandbox has not yet seen it.
     """
-    os.mkfifo(tools.folder / "pipe")
+    monkeypatch.setattr(folders, "STALE", 60.0)
+    await tools.ask("files.write", path="a/b", text="x")
+    await tools.ask("files.read", path="a/b")
+    os.mkfifo(tools.folder / "a" / "pipe")
 
-    assert await tools.fail("files.read", path="pipe") == (INVALID, "pipe is no ordinary file")
+    assert await tools.fail("files.read", path="a/pipe") == (INVALID, "a/pipe is no ordinary file")
 
 
 async def test_file_as_folder(tools: Standard) -> None:

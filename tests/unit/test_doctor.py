@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cases._supply_world import World
 
-from ironclaw.settings import Settings
+from ironclaw.egress import bind
+from ironclaw.secrets import Keyring, Vault
+from ironclaw.settings import Settings, TenantSettings
+from ironclaw.store import Store
 from ironclaw_bot.doctor import Finding, examine, verdict
 
 BOT, APP = "-".join(("xoxb", "1")), "-".join(("xapp", "1"))
@@ -18,6 +22,14 @@ async def lines(folder: Path, **settings: Any) -> str:
     own = {"data_dir": folder / "data", "key_file": folder / "key"}
     found = await examine(Settings.model_validate({**own, **settings}))
     return "\n".join(map(str, found))
+
+
+async def keep(settings: Settings, tenant: str) -> None:
+    """A secret named key."""
+    store = await Store.open(settings.data_dir / "ironclaw.db")
+    vault = await Vault.open(store, Keyring(settings), lambda: 1.0)
+    await vault.put(tenant, "key", "hush" + "hush", bind("api.test", ("GET",), "/", "X-Key", ""), "me")
+    await store.close()
 
 
 @pytest.mark.parametrize(
@@ -42,6 +54,32 @@ async def test_lines(tmp_path: Path, settings: dict[str, Any], line: str) -> Non
     Each line says what is the case, the bad as well as the good.
     """
     assert line in await lines(tmp_path, **settings)
+
+
+async def test_secrets_are_opened(tmp_path: Path) -> None:
+    """
+    The doctor tries the key on each secret: whoever lost it hears so before the start does.
+    """
+    own = Settings.model_validate({"data_dir": tmp_path / "data", "key_file": tmp_path / "key"})
+    await keep(own, "T1")
+    before = await lines(tmp_path)
+    (tmp_path / "key").unlink()
+
+    assert "ok   the secrets' key opens all that are kept: 1" in before
+    assert "FAIL The secret key of tenant T1 is sealed with a key that is not here" in await lines(tmp_path)
+
+
+async def test_secrets_that_tools_need(tmp_path: Path) -> None:
+    """
+    A tenant without a secret that a tool uses is noted; one that has it is not.
+    """
+    world = World(tmp_path)
+    await world.add(world.box(more='secrets = ["key"]\nhttp = [{ host = "api.test" }]'))
+    own = world.settings.model_copy(update={"tenants": {name: TenantSettings() for name in ("T1", "T2")}})
+    await keep(own, "T1")
+
+    notes = [each.what for each in await examine(own) if each.mark == "note"]
+    assert ["the tenant T2 has no secret key, which notes.add uses"] == [n for n in notes if "secret" in n]
 
 
 async def test_tokens_are_not_said(tmp_path: Path) -> None:

@@ -176,6 +176,25 @@ async def test_redirect(internet: Web, door: Egress) -> None:
     assert internet.connections == [PUBLIC, "1.1.1.1"]
 
 
+async def test_redirect_is_told(internet: Web, door: Egress) -> None:
+    """
+    Who is led on is told where the answer came from; the server's own word on that is not passed on.
+    """
+    lie = {"Content-Location": "https://other.example/lie"}
+    internet.answer = lambda number, seen: (
+        saying(b"", "302 Found", Location="https://other.example/y?z=1", **lie)(0, seen)
+        if number % 2 == 0
+        else saying(b"there", **lie)(1, seen)
+    )
+    led = await door.fetch(GET, RULES)
+    internet.answer = saying(b"here", **lie)
+    direct = await door.fetch(GET, RULES)
+
+    told = [("content-location", "https://other.example/y?z=1")]
+    assert told == [each for each in led.headers if "location" in each[0]]
+    assert [] == [each for each in direct.headers if "location" in each[0]]
+
+
 async def test_redirect_of_post(internet: Web, door: Egress) -> None:
     """
     What can change something is never sent on: the tool gets the redirect.

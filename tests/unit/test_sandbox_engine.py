@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from tests.fakes.sandbox import ECHO, TRAP, toolbox_text
 from wasmtime import Store, WasiConfig, WasmtimeError
 from wasmtime.component import Component, Linker, ListType, Variant
 
 from ironclaw.errors import SandboxError
 from ironclaw.sandbox import Profile, fastbytes
 from ironclaw.sandbox.engine import guard, make_engine, make_linker, self_test
+from ironclaw.sandbox.entry import Entry
 from ironclaw.sandbox.failures import declared_failure, trap_failure
 from ironclaw.task import FailureKind
 
@@ -64,6 +67,47 @@ def test_fast_bytes(content: bytes) -> None:
     back = mirrored(content, lambda _store, got: (seen.append(got), got[::-1])[1])
 
     assert ([content], content[::-1]) == (seen, back)
+
+
+def entered(run: str, text: str) -> Any:
+    """What the entry makes of a component's answer to a text."""
+    store = Store(ENGINE)
+    store.set_fuel(10**9)
+    component = Component(ENGINE, toolbox_text(run))
+    function = Linker(ENGINE).instantiate(store, component).get_func(store, "run")
+    try:
+        return Entry().call(function, store, "any", text)
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "a\0b", "\u00fc\u2603\U0001f600", "x" * 50_000])
+def test_entry(text: str) -> None:
+    """
+    Text passes through a component unchanged.
+    """
+    assert text == entered(ECHO, text)
+
+
+DENY = """(i32.store (i32.const 32) (i32.const 1)) (i32.store (i32.const 36) (i32.const 1))
+  (i32.store (i32.const 40) (local.get $input)) (i32.store (i32.const 44) (local.get $size)) (i32.const 32)"""
+
+
+def test_entry_with_a_failure() -> None:
+    """
+    A tool's own failure comes back as a case of the WIT with its text.
+    """
+    failure = entered(DENY, "no")
+
+    assert ("denied", "no") == (failure.tag, failure.payload)
+
+
+def test_entry_of_a_trap() -> None:
+    """
+    A trap is an error of the engine.
+    """
+    with pytest.raises(WasmtimeError, match="unreachable"):
+        entered(TRAP, "{}")
 
 
 def test_self_test_passes() -> None:

@@ -243,6 +243,41 @@ async def test_late_cancel() -> None:
     assert (True, None) == (cancelled.cancelled(), waiting.exception())
 
 
+async def test_turn_after_the_cancelled() -> None:
+    """
+    A place that only those wait for who are being cancelled is there for whoever comes.
+    """
+    turns = Turns(1)
+    await turns.take("a")
+    cancelled = asyncio.create_task(turns.take("b"))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    turns.leave("a")
+
+    assert turns.take_at_once("c")
+    await asyncio.wait([cancelled])
+
+
+async def test_turns_in_order() -> None:
+    """
+    Among tenants that run as much, and within one, who came first is first.
+    """
+    turns, order = Turns(1), []
+
+    async def run(tenant: str, number: int) -> None:
+        await turns.take(tenant)
+        order.append(number)
+        turns.leave(tenant)
+
+    await turns.take("other")
+    waiting = [asyncio.create_task(run("ab"[n % 2], n)) for n in range(6)]
+    await asyncio.sleep(0)
+    turns.leave("other")
+    await asyncio.gather(*waiting)
+
+    assert [0, 1, 2, 3, 4, 5] == order
+
+
 def test_blocking_pipe() -> None:
     """
     The worker's end reads whole messages, and learns when the supervisor is gone.

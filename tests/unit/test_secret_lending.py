@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.web import PUBLIC, Seen, Web, egress, web
 
+from ironclaw import audit
 from ironclaw.capabilities import Capabilities, HttpRequest, HttpResponse, HttpRule
 from ironclaw.egress import bind
 from ironclaw.errors import EgressDenied, EgressUnavailable
@@ -37,6 +38,8 @@ GET = HttpRequest("GET", f"https://{API}/v1/x", secret="key")
 class Lending:
     """A lender over a real store and egress, with one secret of T1."""
 
+    folder: Path
+    store: Store
     lender: Lender
     vault: Vault
     internet: Web
@@ -46,6 +49,10 @@ class Lending:
     ) -> HttpResponse:
         call = replace(CALL, tenant=tenant, capabilities=Capabilities(http=RULES, secrets=(declared,)))
         return await self.lender.fetch(call, request, RULES)
+
+    def uses(self) -> list[dict[str, object]]:
+        events = audit.events(self.folder / "ironclaw.db", "T1")
+        return [each for each in events if each["event"] == "secret_used"]
 
     async def refusal(self, request: HttpRequest = GET, **words: str) -> str:
         with pytest.raises(EgressDenied) as caught:
@@ -68,7 +75,7 @@ async def lending(tmp_path: Path) -> AsyncIterator[Lending]:
         keyring = Keyring(Settings.model_validate({"key_file": tmp_path / "key"}))
         vault = await Vault.open(store, keyring, lambda: 1.0)
         await vault.put("T1", "key", VALUE, bind(API, ("GET",), "/", "Authorization", "Bearer "), "me")
-        yield Lending(Lender(vault, egress(internet, tmp_path)), vault, internet)
+        yield Lending(tmp_path, store, Lender(vault, egress(internet, tmp_path)), vault, internet)
         await store.close()
 
 
@@ -89,6 +96,35 @@ async def test_lent(lending: Lending) -> None:
     assert (
         "Bearer [redacted: key]" == json.loads(answer.body)["authorization"] == dict(answer.headers)["etag"]
     )
+
+
+async def test_use_is_audited(lending: Lending) -> None:
+    """
+    The audit log says which call carried which secret where, before it left; a refused request used none.
+    """
+    uses: list[object] = []
+
+    def answer(number: int, seen: Seen) -> bytes:
+        uses.extend(lending.uses())
+        return echoing(number, seen)
+
+    lending.internet.answer = answer
+    await lending.refusal(replace(GET, url="https://api.example.com.evil.example/"))
+    await lending.fetch()
+
+    said = {"secret": "key", "tool": "a.b", "host": API, "method": "GET", "workflow": "w", "seq": 1}
+    assert [{**said, "n": 2, "at": 1.0, "event": "secret_used", "actor": "host"}] == uses == lending.uses()
+
+
+async def test_no_use_without_record(lending: Lending) -> None:
+    """
+    Where the audit log cannot be written, no secret leaves.
+    """
+    await lending.store._writer.read(lambda c: c.execute("PRAGMA query_only = ON").fetchall())
+    with pytest.raises(EgressUnavailable, match="could not be recorded; nothing was sent"):
+        await lending.fetch()
+
+    assert [] == lending.internet.requests
 
 
 async def test_refused_alike(lending: Lending) -> None:

@@ -9,13 +9,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from jsonschema import Draft202012Validator, SchemaError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ironclaw.errors import ToolboxError
 from ironclaw.task import FailureKind, Json
 
 FILES = ("cases.toml", "cases.json")
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def _checked(schema: dict[str, Any]) -> dict[str, Any]:
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise ValueError(f"no JSON Schema: {error.message}") from None
+    return schema
+
+
+Schema = Annotated[dict[str, Any], AfterValidator(_checked)]
 
 
 class _Table(BaseModel):
@@ -48,6 +59,7 @@ class Sent(_Table):
     url: str
     headers: dict[str, str] | None = None
     body: str | None = None
+    body_schema: Schema | None = None  #: A JSON Schema that the body must fit, read as JSON.
     secret: str | None = None
 
 
@@ -59,11 +71,13 @@ class Case(_Table):
     input: dict[str, Json] = {}
     raw: str | None = None  #: Text that goes to the tool as it is, past the schema.
     output: Json = None
-    output_schema: dict[str, Any] | None = None  #: A JSON Schema that the output must fit.
+    output_schema: Schema | None = None  #: A JSON Schema that the output must fit.
     failure: FailureKind | None = None
     message: str = ""  #: Must be in the failure's message.
     http: list[Answer] = []
     sent: list[Sent] | None = None
+    http_allow: list[str] = []  #: The operator's hosts, for rules with ``@allowlist``.
+    secrets: list[str] | None = None  #: That the tenant has; all that the manifest declares when not said.
     files: dict[str, str] = {}  #: In the workspace before the call.
     leaves: dict[str, str] | None = None  #: In the workspace after it.
     logs: list[Annotated[list[str], Field(min_length=2, max_length=2)]] | None = None  #: [level, line].
@@ -76,15 +90,6 @@ class Case(_Table):
         if "message" in self.model_fields_set and not self.failure:
             raise ValueError("message is what the failure must say; the case expects no failure")
         return self
-
-    @field_validator("output_schema")
-    @classmethod
-    def _is_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
-        try:
-            Draft202012Validator.check_schema(schema or {})
-        except SchemaError as error:
-            raise ValueError(f"no JSON Schema: {error.message}") from None
-        return schema
 
     @property
     def expects_output(self) -> bool:

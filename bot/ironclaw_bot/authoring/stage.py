@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ironclaw.capabilities import HttpRequest, HttpResponse, HttpRule
+from ironclaw.egress import UNKNOWN_SECRET
 from ironclaw.egress.headers import outgoing
 from ironclaw.egress.rules import check
 from ironclaw.egress.urls import parse_url
@@ -18,7 +19,7 @@ class Stage:
     """Serves one call, and keeps what the tool did."""
 
     rules: tuple[HttpRule, ...]
-    secrets: frozenset[str]
+    secrets: frozenset[str]  #: Names that a request may give; a value is never needed, nothing is sent.
     answers: Sequence[Answer]
     requests: list[HttpRequest] = field(default_factory=list)
     lines: list[tuple[str, str]] = field(default_factory=list)
@@ -32,7 +33,7 @@ class Stage:
         outgoing(request.headers)
         check(self.rules, request.method, parse_url(request.url))
         if request.secret is not None and request.secret not in self.secrets:
-            raise EgressDenied("There is no secret of this name for this tool.")
+            raise EgressDenied(UNKNOWN_SECRET)
         self.requests.append(request)
         return _response(self._answer(request))
 

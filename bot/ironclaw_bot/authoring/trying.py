@@ -13,13 +13,14 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 
 from ironclaw.canonical import canonical, subkey
+from ironclaw.egress import effective_rules
 from ironclaw.errors import BadRequest, ToolboxError
 from ironclaw.keys import load_key
 from ironclaw.registry import Registry, Tool
 from ironclaw.sandbox import Call, Component, Profile, Sandbox
 from ironclaw.settings import Settings
 from ironclaw.task import FailureKind, Json, ToolFailure, ToolResult
-from ironclaw_bot.authoring.cases import Case, Sent
+from ironclaw_bot.authoring.cases import Case, Schema, Sent
 from ironclaw_bot.authoring.stage import Stage
 
 TENANT = "trial"
@@ -72,7 +73,7 @@ class Trials:
             yield await self._try(registry, case, tool)
 
     async def _try(self, registry: Registry, case: Case, tool: Tool) -> Trial:
-        stage = Stage(tool.capabilities.http, frozenset(tool.capabilities.secrets), case.http)
+        stage = _stage(case, tool)
         self._fill(case.files)
         wrong = registry.validate(tool, case.input) if case.raw is None else []
         if wrong:
@@ -106,6 +107,13 @@ def _tool(registry: Registry, case: Case) -> Tool:
         known = ", ".join(tool.name for tool in registry.tools)
         raise ToolboxError(f"the case {case.name!r} names {case.tool!r}; the toolbox has {known}")
     return found
+
+
+def _stage(case: Case, tool: Tool) -> Stage:
+    """The hosts of ``@allowlist`` are those that the case allows, its secrets those that it gives."""
+    declared = frozenset(tool.capabilities.secrets)
+    given = declared if case.secrets is None else declared.intersection(case.secrets)
+    return Stage(effective_rules(tool.capabilities.http, tuple(case.http_allow)), given, case.http)
 
 
 def _component(tool: Tool) -> Component:
@@ -165,9 +173,22 @@ def _sent_faults(expected: Sequence[Sent], stage: Stage) -> Iterator[str]:
             headers=headers if wanted.headers is not None else None,
             body=request.body.decode("utf-8", "replace") if wanted.body is not None else None,
             secret=request.secret if wanted.secret is not None else None,
+            body_schema=wanted.body_schema,
         )
+        if wanted.body_schema is not None:
+            yield from _body_faults(wanted.body_schema, request.body)
         if wanted != got:
             yield f"expected the request {_cut(repr(wanted))}, got {_cut(repr(got))}"
+
+
+def _body_faults(schema: Schema, body: bytes) -> Iterator[str]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        yield f"expected a body that is JSON, got {_cut(repr(body))}"
+        return
+    for error in Draft202012Validator(schema).iter_errors(content):
+        yield f"the body of the request does not fit: {_cut(error.message)}"
 
 
 def _files(folder: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ironclaw.app.engine import Clock, Ironclaw
-from ironclaw.app.tools import ReloadedTools, prepare_all
+from ironclaw.app.tools import ReloadedTools, facts, prepare_all, warn
 from ironclaw.audit import Checkpoints, keep_checkpoints
 from ironclaw.canonical import subkey
 from ironclaw.egress import Egress, allows_localhost
@@ -20,6 +20,8 @@ from ironclaw.keys import load_key
 from ironclaw.orchestrator import Body, Budgets, Editor, Orchestrator
 from ironclaw.plugin_manager import Factory, Hooks, load
 from ironclaw.registry import Installed, Registry
+from ironclaw.registry.installed import FOLDER
+from ironclaw.registry.trust import Trust
 from ironclaw.sandbox import Sandbox
 from ironclaw.secrets import Keyring, Lender, Vault
 from ironclaw.settings import Settings, TenantSettings
@@ -72,6 +74,7 @@ async def open_app(
     progress: Callable[[str], None] = lambda _: None,
     egress: Egress | None = None,
     plugins: Mapping[str, Factory] = MappingProxyType({}),
+    reread: Callable[[], Settings] | None = None,
 ) -> AsyncIterator[Ironclaw]:
     """The whole engine, open until the block ends.
 
@@ -79,14 +82,13 @@ async def open_app(
     :param progress: told what start-up is waiting for
     :param egress: the one door to the network, where a test has its own
     :param plugins: beside those that the settings name
+    :param reread: gives the settings as they are now: whose signatures count is asked on each reload
     :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
     """
     key = load_key(settings.key_file)
-
-    def read() -> Registry:
-        return Registry.load([*toolboxes, *settings.toolboxes], Installed.of(settings, clock()))
-
+    read = functools.partial(_registry, settings, toolboxes, reread or (lambda: settings), clock)
     registry = read()
+    warn(registry)
     async with contextlib.AsyncExitStack() as stack:
         store = await Store.open(settings.data_dir / "ironclaw.db")
         stack.push_async_callback(store.close)
@@ -108,10 +110,22 @@ async def open_app(
         hosts = tenancy.http_allow
         orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, hosts, clock)
         editor = Editor(store, veto, registry, hooks, hosts, clock)
-        tools = ReloadedTools(registry, read, sandbox)
+        record = functools.partial(_record, store, tenancy, clock)
+        tools = ReloadedTools(registry, read, sandbox, record)
         factors, links = Factors(store, key, clock), Links(key)
         app = Ironclaw(
-            tenancy, store, hooks, tools, veto, orchestrator, editor, frozenset(brains), vault, factors, links, clock
+            tenancy,
+            store,
+            hooks,
+            tools,
+            veto,
+            orchestrator,
+            editor,
+            frozenset(brains),
+            vault,
+            factors,
+            links,
+            clock,
         )
         app.step_ups.base_url = settings.public_url.rstrip("/")
         checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
@@ -119,6 +133,20 @@ async def open_app(
         stack.push_async_callback(app.close)
         await app.start()
         yield app
+
+
+def _registry(
+    settings: Settings, toolboxes: Sequence[Path], reread: Callable[[], Settings], clock: Clock
+) -> Registry:
+    """Every toolbox as it lies in its folder now, and counts by whom the settings trust now."""
+    added = Installed(settings.data_dir / FOLDER, Trust.of(reread()), clock())
+    return Registry.load([*toolboxes, *settings.toolboxes], added)
+
+
+async def _record(store: Store, tenancy: Tenancy, clock: Clock, found: Registry, actor: str) -> None:
+    """Have every tenant's audit log say which toolboxes are in force."""
+    why_not = {each.name: each.why for each in found.left_out}
+    await store.toolboxes.in_force(tenancy.ids, facts(found), why_not, actor, clock())
 
 
 async def _sandbox(settings: Settings, scratch: Path, key: bytes) -> Sandbox:

@@ -12,7 +12,7 @@ from ironclaw.app.cards import Cards
 from ironclaw.app.policies import Policies
 from ironclaw.app.slack_groups import SlackGroups
 from ironclaw.app.step_ups import StepUps
-from ironclaw.app.tools import ReloadedTools
+from ironclaw.app.tools import HOST, ReloadedTools
 from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import LocalDispatcher
 from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError
@@ -115,6 +115,7 @@ class Ironclaw:
         """
         tenant = self._tenancy.adopt(team_id)
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
+        await self._tools.record()
         return tenant
 
     # Work
@@ -259,12 +260,14 @@ class Ironclaw:
         """Every tool, as the brain sees it."""
         return self._registry.offers(None)
 
-    async def reload(self) -> None:
-        """Take up toolboxes that were added, upgraded or removed.
+    async def reload(self, actor: str = HOST) -> None:
+        """Take up toolboxes that were added, upgraded or removed, and whose signatures count now.
 
-        :raises ToolboxError, SandboxError: something is wrong with one; the tools are those of before
+        :param actor: who asks, for the audit log
+        :raises ToolboxError, SandboxError, SettingsError, StoreError: the tools are those of before
         """
-        await self._tools.reload()
+        await self._tools.reload(actor)
+        await self._supersede()
         log.info("tools_reloaded", tools=len(self._registry.tools))
 
     async def ready(self) -> dict[str, bool]:
@@ -280,6 +283,7 @@ class Ironclaw:
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
         await self.slack_groups.load()
         await self.policies.reload()
+        await self._tools.record()
         for workflow_id in await self._store.workflows.open_ids():
             self._dispatcher.wake(workflow_id)
         chores = (
@@ -332,7 +336,13 @@ class Ironclaw:
         for approval in await self._veto.expire():
             self._dispatcher.wake(approval.workflow_id)
 
+    async def _supersede(self) -> None:
+        for approval in await self._veto.tighten():
+            self._dispatcher.wake(approval.workflow_id)
+
     async def _reconcile(self) -> None:
+        if await self._tools.drop_expired(self._clock()):
+            await self._supersede()
         await self._store.tidy(self._clock())
         for workflow_id in await self._store.workflows.open_ids():
             self._dispatcher.wake(workflow_id)

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
@@ -59,7 +59,7 @@ class _Hop:
     target: Target
     headers: CIMultiDict[str]
     body: bytes
-    before: Hook | None  #: Awaited before the first byte that can change something.
+    before: Hook | None  #: Awaited before the first byte.
     secret: Injection | None = None  #: Whose binding covers this hop.
 
 
@@ -106,6 +106,7 @@ class Egress:
         idempotency_key: str | None = None,
         before_effect: Hook | None = None,
         secret: Injection | None = None,
+        before_secret: Hook | None = None,
     ) -> HttpResponse:
         """Send a request and give the answer, whatever its status.
 
@@ -114,10 +115,12 @@ class Egress:
         :param before_effect: awaited once, connected, before the first byte of such a method; what it raises
             ends the fetch, and nothing was sent
         :param secret: the one that the request names.  The answer may hold it: that is the caller's to scrub
+        :param before_secret: as before_effect, before the first byte of a request that carries the secret
         :raises EgressDenied: no rule covers the request or where it leads
         :raises EgressUnavailable: no usable answer came
         """
-        hop = _first_hop(request, idempotency_key, before_effect, secret)
+        hop = _first_hop(request, idempotency_key, secret)
+        hop = replace(hop, before=_both(hop, before_secret, before_effect))
         try:
             async with asyncio.timeout(self._seconds), self._at_once:
                 return await self._follow(hop, rules)
@@ -126,10 +129,10 @@ class Egress:
 
     async def _follow(self, hop: _Hop, allowed: tuple[HttpRule, ...]) -> HttpResponse:
         """Send, and go where GET and HEAD are led.  Repeating anything else is the tool's to decide."""
-        for _ in range(MAX_REDIRECTS + 1):
+        for redirects in range(MAX_REDIRECTS + 1):
             response, location = await self._send(hop, allowed)
             if location is None:
-                return response
+                return _from(hop.target, response) if redirects else response
             target = redirect_target(hop.target, location)
             if hop.method not in SAFE_METHODS:
                 _check_host(allowed, target)
@@ -178,9 +181,20 @@ class Egress:
         return addresses.is_loopback if self._allow_localhost else lambda _address: False
 
 
-def _first_hop(
-    request: HttpRequest, idempotency_key: str | None, before_effect: Hook | None, secret: Injection | None
-) -> _Hop:
+def _both(hop: _Hop, before_secret: Hook | None, before_effect: Hook | None) -> Hook | None:
+    """What must have happened before this hop's first byte."""
+    of_secret = before_secret if hop.secret else None
+    of_effect = None if hop.method in SAFE_METHODS else before_effect
+
+    async def before() -> None:
+        for hook in (of_secret, of_effect):
+            if hook:
+                await hook()
+
+    return before if of_secret or of_effect else None
+
+
+def _first_hop(request: HttpRequest, idempotency_key: str | None, secret: Injection | None) -> _Hop:
     """The request, if its own words are right."""
     if request.method not in credentials.METHODS:
         raise EgressDenied(f"The method must be one of {', '.join(sorted(credentials.METHODS))}.")
@@ -195,7 +209,7 @@ def _first_hop(
     target = parse_url(request.url)
     if secret:
         credentials.check(secret, request.method, target, outgoing)
-    return _Hop(request.method, target, outgoing, request.body, None if is_safe else before_effect, secret)
+    return _Hop(request.method, target, outgoing, request.body, None, secret)
 
 
 def _check_host(allowed: Sequence[HttpRule], target: Target) -> None:
@@ -225,6 +239,11 @@ def _request(session: ClientSession, hop: _Hop) -> AbstractAsyncContextManager[C
 
 def _response(answer: ClientResponse, body: bytes) -> HttpResponse:
     return HttpResponse(answer.status, headers.incoming(answer.headers.items()), body)
+
+
+def _from(target: Target, response: HttpResponse) -> HttpResponse:
+    """The answer with where it came from in the end; a server's own content-location never gets in."""
+    return replace(response, headers=(*response.headers, ("content-location", str(target.url()))))
 
 
 def _location(answer: ClientResponse) -> str | None:

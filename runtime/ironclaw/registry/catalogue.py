@@ -10,7 +10,7 @@ from ironclaw.errors import ToolboxError
 from ironclaw.registry import arguments
 from ironclaw.registry.arguments import Fault
 from ironclaw.registry.installed import Installed
-from ironclaw.registry.model import Tool, Toolbox
+from ironclaw.registry.model import LeftOut, Tool, Toolbox
 from ironclaw.registry.reading import MANIFEST, load_toolbox
 from ironclaw.registry.schemas import validator
 from ironclaw.task import Json, ToolOffer
@@ -19,8 +19,12 @@ from ironclaw.task import Json, ToolOffer
 class Registry:
     """The tools there are.  They change all at once, by :meth:`replace`, or not at all."""
 
-    def __init__(self, tools: Iterable[Tool]) -> None:
-        """:raises ToolboxError: two toolboxes have one name, or two tools have"""
+    def __init__(self, tools: Iterable[Tool], left_out: Sequence[LeftOut] = ()) -> None:
+        """
+        :param left_out: toolboxes whose tools are not there, and why
+        :raises ToolboxError: two toolboxes have one name, or two tools have
+        """
+        self.left_out = tuple(left_out)
         self._tools = _by_name(tools)
         self._validators = {name: validator(tool.schema) for name, tool in self._tools.items()}
 
@@ -29,15 +33,23 @@ class Registry:
         """Every toolbox in these folders: a folder may be one, or hold some.
 
         :param folders: the operator's own, which are trusted by their path
-        :param installed: what was added, which must be signed
+        :param installed: what was added, which must be signed; left out where the signature does not count
         :raises ToolboxError: names the file and the field; one wrong toolbox and nothing is loaded
         """
         own = (tool for each in folders for path in _toolbox_folders(each) for tool in load_toolbox(path))
-        return cls([*own, *(installed.tools() if installed else ())])
+        added, left_out = installed.all() if installed else ([], ())
+        return cls([*own, *added], left_out)
 
     def replace(self, fresh: Registry) -> None:
         """Have the tools of another one from now on.  A tool that somebody got before stays as it was."""
         self._tools, self._validators = fresh._tools, fresh._validators
+        self.left_out = fresh.left_out
+
+    def without(self, gone: Sequence[LeftOut]) -> Registry:
+        """The same without some toolboxes."""
+        names = {each.name for each in gone}
+        rest = [tool for tool in self.tools if tool.toolbox.name not in names]
+        return Registry(rest, (*self.left_out, *gone))
 
     @property
     def toolboxes(self) -> tuple[Toolbox, ...]:

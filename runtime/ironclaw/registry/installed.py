@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ironclaw.errors import ToolboxError
-from ironclaw.registry.model import Tool, Toolbox
+from ironclaw.registry.model import LeftOut, Tool, Toolbox
 from ironclaw.registry.reading import load_toolbox, read_file
 from ironclaw.registry.signing import MAX_SIGNATURE_BYTES, SIGNATURE, Statement, read_statement
 from ironclaw.registry.trust import Trust
@@ -29,21 +28,21 @@ class Installed:
     def of(cls, settings: Settings, now: float, but: str = "") -> Installed:
         return cls(settings.data_dir / FOLDER, Trust.of(settings), now, but)
 
-    def tools(self) -> Iterator[Tool]:
-        """Every tool that was added.
+    def all(self) -> tuple[list[Tool], tuple[LeftOut, ...]]:
+        """Every tool that was added, and the toolboxes whose signature does not count today.
 
-        :raises ToolboxError: names the file and the reason; one wrong toolbox and nothing is loaded
+        :raises ToolboxError: names the file and the reason; one that is not what was signed and nothing is
+            loaded
         """
+        tools: list[Tool] = []
+        left_out: list[LeftOut] = []
         for folder in self._folders():
-            try:
-                tools = self.load(folder)
-                if tools[0].toolbox.name != folder.name:
-                    raise ToolboxError(f"{folder}: holds another toolbox, {tools[0].toolbox.name}")
-            except ToolboxError as error:
-                raise ToolboxError(
-                    f"{error}\nAdd a good one, or run ironclaw tool rm {folder.name}."
-                ) from None
-            yield from tools
+            found, fault = self._in_its_place(folder)
+            if fault:
+                left_out.append(LeftOut(folder.name, fault))
+            else:
+                tools += found
+        return tools, tuple(left_out)
 
     def load(self, folder: Path) -> list[Tool]:
         """The tools of one signed toolbox.
@@ -51,15 +50,30 @@ class Installed:
         :raises ToolboxError: unsigned, or the signature is wrong, of another toolbox, of nobody whom the
             operator trusts, or expired; or it is not what its manifest says
         """
+        tools, fault = self._read(folder)
+        if fault:
+            raise ToolboxError(f"{folder / SIGNATURE}: {fault}")
+        return tools
+
+    def _in_its_place(self, folder: Path) -> tuple[list[Tool], str | None]:
+        try:
+            tools, fault = self._read(folder)
+            if tools[0].toolbox.name != folder.name:
+                raise ToolboxError(f"{folder}: holds another toolbox, {tools[0].toolbox.name}")
+        except ToolboxError as error:
+            raise ToolboxError(f"{error}\nAdd a good one, or run ironclaw tool rm {folder.name}.") from None
+        return tools, fault
+
+    def _read(self, folder: Path) -> tuple[list[Tool], str | None]:
+        """The tools of a toolbox that is what was signed, and why that signature does not count here."""
         tools = load_toolbox(folder)
         box, shown = tools[0].toolbox, str(folder / SIGNATURE)
         statement = signed_statement(folder)
         if not statement.is_of(box):
             raise ToolboxError(f"{shown}: signs {_words(statement)}, not what lies here")
         names = [box.name, *(tool.name.partition(".")[0] for tool in tools)]
-        if fault := self.trust.fault(statement, names, self.now):
-            raise ToolboxError(f"{shown}: {fault}")
-        return _with_signer(tools, replace(box, signer=statement.publisher))
+        box = replace(box, signer=statement.publisher, expires=statement.expires)
+        return _of_box(tools, box), self.trust.fault(statement, names, self.now)
 
     def _folders(self) -> list[Path]:
         """Hidden ones are on their way in or out."""
@@ -82,7 +96,7 @@ def signed_statement(folder: Path) -> Statement:
     return read_statement(read_file(folder / SIGNATURE, MAX_SIGNATURE_BYTES), str(folder / SIGNATURE))
 
 
-def _with_signer(tools: list[Tool], box: Toolbox) -> list[Tool]:
+def _of_box(tools: list[Tool], box: Toolbox) -> list[Tool]:
     return [replace(tool, toolbox=box) for tool in tools]
 
 

@@ -22,6 +22,18 @@ class Toolbox:
     manifest_sha256: str  #: Of the bytes of toolbox.toml, lower-case hex.
     profile: str  #: "pure" or "scratch".
     signer: str = ""  #: Public key, hex; "" for a folder of the operator's own, which is trusted by its path.
+    expires: int = 0  #: Unix seconds at which the signature ends; 0 for never.
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A toolbox that was added and whose signature does not count, or no more: its tools are not there."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)

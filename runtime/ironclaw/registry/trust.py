@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ironclaw.registry.signing import Statement
 from ironclaw.settings import Settings
 
+EXPIRED = "the signature has expired; its publisher must sign again"
+
 
 @dataclass(frozen=True, slots=True)
 class Trust:
@@ -33,7 +35,7 @@ class Trust:
         if signer not in {key for key, _ in self.signers}:
             return f"the signer {signer} is not in trusted_signers"
         if statement.expires <= now:
-            return "the signature has expired; its publisher must sign again"
+            return EXPIRED
         foreign = [name for name in names if not self._may_name(signer, name)]
         return f"the signer {signer} may not use the name {foreign[0]}" if foreign else None
 

@@ -3,7 +3,7 @@
 ``model`` says what travels, and ``supervisor`` is the face.  In this process: ``pool``, ``turns``,
 ``process``, ``conversation`` and ``wire`` for the workers, ``preparing`` and ``codecache`` for the code,
 ``check`` for what this machine can hold.  In processes of their own: ``compiler`` (with ``imports``),
-``trial``, and ``worker`` with ``guest``, ``failures``, ``hostcalls``, ``engine``, ``fastbytes``,
+``trial``, and ``worker`` with ``guest``, ``entry``, ``failures``, ``hostcalls``, ``engine``, ``fastbytes``,
 ``landlock``, ``seccomp`` and ``hardening``.  ``caps`` holds on both sides.
 """
 

@@ -45,6 +45,6 @@ def require(missing_means: Missing) -> list[str]:
     if missing and missing_means == "require":
         raise SandboxError(
             f"This machine lacks sandbox layers: {', '.join(missing)}. Use a kernel that has them (Linux "
-            '6.12 on x86_64), or accept less with sandbox_layers = "warn". Nothing was started.'
+            '6.12 on x86_64 or aarch64), or accept less with sandbox_layers = "warn". Nothing was started.'
         )
     return missing

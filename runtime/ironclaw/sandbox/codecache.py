@@ -42,11 +42,9 @@ class CodeCache:
         except OSError:
             return None
         with os.fdopen(fd, "rb") as file:
-            sealed = file.read(MOST)
-        head = len(_MARK) + _MAC
-        code = sealed[head:]
-        mac = sealed[len(_MARK) : head]
-        genuine = sealed.startswith(_MARK) and hmac.compare_digest(mac, self._mac(component, code))
+            mark, mac = file.read(len(_MARK)), file.read(_MAC)
+            code = file.read(MOST)
+        genuine = mark == _MARK and hmac.compare_digest(mac, self._mac(component, code))
         return code if genuine else None
 
     def save(self, component: Component, code: bytes) -> None:

@@ -21,6 +21,12 @@ from ironclaw.sandbox.quota import Used, count
 SMALL = 100  #: Entries that are counted on the event loop: 0.2 ms, hardly more than a thread costs.
 QUICK = 0.005  #: Seconds that a count on the event loop may have taken the last time.
 
+STALE = 1.0  #: Seconds after which a count says nothing of what others than tools put there.
+PLANTED = (
+    "A tenant's scratch folder holds a pipe, a socket or a device. No tool can make one: look who did, and "
+    "remove it."
+)
+
 Identity = tuple[int, int]  #: Device and inode.
 
 
@@ -54,15 +60,18 @@ class Folders:
     async def room(self, call: Call, folder: Identity) -> Room | None:
         """What the call finds; None where it cannot write anyway.
 
-        :raises SandboxError: the folder cannot be counted
+        :raises SandboxError: the folder cannot be counted, or holds what is not to be opened
         """
-        if call.capabilities.scratch is not Scratch.WRITE:
+        if call.capabilities.scratch is Scratch.NONE:
             return None
         meter = self._meters.get(folder) or self._new_meter(call, folder)
         try:
-            return Room(meter, call.quota, await meter.known(call.quota))
+            used = await meter.known(call.quota)
         except OSError:
             raise SandboxError("A tenant's scratch folder cannot be read through and counted.") from None
+        if used.is_planted:
+            raise SandboxError(PLANTED)
+        return Room(meter, call.quota, used) if call.capabilities.scratch is Scratch.WRITE else None
 
     def _new_place(self, folder: Path) -> Path:
         root = self._real_root(folder.parent)
@@ -110,6 +119,7 @@ class Meter:
         self._due: Quota | None = None  #: Of a count that is to come.
         self._errand: asyncio.Task[None] | None = None
         self.took = 0.0  #: Seconds of the last count.
+        self._at = 0.0  #: When it began.
 
     async def known(self, quota: Quota) -> Used:
         """What the folder held after its last call.
@@ -118,9 +128,14 @@ class Meter:
         """
         await self._settle()
         # Who would be refused is counted anew: somebody may have made room by hand.
-        if self._known is None or self._known.is_full(quota):
+        if self._known is None or self._known.is_full(quota) or self._is_stale(self._known):
             return await self.count(quota)
         return self._known
+
+    def _is_stale(self, known: Used) -> bool:
+        """Whether others may have been there: the folder has changed since, or it is long ago."""
+        is_changed = os.lstat(self._folder).st_mtime_ns != known.changed
+        return is_changed or known.is_planted or time.perf_counter() - self._at > STALE
 
     async def count(self, quota: Quota) -> Used:
         """Count now.
@@ -175,7 +190,7 @@ class Meter:
         return used
 
     def _keep(self, used: Used, began: float) -> None:
-        self._known, self.took = used, time.perf_counter() - began
+        self._known, self._at, self.took = used, began, time.perf_counter() - began
 
 
 @dataclass(frozen=True, slots=True)

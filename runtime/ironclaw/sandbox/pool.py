@@ -88,6 +88,15 @@ class Pool:
             self._turns.leave(owner.tenant)
             raise
 
+    def lease_at_once(self, kind: Kind, owner: Owner) -> Lease | None:
+        """The tenant's own worker, if it waits for work and nobody waits for a turn."""
+        if self._is_closed or not self._turns.is_free:
+            return None
+        lease = self._idle_worker(kind, owner)
+        if lease is not None:
+            self._turns.take_at_once(owner.tenant)
+        return lease
+
     def give_back(self, lease: Lease) -> None:
         """Keep the worker for its tenant's next call."""
         self._idle.append(lease)

@@ -25,8 +25,9 @@ async def prepared_code(component: Component, cache: CodeCache, progress: Progre
 
     :raises ToolboxError: the file is not the component that was pinned, or cannot be a toolbox
     """
-    wasm = await asyncio.to_thread(_pinned_bytes, component)
-    code = await asyncio.to_thread(cache.load, component)
+    wasm, code = await asyncio.gather(
+        asyncio.to_thread(_pinned_bytes, component), asyncio.to_thread(cache.load, component)
+    )
     if code is None:
         progress(f"compiling {_shown(component)} (some 10 s, once)")
         code = await _compile(wasm, component)

@@ -27,6 +27,8 @@ class Used:
     files: int = 0  #: Folders too.
     largest: int = 0  #: Bytes of the largest file.
     is_too_deep: bool = False
+    is_planted: bool = False  #: It holds what no tool can make: a pipe, a socket or a device.
+    changed: int = 0  #: When the folder itself last got or lost an entry, in ns, as the count began.
 
     def is_over(self, quota: Quota) -> bool:
         return self.is_too_deep or self.bytes > quota.bytes or self.files > quota.files
@@ -42,6 +44,8 @@ class Used:
         self.files += 1
         if stat.S_ISREG(entry.st_mode):
             self.largest = max(self.largest, size)
+        elif not stat.S_ISDIR(entry.st_mode) and not stat.S_ISLNK(entry.st_mode):
+            self.is_planted = True
 
 
 def count(folder: Path, quota: Quota) -> Used:
@@ -51,10 +55,12 @@ def count(folder: Path, quota: Quota) -> Used:
     """
     used = Used()
     if sys.platform == "win32":
+        used.changed = os.lstat(folder).st_mtime_ns
         _add_by_path(folder, quota, used)
         return used
     root = os.open(folder, _FOLDER)
     try:
+        used.changed = os.fstat(root).st_mtime_ns
         _add_all(root, 1, quota, used)
     finally:
         os.close(root)

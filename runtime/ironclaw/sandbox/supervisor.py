@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from ironclaw.sandbox.pool import Kind, Lease, Owner, Pool
 from ironclaw.sandbox.preparing import Progress, prepared_code
 from ironclaw.sandbox.process import WorkerGone
 from ironclaw.sandbox.watch import Watch
-from ironclaw.task import FailureKind, ToolFailure, ToolResult
+from ironclaw.task import FailureKind, ToolFailure, ToolResult, Usage
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +116,11 @@ class Sandbox:
         """A worker of the tenant; where its folder is full, one that can only read it and empty it."""
         folder = identity(call.scratch)
         room = await self._folders.room(call, folder)
-        lease = await self._pool.lease(kind, Owner(call.tenant, folder, may_grow(room)))
+        owner = Owner(call.tenant, folder, may_grow(room))
+        lease = self._pool.lease_at_once(kind, owner)
+        if lease is not None:
+            return lease, room
+        lease = await self._pool.lease(kind, owner)
         try:
             room = await self._folders.room(call, folder)  # Others may have filled it while this call waited.
         except BaseException:
@@ -176,8 +179,13 @@ def _within(result: ToolResult, room: Room | None, watch: Watch | None) -> ToolR
 
 
 def _measured(result: ToolResult, call: Call, seconds: float) -> ToolResult:
-    sizes = len(call.input.encode()), len((result.output or "").encode())
-    usage = dataclasses.replace(result.usage, seconds=seconds, bytes_in=sizes[0], bytes_out=sizes[1])
+    usage = Usage(
+        fuel=result.usage.fuel,
+        memory_bytes=result.usage.memory_bytes,
+        seconds=seconds,
+        bytes_in=len(call.input.encode()),
+        bytes_out=len((result.output or "").encode()),
+    )
     return ToolResult(result.output, result.failure, usage)
 
 

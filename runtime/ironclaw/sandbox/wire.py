@@ -162,8 +162,11 @@ class Pipe:
 
     def rest(self, seconds: float) -> None:
         """Do nothing, until the supervisor says something or the time is over."""
-        if not self._unread:
-            select.select([self._fd], [], [], seconds)
+        self.has_word(seconds)
+
+    def has_word(self, seconds: float = 0) -> bool:
+        """Whether the supervisor says something within the time."""
+        return bool(self._unread or select.select([self._fd], [], [], seconds)[0])
 
     def ask(self, message: Message) -> Message:
         self.send(message)

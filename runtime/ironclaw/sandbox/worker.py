@@ -8,6 +8,7 @@ speaks to nobody but the supervisor, and starts no program.
 from __future__ import annotations
 
 import base64
+import gc
 import os
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from wasmtime.component import Component
 from ironclaw.errors import IronclawError, ToolboxError
 from ironclaw.sandbox import fastbytes, hardening, landlock, seccomp
 from ironclaw.sandbox.engine import make_engine, make_linker, self_test
-from ironclaw.sandbox.guest import Guest, Order, Outcome
+from ironclaw.sandbox.guest import NOTHING, Guest, Order, Outcome, View
 from ironclaw.sandbox.hostcalls import HostCalls
 from ironclaw.sandbox.model import Profile
 from ironclaw.sandbox.wire import Message, Pipe, WireError
@@ -35,18 +36,31 @@ class Worker:
         self._pipe, self._host, self._guest = pipe, host, guest
         self._threads = threads
         self._bound = False
+        self._file_bytes = -1  #: How long a file may be, as last set.
 
     def serve_for_ever(self) -> NoReturn:
+        self._restock()
         while True:
             message = self._pipe.receive()
             if not self._bound:
                 self._bind(message["folder"], message["may_grow"])
-            hardening.limit_files(message["file_bytes"])
+            self._limit_files(message["file_bytes"])
             self._host.begin(message["now"], base64.b64decode(message["seed"]))
             self._pipe.send(_done(self._guest.serve(_order(message))))
             self._pipe.rest(COURTESY)
             self._host.idle()
+            self._guest.discard()
+            self._restock()
+
+    def _restock(self) -> None:
+        """Have an instance ready, and while nobody asks more of them."""
+        while not self._guest.has_one or not (self._guest.is_stocked or self._pipe.has_word()):
             self._guest.renew()
+
+    def _limit_files(self, most: int) -> None:
+        if most != self._file_bytes:
+            hardening.limit_files(most)
+            self._file_bytes = most
 
     def _bind(self, folder: str | None, may_grow: bool) -> None:
         """Narrow the view from all tenants' folders to one, for life; in a full one only read and remove."""
@@ -57,15 +71,13 @@ class Worker:
 
 
 def _order(message: Message) -> Order:
-    shown = message["folder"] if message["scratch"] else None
     return Order(
         tool=message["tool"],
         input=message["input"],
         fuel=message["fuel"],
         memory=message["memory"],
         output=message["output"],
-        folder=shown,
-        writable=message["scratch"] == "write",
+        view=View(message["folder"], message["scratch"] == "write") if message["scratch"] else NOTHING,
     )
 
 
@@ -100,6 +112,7 @@ def start(profile: Profile, pipe: Pipe, code: int, root: Path | None) -> Worker:
     landlock.restrict(root)
     seccomp.restrict()
     guest.renew()
+    gc.freeze()  # What lives now lives as long as the process: no collection needs to look at it.
     return Worker(pipe, host, guest, threads)
 
 

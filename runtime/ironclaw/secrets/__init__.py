@@ -6,6 +6,7 @@ gives one to a request, and ``scrubbing`` takes values out of what servers answe
 
 from ironclaw.secrets.keyring import Keyring
 from ironclaw.secrets.lending import Lender
+from ironclaw.secrets.sealing import check_all
 from ironclaw.secrets.vault import Vault
 
-__all__ = ["Keyring", "Lender", "Vault"]
+__all__ = ["Keyring", "Lender", "Vault", "check_all"]

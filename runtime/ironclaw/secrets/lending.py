@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
 import structlog
 
@@ -46,7 +47,12 @@ class Lender:
         secret = await self._lent(call, request.secret)
         try:
             response = await self._egress.fetch(
-                request, rules, idempotency_key=idempotency_key, before_effect=before_effect, secret=secret
+                request,
+                rules,
+                idempotency_key=idempotency_key,
+                before_effect=before_effect,
+                secret=secret,
+                before_secret=functools.partial(self._note, call, request.method, secret) if secret else None,
             )
         except (EgressDenied, EgressUnavailable) as error:
             # Where an answer leads is told by name, and a server may put into a name what it was given.
@@ -67,11 +73,18 @@ class Lender:
         except StoreError as error:
             log.error("secret_unusable", tenant=call.tenant, secret=name, error=str(error))
             raise EgressDenied(f"The secret {name} cannot be used; the log says why.") from None
-        if secret:  # Where there is none, egress refuses the request that names it.
-            log.info(
-                "secret_lent", tenant=call.tenant, workflow=call.workflow_id, tool=call.tool, secret=name
-            )
-        return secret
+        return secret  # Where there is none, egress refuses the request that names it.
+
+    async def _note(self, call: ToolCall, method: str, secret: Injection) -> None:
+        """Have the audit log say which call uses a secret, before a byte of it leaves.
+
+        :raises EgressUnavailable: it cannot; nothing is sent
+        """
+        try:
+            await self._vault.note_use(call, secret, method)
+        except StoreError as error:
+            log.error("secret_use_not_recorded", tenant=call.tenant, secret=secret.name, error=str(error))
+            raise EgressUnavailable("The use of a secret could not be recorded; nothing was sent.") from None
 
 
 def _check_whole(call: ToolCall, request: HttpRequest) -> None:

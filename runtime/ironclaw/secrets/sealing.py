@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Iterable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -45,6 +46,14 @@ def unseal(keyring: Keyring, row: SecretRow) -> str:
         raise StoreError(
             f"The secret {row.name} of tenant {row.tenant} was changed in the database. Set it again."
         ) from None
+
+
+def check_all(keyring: Keyring, rows: Iterable[SecretRow]) -> None:
+    """
+    :raises StoreError: names the first that cannot be opened, and the remedy
+    """
+    for row in rows:
+        unseal(keyring, row)
 
 
 def _bound(tenant: str, name: str, binding: Binding, key_id: str) -> bytes:

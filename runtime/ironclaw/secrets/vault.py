@@ -14,6 +14,7 @@ from ironclaw.redaction import MIN_LENGTH, Values
 from ironclaw.secrets.keyring import Keyring
 from ironclaw.secrets.sealing import seal, unseal
 from ironclaw.store import SecretRow, Store
+from ironclaw.task import ToolCall
 
 MAX_LENGTH = 4000  #: Characters of a value: servers take header lines of 8 KB.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -66,6 +67,14 @@ class Vault:
         value = unseal(self._keyring, row)
         self._know(row, value)
         return Injection(name, row.binding, value)
+
+    async def note_use(self, call: ToolCall, secret: Injection, method: str) -> None:
+        """Write into the audit log that a call's request carries a secret: which and where, not its value.
+
+        :raises StoreError: it could not
+        """
+        where = {"host": secret.binding.host, "method": method}
+        await self._store.note_use(call, secret.name, where, self._clock())
 
     async def put(self, tenant: str, name: str, value: str, binding: Binding, actor: str) -> None:
         """Keep a secret, in place of the one of this name if there is one.

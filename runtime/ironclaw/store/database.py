@@ -19,6 +19,7 @@ from ironclaw.store.outbox import Outbox
 from ironclaw.store.policies import Policies
 from ironclaw.store.rows import sql
 from ironclaw.store.secrets import Secrets
+from ironclaw.store.toolboxes import Toolboxes
 from ironclaw.store.workflows import Workflows
 from ironclaw.store.writer import Writer
 
@@ -37,6 +38,7 @@ class Store:
         self.policies = Policies(writer)
         self.secrets = Secrets(writer)
         self.factors = Factors(writer)
+        self.toolboxes = Toolboxes(writer)
 
     @classmethod
     async def open(cls, path: Path) -> Store:

@@ -351,3 +351,13 @@ WHERE tenant = :tenant AND principal = :principal AND (failures < :most OR tried
 -- name: take_step!
 UPDATE factors SET last_step = :step, failures = 0
 WHERE tenant = :tenant AND principal = :principal AND last_step < :step
+
+-- name: toolboxes_of
+SELECT name, facts FROM toolboxes WHERE tenant = :tenant
+
+-- name: put_toolbox!
+INSERT INTO toolboxes (tenant, name, facts) VALUES (:tenant, :name, :facts)
+ON CONFLICT (tenant, name) DO UPDATE SET facts = excluded.facts
+
+-- name: remove_toolbox!
+DELETE FROM toolboxes WHERE tenant = :tenant AND name = :name

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from ironclaw.binding import Binding
-from ironclaw.errors import NotFound
+from ironclaw.errors import NotFound, StoreError
 from ironclaw.store.chain import note
 from ironclaw.store.rows import sql
-from ironclaw.store.writer import Writer
+from ironclaw.store.writer import Writer, reading
+from ironclaw.task import ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,14 @@ class Secrets:
 
         await self._writer.write(unit)
 
+    async def note_use(self, call: ToolCall, name: str, where: Mapping[str, str], now: float) -> None:
+        """Append to the tenant's audit log that a call uses a secret.
+
+        :param where: the request goes: host and method
+        """
+        detail = {"workflow": call.workflow_id, "seq": call.seq, "tool": call.tool, "secret": name, **where}
+        await self._writer.write(lambda c: note(c, call.tenant, now, "secret_used", "host", **detail))
+
     async def reseal(self, reseal: Callable[[SecretRow], SecretRow], actor: str, now: float) -> int:
         """Everybody's secrets under another key: all of them or none.
 
@@ -91,6 +101,20 @@ class Secrets:
             return sum(map(len, changed.values()))
 
         return await self._writer.write(unit)
+
+
+def kept_in(path: Path) -> tuple[frozenset[str], tuple[SecretRow, ...]]:
+    """Every tenant, and everybody's secrets, beside a bot that runs; nothing where there is no database yet.
+
+    :raises StoreError: they cannot be read
+    """
+    if not path.exists():
+        return frozenset(), ()
+    try:
+        with reading(path) as c:
+            return frozenset(row["id"] for row in sql.tenants(c)), tuple(map(_row, list(sql.secrets(c))))
+    except sqlite3.Error as error:
+        raise StoreError(f"The secrets cannot be read: {error}.") from None
 
 
 def _row(row: sqlite3.Row) -> SecretRow:

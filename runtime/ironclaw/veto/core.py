@@ -130,16 +130,17 @@ class Veto:
         return tenant.denials - asked.denied
 
     async def tighten(self) -> tuple[ApprovalView, ...]:
-        """After a change of policy: end the reviews that it forbids.  It never lets one of them run.
+        """After a change of policy or tools: end the reviews of what could not run any more as it was asked.
+
+        It never lets one of them run.
 
         :return: those that ended
         """
         ended = []
-        for tenant in sorted(self._tenancy.ids):
+        for tenant in sorted(await self._store.tenant_ids()):
             for approval in await self._store.approvals.pending(tenant):
-                opinion = await self._opinion_now(approval)
-                if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
-                    await self._supersede(approval, NOT_ALLOWED)
+                outdated = await self._outdated(approval, await self._opinion_now(approval))
+                if outdated and await self._supersede(approval, outdated):
                     ended.append(approval)
         return tuple(ended)
 
@@ -314,18 +315,30 @@ class Veto:
         """
         :raises Conflict: what would run is not what was asked, or policy forbids it now; the review ended
         """
-        if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
-            await self._supersede(approval, NOT_ALLOWED)
+        outdated = await self._outdated(approval, opinion)
+        if not outdated:
+            return
+        await self._supersede(approval, outdated)
+        if outdated == NOT_ALLOWED:
             raise Conflict(f"Policy does not allow this any more; nothing was run. {opinion.reason}".strip())
-        current, policy_version = await self._current(approval)
-        if current is None or action(current, policy_version, approval.expires_at) != approval.action_sha256:
-            log.error("action_differs", tenant=approval.tenant, approval=approval.id)
-            await self._supersede(approval, CHANGED)
-            raise Conflict("The call or its tool changed since this was asked; nothing was run.")
+        log.error("action_differs", tenant=approval.tenant, approval=approval.id)
+        raise Conflict("The call or its tool changed since this was asked; nothing was run.")
 
-    async def _supersede(self, approval: ApprovalView, sentence: str) -> None:
+    async def _outdated(self, approval: ApprovalView, opinion: Opinion) -> str:
+        """Why what was asked could not run now, in a sentence for the brain; "" when it could.
+
+        :param opinion: of the policy of now
+        """
+        if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
+            return NOT_ALLOWED
+        current, policy_version = await self._current(approval)
+        same = current and action(current, policy_version, approval.expires_at) == approval.action_sha256
+        return "" if same else CHANGED
+
+    async def _supersede(self, approval: ApprovalView, sentence: str) -> bool:
+        """:return: False when a person was first"""
         seen = observation("superseded", sentence)
-        await self._store.approvals.close(approval, ApprovalState.SUPERSEDED, seen, self._clock())
+        return await self._store.approvals.close(approval, ApprovalState.SUPERSEDED, seen, self._clock())
 
     async def _opinion_now(self, approval: ApprovalView) -> Opinion:
         """What policy says now of what was asked."""

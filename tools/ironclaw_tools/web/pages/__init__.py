@@ -1,0 +1,1 @@
+"""Makes readable text of what a server sends, without what a person would not have seen."""
