@@ -24,6 +24,7 @@ from ironclaw_bot.build import build, built_folder
 from ironclaw_bot.demo_folder import DEMO, add_demo_options, in_demo
 from ironclaw_bot.hints import called
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
+from ironclaw_bot.policy_commands import add_policies
 from ironclaw_bot.progress import Progress
 from ironclaw_bot.secret_commands import add_secrets
 from ironclaw_bot.user_commands import add_users
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_work(commands)
     _add_tools(commands)
     _add_secrets(commands)
+    policies = commands.add_parser("policy", help="what decides who must be asked")
+    add_policies(partial(_add, policies.add_subparsers(required=True, metavar="COMMAND")), _need_toolbox)
     users = commands.add_parser("user", help="second factors of who approves")
     add_users(partial(_add, users.add_subparsers(required=True, metavar="COMMAND")), _door)
     audit = commands.add_parser("audit", help="the audit log").add_subparsers(
