@@ -107,11 +107,22 @@ async def open_app(
         places = functools.partial(_card_places, tenancy)
         hosts = tenancy.http_allow
         orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, hosts, clock)
-        editor = Editor(store, veto, registry, hooks, hosts, clock)
+        editor = Editor(store, veto, registry, hooks, hosts, body.preview, clock)
         tools = ReloadedTools(registry, read, sandbox)
         factors, links = Factors(store, key, clock), Links(key)
         app = Ironclaw(
-            tenancy, store, hooks, tools, veto, orchestrator, editor, frozenset(brains), vault, factors, links, clock
+            tenancy,
+            store,
+            hooks,
+            tools,
+            veto,
+            orchestrator,
+            editor,
+            frozenset(brains),
+            vault,
+            factors,
+            links,
+            clock,
         )
         app.step_ups.base_url = settings.public_url.rstrip("/")
         checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
