@@ -16,6 +16,7 @@ from pathlib import Path
 from ironclaw.errors import IronclawError, SettingsError
 from ironclaw.settings import Settings, TenantSettings, load
 from ironclaw.task import Json
+from ironclaw.terms import GrantScope
 from ironclaw_bot import logs
 from ironclaw_bot.auditing import add_verify_options, rotate, verify_log
 from ironclaw_bot.authoring.commands import add_authoring
@@ -25,7 +26,9 @@ from ironclaw_bot.crashing import prepare_for_the_worst
 from ironclaw_bot.demo_folder import DEMO, add_demo_options, in_demo
 from ironclaw_bot.hints import called
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
+from ironclaw_bot.policy_commands import add_policies
 from ironclaw_bot.progress import Progress
+from ironclaw_bot.review_commands import add_edit, add_grants
 from ironclaw_bot.secret_commands import add_secrets
 from ironclaw_bot.user_commands import add_users
 
@@ -72,8 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_work(commands)
     _add_tools(commands)
     _add_secrets(commands)
+    policies = commands.add_parser("policy", help="what decides who must be asked")
+    add_policies(partial(_add, policies.add_subparsers(required=True, metavar="COMMAND")), _need_toolbox)
     users = commands.add_parser("user", help="second factors of who approves")
     add_users(partial(_add, users.add_subparsers(required=True, metavar="COMMAND")), _door)
+    verbs = commands.add_parser("grants", help="what runs without asking, because somebody said so")
+    add_grants(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")), _door)
     audit = commands.add_parser("audit", help="the audit log").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -97,6 +104,9 @@ def _add_work(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         decision.add_argument("id")
         decision.add_argument("--reason", default="")
         decision.add_argument("--wait", type=float, default=600, help=argparse.SUPPRESS)
+    scopes = [scope.value for scope in GrantScope]
+    approve.add_argument("--grant", choices=scopes, default="", help="also for calls like it")
+    add_edit(partial(_add, commands), _door)
     for parser in (run, listing, approve, deny):
         parser.add_argument("--tenant", default="", help="whose (default: the only one there is)")
         add_demo_options(parser)
@@ -176,6 +186,7 @@ async def _deny(settings: Settings, chosen: argparse.Namespace) -> int:
 
 async def _decide(settings: Settings, chosen: argparse.Namespace, decision: str) -> int:
     words = {"approval_id": chosen.id, "decision": decision, "reason": chosen.reason, "wait": chosen.wait}
+    words["grant"] = getattr(chosen, "grant", "")
     async with _door(settings) as door:
         code = _told(await door.ask("decide", tenant=chosen.tenant, **words), chosen)
     # A task that failed because it was denied is what who denies it wants.

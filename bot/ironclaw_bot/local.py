@@ -22,7 +22,8 @@ from ironclaw import errors
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, IdentityError, IronclawError
 from ironclaw.settings import PERSON
-from ironclaw.task import Address, ApprovalView, Decision, Json, Principal, Task, WorkflowView
+from ironclaw.task import Address, ApprovalView, Decision, GrantView, Json, Principal, Task, WorkflowView
+from ironclaw.terms import GrantScope
 from ironclaw_bot.keeper import Keeper
 
 log = structlog.get_logger(__name__)
@@ -57,11 +58,31 @@ class Door:
         own = self._principal(tenant).tenant
         return [shown_approval(each) for each in await self.app.approvals(own)]
 
-    async def decide(self, tenant: str, approval_id: str, decision: str, reason: str, wait: float) -> Json:
-        """Decide, then wait for what comes of it."""
+    async def decide(
+        self, tenant: str, approval_id: str, decision: str, reason: str, wait: float, grant: str = ""
+    ) -> Json:
+        """Decide, then wait for what comes of it.
+
+        :param grant: how far a yes reaches: "workflow", "tool", or "" for this call alone
+        """
         principal = self._principal(tenant)
-        decided = await self.app.decide(principal, approval_id, Decision(decision), reason=reason)
+        scope = GrantScope(grant) if grant else None
+        decided = await self.app.decide(
+            principal, approval_id, Decision(decision), reason=reason, grant=scope
+        )
         return self._shown(await self.app.wait(principal.tenant, decided.workflow_id, wait))
+
+    async def edit(self, tenant: str, approval_id: str, arguments: str) -> Json:
+        """Change the arguments of what waits."""
+        return shown_approval(await self.app.edit(self._principal(tenant), approval_id, arguments))
+
+    async def grants(self, tenant: str) -> Json:
+        """What runs without asking."""
+        return [shown_grant(each) for each in await self.app.grants(self._principal(tenant).tenant)]
+
+    async def revoke(self, tenant: str, grant_id: str) -> Json:
+        """Take a grant back."""
+        return shown_grant(await self.app.revoke(self._principal(tenant), grant_id))
 
     def _shown(self, view: WorkflowView) -> Json:
         """A workflow as JSON, with those who may be asked to decide."""
@@ -108,7 +129,19 @@ class Door:
         return Principal(tenant, name, self.app.roles(tenant, name))
 
 
-METHODS = ("run", "approvals", "decide", "reload", "reload_policy", "secrets", "rotate_secrets", "factors")
+METHODS = (
+    "run",
+    "approvals",
+    "decide",
+    "edit",
+    "grants",
+    "revoke",
+    "reload",
+    "reload_policy",
+    "secrets",
+    "rotate_secrets",
+    "factors",
+)
 
 
 def chosen_tenant(name: str, known: Iterable[str]) -> str:
@@ -140,6 +173,22 @@ def shown_approval(approval: ApprovalView) -> Json:
         "requester": approval.requester,
         "rule": approval.rule,
         "expires_at": approval.expires_at,
+    }
+
+
+def shown_grant(grant: GrantView) -> Json:
+    """A grant as JSON."""
+    return {
+        "id": grant.id,
+        "scope": grant.scope.value,
+        "tool": grant.tool,
+        "hosts": sorted(grant.hosts),
+        "same_arguments": bool(grant.args_sha256),
+        "requester": grant.requester,
+        "granted_by": grant.granted_by,
+        "used": grant.used,
+        "max_uses": grant.max_uses,
+        "expires_at": grant.expires_at,
     }
 
 

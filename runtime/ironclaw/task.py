@@ -116,9 +116,7 @@ class FailureKind(Enum):
     OUTPUT_TOO_LARGE = "output_too_large"  #: A longer result than its limit.
     TRAPPED = "trapped"  #: The guest did something that wasm or the host forbids.
     CRASHED = "crashed"  #: The worker process died.
-    OUTSIDE_ENVELOPE = (
-        "outside_envelope"  #: It was about to do something else than its approved preview said.
-    )
+    OUTSIDE_ENVELOPE = "outside_envelope"  #: It was about to do what its approved preview had not said.
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from ironclaw.envelope import Preview
+
 
 class GrantScope(Enum):
     """How far a remembered approval reaches."""
@@ -94,6 +96,8 @@ class Circumstances:
     reach: tuple[str, ...] = field(default=())
     #: The principal whose arguments these are; "" where they are the brain's.
     edited_by: str = ""
+    #: What its dry run says that it will do; None where nobody asked.
+    preview: Preview | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For a row."""
@@ -105,6 +109,7 @@ class Circumstances:
             "defaults": list(self.defaults),
             "reach": list(self.reach),
             "edited_by": self.edited_by,
+            "preview": self.preview and self.preview.as_json(),
         }
 
     @classmethod
@@ -118,4 +123,5 @@ class Circumstances:
             tuple(row.get("defaults", ())),
             tuple(row.get("reach", ())),
             row.get("edited_by", ""),
+            Preview.from_json(row["preview"]) if row.get("preview") else None,
         )

@@ -79,6 +79,52 @@ async def test_deny(bot: Bot) -> None:
     assert not (bot.scratch / "acme" / "denied.md").exists()
 
 
+async def test_edit(bot: Bot) -> None:
+    """
+    ironclaw edit leaves another call waiting, which is what runs then; a fault names the argument.
+    """
+    approval = await waiting(bot, "edited.md")
+    wrong = await bot.command("edit", approval, '{"path":"edited.md"}')
+    said = await bot.command("edit", approval, '{"path":"edited.md","text":"better"}')
+    old, new = await bot.command("approve", approval), await bot.command("approve", said.out.split()[0])
+
+    assert (1, True) == (wrong.code, "'text' is a required property" in wrong.err)
+    assert (0, 1, 0) == (said.code, old.code, new.code)
+    assert "better" == (bot.scratch / "acme" / "edited.md").read_text()
+
+
+async def test_no_grant(bot: Bot) -> None:
+    """
+    The shipped policy lets nobody approve for longer; there is nothing to list or to revoke.
+    """
+    approval = await waiting(bot, "granted.md")
+    said = await bot.command("approve", approval, "--grant", "tool")
+    listed, revoked = await bot.command("grants", "list"), await bot.command("grants", "revoke", "0" * 32)
+
+    assert (1, True) == (said.code, "does not allow a grant" in said.err)
+    assert (0, "There are no grants.\n") == (listed.code, listed.out)
+    assert (1, "ironclaw: There is no such grant.\n") == (revoked.code, revoked.err)
+
+
+async def test_grant(tmp_path: Path) -> None:
+    """
+    What was approved for longer runs without asking, is listed, and asks again once it is revoked.
+    """
+    policy = tmp_path / "mine.cedar"
+    policy.write_text('@grants("tool") permit (principal, action == Action::"run_with_approval", resource);')
+    bot = Bot(tmp_path, workers=1, tenants={"acme": TENANT}, policy_file=str(policy))
+    approved = await bot.command("approve", await waiting(bot, "a.md"), "--grant", "tool")
+    again = await bot.command("run", "files.write path=a.md text=hello")
+    listed = await bot.command("grants", "list")
+    revoked = await bot.command("grants", "revoke", listed.out.split()[0])
+    asked = await bot.command("run", "files.write path=a.md text=hello")
+
+    assert (0, 0, 3) == (approved.code, again.code, asked.code)
+    assert "files.write, the same arguments" in listed.out
+    assert "1 of 20 used" in listed.out
+    assert "Revoked: files.write asks again.\n" == revoked.out
+
+
 async def test_approve_nothing(bot: Bot) -> None:
     """
     An id that nobody knows is an error in a sentence.

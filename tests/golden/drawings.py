@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ironclaw.task import (
     ApprovalState,
     CallState,
     Decision,
+    GrantView,
     ToolOffer,
     Usage,
     Vote,
@@ -102,6 +104,26 @@ def _three(**changes: Any) -> list[Any]:
     ]
 
 
+A_GRANT = GrantView(
+    id="gr_1",
+    tenant="acme",
+    scope=GrantScope.TOOL,
+    workflow_id="wf_1",
+    tool="mail.send",
+    requester="slack:T0001:U1ADA",
+    place="slack C1",
+    hosts=frozenset({"api.example.com"}),
+    taint=frozenset(),
+    args_sha256="0" * 64,
+    component_sha256="0" * 64,
+    manifest_sha256="0" * 64,
+    approval_id="ap_1",
+    granted_by="slack:T0001:U1BO",
+    created_at=NOW,
+    expires_at=NOW + 7 * 86_400,
+    max_uses=20,
+    used=3,
+)
 WAITING = _workflow(state=WorkflowState.PAUSED, outcome="", approval=an_approval())
 DRAWINGS: dict[str, dict[str, Any]] = {
     "card_pending": _card(),
@@ -177,10 +199,12 @@ DRAWINGS: dict[str, dict[str, Any]] = {
             values=[VALUE] * 2,
             waiting=[*_three()[1:], an_approval(id="ap_9", requester="jwt:https://id.test|cy")],
             tasks=[_workflow(), WAITING],
-            grants=[("gr_1", "*files.write* for <@U1ADA>")],
+            grants=[A_GRANT, replace(A_GRANT, id="gr_2", scope=GrantScope.WORKFLOW, args_sha256="")],
         ),
         "Acme",
     ),
+    "grants": drawings.grant_list([A_GRANT]),
+    "grants_empty": drawings.grant_list([]),
     "home_empty": home.view(home.Seen()),
     "home_closed": home.closed("Guests cannot use IronClaw here."),
 }

@@ -1,14 +1,23 @@
-"""A real Chromium at the playground's page, with the echo app behind it."""
+"""A real Chromium at the playground's page, with the echo app behind it; the Slack door at a playground."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
+from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
+from tests.fakes.approvals import settings
 from tests.fakes.echo import Echo
 from tests.fakes.slack import Slack, over_http
+from tests.fakes.slack_door import SECRET, a_playground
+from tests.fakes.slack_door import Slack as SlackDoor
+from tests.fakes.wire import HOST, served
 from tests.integration.chromium import ARGUMENTS, CHROMIUM
+
+from ironclaw_bot.playground import Playground
+from ironclaw_bot.slack.edge import PATH, SlackEdge
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -37,3 +46,23 @@ async def page(browser: Browser, wired: tuple[Slack, Echo]) -> AsyncIterator[Pag
     yield page
     await page.close()
     assert complaints == []
+
+
+@pytest.fixture
+async def playground() -> AsyncIterator[Playground]:
+    playground = a_playground()
+    await playground.start()
+    yield playground
+    await playground.stop()
+
+
+@pytest.fixture
+async def slack(playground: Playground) -> AsyncIterator[SlackDoor]:
+    """The door over signed HTTP."""
+    slack = SlackDoor(playground, settings(slack_api_url=playground.url + "/api/"))
+    site = web.Application()
+    site.add_routes(SlackEdge(slack.bolt.async_dispatch, SECRET).routes())
+    async with served(site) as port:
+        playground.send_to(f"http://{HOST}:{port}{PATH}")
+        yield slack
+        await slack.settle()

@@ -121,6 +121,62 @@ async def test_deny(bot: Open, tmp_path: Path) -> None:
     assert not (tmp_path / "data/mnt/scratch/T1/notes/today.md").exists()
 
 
+async def test_edit(bot: Open, tmp_path: Path) -> None:
+    """
+    An approver's arguments wait in the place of the brain's, and run once they are approved.
+    """
+    async with bot(WRITE) as door:
+        asked = (await door.run()).json["approval"]["id"]
+        body = '{"arguments": {"path": "notes/today.md", "text": "better"}, "version": 1}'
+        edited = await door.post(f"/edit/{asked}", body, sub=BOSS)
+        old = await door.post(f"/approve/{asked}", sub=BOSS)
+        new = edited.json["approval"]
+        decided = await door.post(f"/approve/{new['id']}", '{"version": 2, "wait": 30}', sub=BOSS)
+
+    assert (200, "paused", "pending", 2) == (
+        edited.status,
+        edited.json["status"],
+        new["state"],
+        new["version"],
+    )
+    assert (409, 200) == (old.status, decided.status)
+    assert "better" == (tmp_path / "data/mnt/scratch/T1/notes/today.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "who", "status", "pointer"),
+    [
+        ('{"path": "a"}', {"sub": BOSS}, 422, "/arguments/text"),
+        ('{"path": "a", "text": "b"}', {}, 403, None),
+        ('{"path": "a", "text": "b"}', {"sub": BOSS, "tenant_id": "T2"}, 404, None),
+    ],
+)
+async def test_edit_refused(
+    bot: Open, arguments: str, who: dict[str, str], status: int, pointer: str | None
+) -> None:
+    """
+    Wrong arguments are pointed at; who may not approve may not edit; another tenant's is not there.
+    """
+    async with bot(WRITE) as door:
+        asked = (await door.run()).json["approval"]["id"]
+        reply = await door.post(f"/edit/{asked}", f'{{"arguments": {arguments}}}', **who)
+
+    assert (status, pointer) == (reply.status, reply.json.get("pointer"))
+
+
+async def test_grant_refused(bot: Open) -> None:
+    """
+    A grant that no rule allows is refused, and the call still waits.
+    """
+    async with bot(WRITE) as door:
+        asked = (await door.run()).json["approval"]["id"]
+        refused = await door.post(f"/approve/{asked}", '{"grant": "tool"}', sub=BOSS)
+        denied = await door.post(f"/deny/{asked}", '{"grant": "tool"}', sub=BOSS)
+        approved = await door.post(f"/approve/{asked}", sub=BOSS)
+
+    assert (403, 403, 200) == (refused.status, denied.status, approved.status)
+
+
 async def test_second_decision(bot: Open) -> None:
     """
     The second decision learns who made the first.

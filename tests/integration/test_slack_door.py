@@ -6,105 +6,19 @@ import re
 from dataclasses import replace
 
 import pytest
-from aiohttp import web
 from tests.fakes.approvals import NOW, an_approval, settings
 from tests.fakes.card_reader import arguments
-from tests.fakes.memory_engine import MemoryEngine
-from tests.fakes.wire import HOST, served
+from tests.fakes.slack_door import APP_TOKEN, Slack, notice
 
 from ironclaw.canonical import canonical
 from ironclaw.errors import StoreError, TryLater
-from ironclaw.task import Address, ApprovalState, Notice, NoticeKind, Vote
+from ironclaw.task import ApprovalState, NoticeKind, Vote
 from ironclaw.task import Decision as Said
-from ironclaw_bot.playground import Playground
-from ironclaw_bot.slack.app import LISTENERS, make_slack
-from ironclaw_bot.slack.background import Background
-from ironclaw_bot.slack.client import METHODS, web_client
+from ironclaw_bot.slack.app import LISTENERS
+from ironclaw_bot.slack.client import METHODS
 from ironclaw_bot.slack.door import SlackSocket
 from ironclaw_bot.slack.drawings import UNKNOWN_WORKSPACE
-from ironclaw_bot.slack.edge import PATH, SlackEdge
-from ironclaw_bot.slack.outbox import SlackSender
 from ironclaw_bot.slack.people import GUEST, NO_GUESTS, NO_OUTSIDERS, NOT_KNOWN, UNKNOWN
-
-SECRET = "s" * 32
-TOKENS = {"T0001": "-".join(("xoxb", "one")), "T0002": "-".join(("xoxb", "two"))}
-APP_TOKEN = "-".join(("xapp", "one"))
-
-
-class Slack:
-    """The playground, the door, and an engine in memory behind it."""
-
-    def __init__(self, playground, configuration):
-        self.playground = playground
-        self.people = playground.people
-        self.engine = MemoryEngine(configuration, lambda: NOW)
-        self.background = Background()
-        self.clients = {
-            team: web_client(token, configuration.slack_api_url) for team, token in TOKENS.items()
-        }
-        self.sender = SlackSender(self.client, self.engine)
-        self.bolt = make_slack(self.engine, configuration, self.client, self.background)
-
-    def client(self, team):
-        return self.clients[team or "T0001"]
-
-    async def settle(self):
-        await self.playground.courier.settle()
-        await self.background.drain()
-
-    def channel(self, name, team="T0001"):
-        return self.playground.world.team(team).channel(name)
-
-    def deliveries(self, name):
-        found = [one for one in self.playground.journal if one["what"] == "delivery" and one["name"] == name]
-        return [[attempt["status"] for attempt in one["attempts"]] for one in found]
-
-    async def card(self, **changes):
-        """A card in #ops, for a review that waits."""
-        self.engine.reviews["ap_1"] = an_approval(**changes)
-        return await self.show("ap_1")
-
-    async def show(self, card, channel="C1OPS", ref=None):
-        """What the outbox does with a card: send it, and keep where it stands."""
-        shown = await self.sender.send(notice(NoticeKind.CARD, {"card": card}, channel, ref))
-        self.engine.cards.refs.setdefault(card, []).append(shown)
-        return shown
-
-
-def notice(kind, body, channel="C1OPS", ref=None, **place):
-    address = Address("slack", {"channel": channel, **place})
-    return Notice(1, "acme", "wf_1", "subject", kind, address, body, ref)
-
-
-async def _no_sleep(seconds):
-    return None
-
-
-@pytest.fixture
-async def playground():
-    playground = Playground(
-        signing_secret=SECRET,
-        bot_token=TOKENS["T0001"],
-        second_bot_token=TOKENS["T0002"],
-        app_token=APP_TOKEN,
-        sleep=_no_sleep,
-        ack_seconds=1.0,
-    )
-    await playground.start()
-    yield playground
-    await playground.stop()
-
-
-@pytest.fixture
-async def slack(playground):
-    """Over HTTP."""
-    slack = Slack(playground, settings(slack_api_url=playground.url + "/api/"))
-    site = web.Application()
-    site.add_routes(SlackEdge(slack.bolt.async_dispatch, SECRET).routes())
-    async with served(site) as port:
-        playground.send_to(f"http://{HOST}:{port}{PATH}")
-        yield slack
-        await slack.settle()
 
 
 @pytest.fixture
@@ -241,12 +155,6 @@ async def test_deny(slack):
     assert ApprovalState.DENIED is slack.engine.reviews["ap_1"].state
 
 
-async def whispered(slack, user):
-    """What the clicker alone was told in #ops."""
-    await slack.settle()
-    return [one["text"] for one in slack.channel("ops").ephemerals if one["to"] == user]
-
-
 async def test_not_an_approver(slack):
     """
     Anybody else's click decides nothing, and they alone are told.
@@ -254,7 +162,7 @@ async def test_not_an_approver(slack):
     ref = await slack.card()
     await slack.people.click("cy", "ops", ref["ts"], "ironclaw_approve")
 
-    assert ["Only <@U1BO>, <@U1GIL> or <@U9EVE> can decide this."] == await whispered(slack, "U1CY")
+    assert ["Only <@U1BO>, <@U1GIL> or <@U9EVE> can decide this."] == await slack.whispered("U1CY")
     assert ApprovalState.PENDING is slack.engine.reviews["ap_1"].state
 
 
@@ -267,7 +175,7 @@ async def test_second_click(slack):
     ref = await slack.show("ap_2")
     slack.engine.reviews["ap_2"] = replace(slack.engine.reviews["ap_1"], id="ap_2", card="ap_2")
     await slack.people.click("bo", "ops", ref["ts"], "ironclaw_approve")
-    [sentence] = await whispered(slack, "U1BO")
+    [sentence] = await slack.whispered("U1BO")
 
     assert sentence.startswith("Already decided by <@U1ADA> at <!date^1800000000^")
 
@@ -280,7 +188,7 @@ async def test_expired_click(slack):
     slack.engine.reviews["ap_1"] = an_approval(state=ApprovalState.EXPIRED)
     await slack.people.click("bo", "ops", ref["ts"], "ironclaw_approve")
 
-    assert ["Nobody decided in time; nothing was run."] == await whispered(slack, "U1BO")
+    assert ["Nobody decided in time; nothing was run."] == await slack.whispered("U1BO")
 
 
 async def _in_general(slack):
@@ -399,7 +307,7 @@ async def test_slack_cannot_say(slack):
     slack.playground.hub.faults.add("api", "ratelimited", "users.info")
     await slack.people.click("bo", "ops", ref["ts"], "ironclaw_approve")
 
-    assert [UNKNOWN] == await whispered(slack, "U1BO")
+    assert [UNKNOWN] == await slack.whispered("U1BO")
     await slack.people.click("bo", "ops", ref["ts"], "ironclaw_approve")
     assert ApprovalState.APPROVED is slack.engine.reviews["ap_1"].state
 
@@ -425,7 +333,7 @@ async def test_details_elsewhere(slack):
     slack.engine.reviews["ap_1"] = an_approval(tenant="globex")
     await slack.people.click("cy", "ops", ref["ts"], "ironclaw_details")
 
-    assert ["There is no such approval here."] == await whispered(slack, "U1CY")
+    assert ["There is no such approval here."] == await slack.whispered("U1CY")
 
 
 async def test_decision_not_durable(slack):

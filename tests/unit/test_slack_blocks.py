@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fakes.approvals import an_approval
 from tests.fakes.card_reader import arguments, boxes
-from tests.golden.drawings import DRAWINGS, FOLDER, text
+from tests.golden.drawings import A_GRANT, DRAWINGS, FOLDER, FULL, WAITING, YES, text
 
 from ironclaw.canonical import canonical
 from ironclaw.showing import MAX_DEPTH, Unshowable, show
-from ironclaw.task import ApprovalState
-from ironclaw_bot.slack import drawings
+from ironclaw.task import ApprovalState, ApprovalView
+from ironclaw.terms import Circumstances
+from ironclaw_bot.slack import drawings, home
 from ironclaw_bot.slack.card import card
 from ironclaw_bot.slack.modals import details
 from ironclaw_bot.slack.presses import APPROVE, DENY, MORE
@@ -22,6 +24,7 @@ from ironclaw_bot.slack.rules import RuleError, ids_in, validate_message, valida
 from ironclaw_bot.slack.text import chunks, cut, escape, person, units
 
 SAFE = 2**53 - 1
+FULL_OF = {name: value for name, value in FULL.items() if name != "args"}
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=2)
 scalars = (
@@ -88,6 +91,94 @@ def test_arguments_plain(args: dict[str, str]) -> None:
 
     assert len(args) == len(shown)
     assert all(line[:2] == "▸ " and line[2:].isascii() and line[2:].isprintable() for line in shown)
+
+
+@given(st.dictionaries(names, trees, max_size=5), st.data())
+def test_defaults_are_marked(args: dict[str, object], data: st.DataObject) -> None:
+    """
+    What nobody chose is marked as such, at every depth, and the card still reads back as the stored bytes.
+    """
+    defaults = data.draw(st.sets(st.sampled_from(sorted(args)))) if args else set()
+    pointers = tuple("/" + name.replace("~", "~0").replace("/", "~1") for name in defaults)
+    stored = canonical(args).decode()
+    drawing = card([an_approval(args=stored, circumstances=Circumstances(defaults=pointers))], ["v"])
+    lines = "\n".join(boxes(drawing)).replace("\n… ", "").split("\n")
+    leaves = show(canonical({name: args[name] for name in defaults}).decode()).lines if defaults else ()
+
+    assert stored.encode() == canonical(arguments(drawing))
+    assert sorted(f"{leaf} ◂ default" for leaf in leaves) == sorted(line for line in lines if "◂" in line)
+
+
+def test_default_cannot_be_forged() -> None:
+    """
+    A value that says that it is a default lacks the mark's own character.
+    """
+    assert r'▸ a: "x\" \u{25C2} default"' == _shown({"a": 'x" ◂ default'})
+
+
+def _many(args: dict[str, str], count: int, **changes: Any) -> list[ApprovalView]:
+    text = canonical(args).decode()
+    return [an_approval(id=f"ap_{n}", args=text, **{**FULL_OF, **changes}) for n in range(count)]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("state", list(ApprovalState))
+def test_batch_fits(count: int, state: ApprovalState) -> None:
+    """
+    However much the calls of one turn show, their card is one that Slack takes.
+    """
+    args = {f"k{n}": "\u202e" * 60 for n in range(30)}
+
+    validate_message(card(_many(args, count, state=state, votes=(YES,)), ["v"] * count))
+
+
+def test_batch_that_does_not_fit() -> None:
+    """
+    What does not fit is not asked for: only a call whose arguments stand there can be approved.
+    """
+    many = _many({f"k{n}": "\u202e" * 60 for n in range(30)}, 6, votes=(YES,))
+    drawing = card(many, ["v"] * 6)
+    rows = _rows(drawing)
+    whole = ["rich_text" in row for row in rows]
+
+    validate_message(drawing)
+    assert whole == [f'"{APPROVE}"' in row for row in rows]
+    assert whole == ["It can be approved once the others" not in row for row in rows]
+    assert (6, True, False) == (len(whole), whole[0], whole[-1])
+
+
+def test_batch_without_end() -> None:
+    """
+    However many there are, a card is one that Slack takes, and counts what it leaves out.
+    """
+    drawing = card(_many({"a": "b"}, 30), ["v"] * 30)
+
+    validate_message(drawing)
+    assert "21 more follow once these are decided." == drawing["blocks"][-1]["elements"][0]["text"]
+
+
+def _rows(drawing: dict[str, Any]) -> list[str]:
+    """The text of each row, from one divider to the next."""
+    found: list[str] = []
+    for block in drawing["blocks"]:
+        if block["type"] == "divider":
+            found.append("")
+        elif found:
+            found[-1] += json.dumps(block)
+    return found
+
+
+def test_home_fits() -> None:
+    """
+    The fullest Home is one that Slack takes.
+    """
+    mine = _many({f"k{n}": "\u202e" * 60 for n in range(30)}, home.MOST_CARDS)
+    others = [an_approval(id=f"other_{n}") for n in range(100)]
+    seen = home.Seen(mine, ["v"] * len(mine), [*mine, *others], [WAITING] * 100, [A_GRANT] * 30)
+    view = home.view(seen, "w")
+
+    validate_view(view)
+    assert len(json.dumps(view)) < 250_000
 
 
 def test_cut_hides_no_later_key() -> None:

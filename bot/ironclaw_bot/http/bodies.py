@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -72,6 +72,15 @@ class DecisionRequest(Strict):
     reason: str = Field("", max_length=MAX_REASON)
     version: int | None = Field(None, ge=1)  #: The version that the person saw; another one is a conflict.
     wait: float = Field(0, ge=0, le=120)  #: Seconds that the workflow's next stop is waited for.
+    #: How far a yes reaches: calls like this one of this workflow, or of this tool; else this call alone.
+    grant: Literal["workflow", "tool"] | None = None
+
+
+class EditRequest(Strict):
+    """Body of POST /edit/{id}."""
+
+    arguments: dict[str, Json]  #: All of them: what is left out has its default.
+    version: int | None = Field(None, ge=1)  #: As in :class:`DecisionRequest`.
 
 
 class VoteBody(Strict):

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from aiohttp import web
 
 from ironclaw.app import Ironclaw
-from ironclaw.errors import IdentityError, Refused
+from ironclaw.canonical import canonical_text
+from ironclaw.errors import BadRequest, IdentityError, Refused
 from ironclaw.task import Bearer, Decision, Principal, WorkflowView
-from ironclaw_bot.http.bodies import DecisionRequest, RunRequest, RunResponse, run_response
+from ironclaw.terms import GrantScope
+from ironclaw_bot.http.bodies import DecisionRequest, EditRequest, RunRequest, RunResponse, run_response
 from ironclaw_bot.http.middlewares import explain_errors, guard_response, log_access, name_request
 from ironclaw_bot.http.problems import MAX_BODY_BYTES, Problem
 from ironclaw_bot.http.reading import read
@@ -47,6 +49,7 @@ class Gateway:
             # POST only: a link preview that fetches the address must decide nothing.
             web.post("/approve/{id}", self.approve),
             web.post("/deny/{id}", self.deny),
+            web.post("/edit/{id}", self.edit),
         ]
 
     async def health(self, request: web.Request) -> web.Response:
@@ -92,11 +95,30 @@ class Gateway:
     async def deny(self, request: web.Request) -> web.Response:
         return await self._decide(request, Decision.DENY)
 
+    async def edit(self, request: web.Request) -> web.Response:
+        """Change the arguments of what waits: 200 with the new version, which waits in its place."""
+        principal = await self._principal(request, single_use=True)
+        body = await read(request, EditRequest)
+        arguments = canonical_text(body.arguments)
+        try:
+            approval = await self._app.edit(
+                principal, request.match_info["id"], arguments, version=body.version
+            )
+        except BadRequest as error:
+            raise BadRequest(str(error), "/arguments" + error.pointer) from None
+        view = await self._app.workflow(principal.tenant, approval.workflow_id)
+        return _answer(200, run_response(view, approval))
+
     async def _decide(self, request: web.Request, decision: Decision) -> web.Response:
         principal = await self._principal(request, single_use=True)
         body = await read(request, DecisionRequest) if request.body_exists else DecisionRequest()
         approval = await self._app.decide(
-            principal, request.match_info["id"], decision, version=body.version, reason=body.reason
+            principal,
+            request.match_info["id"],
+            decision,
+            version=body.version,
+            reason=body.reason,
+            grant=GrantScope(body.grant) if body.grant else None,
         )
         view = await self._app.wait(principal.tenant, approval.workflow_id, body.wait)
         return _answer(200, run_response(view, approval))

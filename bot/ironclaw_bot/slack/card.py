@@ -23,8 +23,11 @@ from ironclaw_bot.slack.text import escape, one_line, person, visible
 
 MOST_BLOCKS = 50  #: Of one message.
 DIVIDER: Block = {"type": "divider"}
-_FOLDED = "Its arguments do not fit here beside the others: *Show all* shows them."
-_LATER = f"{_FOLDED} It can be approved once the others are decided."
+_FOLDED = "There is no room for its arguments here."
+_LATER = (
+    "There is no room for its arguments beside the others: *Show all* shows them. "
+    "It can be approved once the others are decided."
+)
 _ROW_FACTS = ("Risk", "Rule")  #: Said in a row's first line.
 
 
@@ -71,7 +74,8 @@ def _batch(approvals: Sequence[ApprovalView], values: Sequence[str], workspace: 
 def rows(
     approvals: Sequence[ApprovalView], values: Sequence[str], titles: Sequence[str], room: int
 ) -> list[Block]:
-    """One row each.  Where they do not fit, some say so in place of their arguments, and cannot be approved.
+    """One row each.  Where they do not fit, some say so in place of their arguments, and cannot be approved;
+    what does not fit even so follows once others are decided.
 
     :param titles: of each, escaped mrkdwn
     :param room: for so many blocks
@@ -81,7 +85,16 @@ def rows(
         if sum(map(len, drawn)) <= room:
             break
         drawn[index] = list(_row(approvals[index], values[index], titles[index], is_folded=True))
-    return [block for row in drawn for block in row]
+    return _fitting(drawn, room)
+
+
+def _fitting(drawn: Sequence[list[Block]], room: int) -> list[Block]:
+    blocks: list[Block] = []
+    for number, row in enumerate(drawn):
+        if len(blocks) + len(row) > room - (number < len(drawn) - 1):
+            return [*blocks, context(f"{len(drawn) - number} more follow once these are decided.")]
+        blocks += row
+    return blocks
 
 
 def _foldable(approvals: Sequence[ApprovalView]) -> list[int]:

@@ -21,7 +21,7 @@ from ironclaw_bot.slack.people import People, principal_of
 from ironclaw_bot.slack.text import code, escape
 
 COMMAND = "/ironclaw"
-WORDS = ("run", "status", "approvals", "help")
+WORDS = ("run", "status", "approvals", "grants", "help")
 POSTING = 0.8  #: Seconds: a command must be answered within three, and it has been asked who this is.
 
 Reply = Callable[[Principal, Json, str], Awaitable[Drawing]]
@@ -36,7 +36,7 @@ class Commands:
         self._clients = clients
         self._people = people
         self._plain_quotes = plain_quotes
-        replies: tuple[Reply, ...] = (self._run, self._status, self._approvals, self._help)
+        replies: tuple[Reply, ...] = (self._run, self._status, self._approvals, self._grants, self._help)
         self._words = dict(zip(WORDS, replies, strict=True))
 
     async def on_command(self, ack: AsyncAck, body: Json) -> None:
@@ -101,3 +101,6 @@ class Commands:
 
     async def _approvals(self, principal: Principal, body: Json, rest: str) -> Drawing:
         return drawings.approval_list(await self._app.approvals(principal.tenant))
+
+    async def _grants(self, principal: Principal, body: Json, rest: str) -> Drawing:
+        return drawings.grant_list(await self._app.grants(principal.tenant))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from ironclaw.errors import Conflict
-from ironclaw.task import ApprovalView, WorkflowState, WorkflowView
+from ironclaw.task import ApprovalView, GrantView, WorkflowState, WorkflowView
 from ironclaw_bot.slack import facts
 from ironclaw_bot.slack.blocks import Block, Drawing, context, drawing, link, preformatted, section
 from ironclaw_bot.slack.presses import OPEN
@@ -137,6 +137,13 @@ def approval_list(approvals: Sequence[ApprovalView]) -> Drawing:
 def said(text: str) -> Drawing:
     """One sentence of ours; escaped already where it holds anything of others."""
     return drawing(text, [section(text)])
+
+
+def grant_list(grants: Sequence[GrantView]) -> Drawing:
+    """The reply to ``grants``."""
+    lines = [facts.grant(each) for each in grants]
+    title = "What runs without asking again"
+    return drawing(title, listed(f"*{title}*", lines, "Nothing: everything that needs a person asks one."))
 
 
 def already_decided(by: str, at: float) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision, Usage, Vote
-from ironclaw.terms import Group
+from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision, GrantView, Usage, Vote
+from ironclaw.terms import GrantScope, Group
 from ironclaw_bot.slack.text import code, escape, moment, one_line, person
 
 TITLES = {
@@ -37,6 +37,7 @@ _CHANNELS = {
     "group": "private channel",
     "mpim": "group message",
 }
+_SCOPES = {GrantScope.WORKFLOW: "in one task", GrantScope.TOOL: "asked in the same channel"}
 LISTED = 12  #: Names in one line; the rest are counted.
 
 Fact = tuple[str, str]  #: A name and its value, escaped mrkdwn.
@@ -89,6 +90,19 @@ def ids(approval: ApprovalView) -> str:
         f"Approval {code(approval.id)} · action sha256 {code(approval.action_sha256[:16])} · "
         f"tool sha256 {code(approval.component_sha256[:12])} · for {code(approval.requester)}"
     )
+
+
+def grant(view: GrantView) -> str:
+    """What runs without asking again, and until when."""
+    known = [
+        f"*{one_line(view.tool, 100)}* for {person(view.requester)}, {_SCOPES[view.scope]}",
+        "exactly the same arguments" if view.args_sha256 else "any arguments",
+        f"hosts {_listed(sorted(view.hosts))}" if view.hosts else "",
+        f"used {view.used} of {view.max_uses}",
+        f"until {moment(view.expires_at)}",
+        f"given by {person(view.granted_by)}",
+    ]
+    return " · ".join(filter(None, known))
 
 
 def progress(approval: ApprovalView) -> str:

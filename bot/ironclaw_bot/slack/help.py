@@ -21,6 +21,7 @@ _COMMANDS = (
     ("run TASK", "the same as a mention"),
     ("status [ID]", "the latest tasks, or one of them"),
     ("approvals", "what waits for a decision"),
+    ("grants", "what runs without asking again; Home revokes it"),
     ("help", "this"),
 )
 _DIRECT = "In a direct message leave @ironclaw out."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ironclaw.task import ApprovalView, WorkflowView
+from ironclaw.task import ApprovalView, GrantView, WorkflowView
 from ironclaw_bot.slack import facts
 from ironclaw_bot.slack.blocks import Block, button, context, header, section
 from ironclaw_bot.slack.card import rows
@@ -27,7 +27,7 @@ class Seen:
     values: Sequence[str] = ()  #: What the buttons of each carry.
     waiting: Sequence[ApprovalView] = ()  #: All that waits in the tenant.
     tasks: Sequence[WorkflowView] = ()  #: Their own, newest first.
-    grants: Sequence[tuple[str, str]] = ()  #: Ids and lines, escaped.
+    grants: Sequence[GrantView] = ()  #: What they may revoke.
 
 
 def view(seen: Seen, workspace: str = "") -> dict[str, object]:
@@ -71,12 +71,14 @@ def _tasks(tasks: Sequence[WorkflowView]) -> list[Block]:
     return [header("Your tasks"), *listed("", lines, "No task yet.")]
 
 
-def _grants(grants: Sequence[tuple[str, str]]) -> list[Block]:
+def _grants(grants: Sequence[GrantView]) -> list[Block]:
     if not grants:
         return []
     blocks: list[Block] = [header("What runs without asking again")]
-    for grant_id, line in grants[:MOST_GRANTS]:
-        blocks.append({**section(line), "accessory": button("Revoke", REVOKE, grant_id, "danger")})
+    for each in grants[:MOST_GRANTS]:
+        blocks.append(
+            {**section(facts.grant(each)), "accessory": button("Revoke", REVOKE, each.id, "danger")}
+        )
     if len(grants) > MOST_GRANTS:
         blocks.append(context(f"and {len(grants) - MOST_GRANTS} more: see `/ironclaw grants`."))
     return blocks

@@ -14,11 +14,12 @@ EDIT_TITLE = "Edit the arguments"
 REASON_BLOCK, SCOPE_BLOCK = "reason", "scope"
 MOST_REASON = 1_000  #: Characters of a reason.
 _SCOPES = {
-    GrantScope.WORKFLOW: ("This task", "until the task ends"),
-    GrantScope.TOOL: ("This tool, its hosts and this channel", "7 days, 20 calls"),
+    GrantScope.WORKFLOW: ("In this task", "until it ends"),
+    GrantScope.TOOL: ("In this channel", "for the same person and hosts"),
 }
-SAME_ARGUMENTS = "It covers calls with exactly these arguments, and ends when the tool is upgraded."
-SAME_TOOL = "It covers calls with other arguments too, and ends when the tool is upgraded."
+_ENDS = "At most 20 calls within 7 days. An upgrade of the tool ends it, and so does Revoke in Home."
+SAME_ARGUMENTS = f"Calls with exactly these arguments. {_ENDS}"
+SAME_TOOL = f"Calls with other arguments too. {_ENDS}"
 
 
 def details(approval: ApprovalView) -> Drawing:
@@ -63,7 +64,7 @@ def remember(approval: ApprovalView, value: str) -> Drawing:
         "initial_option": options[0],
     }
     hint = SAME_ARGUMENTS if approval.risk is Risk.HIGH else SAME_TOOL
-    blocks = [subject(approval), labelled(SCOPE_BLOCK, "Approve, and do not ask again for", element, hint)]
+    blocks = [subject(approval), labelled(SCOPE_BLOCK, "Approve, and do not ask again", element, hint)]
     return form("Approve and remember", blocks, "Approve", REMEMBER_FORM, value)
 
 

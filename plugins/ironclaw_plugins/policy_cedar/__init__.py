@@ -5,7 +5,9 @@
 is what the engine loads.
 """
 
-from ironclaw_plugins.policy_cedar.book import Library
-from ironclaw_plugins.policy_cedar.plugin import CedarPolicy
+from ironclaw_plugins.policy_cedar.book import Library, check
+from ironclaw_plugins.policy_cedar.judging import Answer, Answers, opinion
+from ironclaw_plugins.policy_cedar.plugin import CedarPolicy, answers_about
+from ironclaw_plugins.policy_cedar.rules import Rule
 
-__all__ = ["CedarPolicy", "Library"]
+__all__ = ["Answer", "Answers", "CedarPolicy", "Library", "Rule", "answers_about", "check", "opinion"]

@@ -96,6 +96,17 @@ def _stamp(file: Path) -> tuple[int, ...]:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
+def check(file: Path, *, is_common: bool = True) -> tuple[Rule, ...]:
+    """The rules of one file, as they would hold in place of the shipped ones, or beside them as a tenant's.
+
+    :raises SettingsError: they could not hold
+    """
+    own = source(file, "policy_file", is_common=is_common)
+    behind = [Source(WALLS, "walls", _shipped(WALLS)), *([] if is_common else [common_source(None)])]
+    rules = bind([*behind, own], _shipped("schema.cedarschema")).rules.values()
+    return tuple(rule for rule in rules if rule.file == own.name)
+
+
 def common_source(file: Path | None) -> Source:
     """The operator's policies, or the shipped ones.
 

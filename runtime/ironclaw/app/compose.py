@@ -109,7 +109,7 @@ async def open_app(
         places = functools.partial(_card_places, tenancy)
         hosts = tenancy.http_allow
         orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, hosts, clock)
-        editor = Editor(store, veto, registry, hooks, hosts, clock)
+        editor = Editor(store, veto, registry, hooks, hosts, body.preview, clock)
         record = functools.partial(_record, store, tenancy, clock)
         tools = ReloadedTools(registry, read, sandbox, record)
         factors, links = Factors(store, key, clock), Links(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -9,8 +10,12 @@ from pathlib import Path
 
 import structlog
 
-from ironclaw.capabilities import Capabilities, HttpRequest, HttpResponse, HttpRule
+from ironclaw.capabilities import Capabilities, HttpRequest, HttpResponse, HttpRule, Scratch
 from ironclaw.egress import effective_rules
+from ironclaw.envelope import Preview
+from ironclaw.errors import SandboxError
+from ironclaw.orchestrator import dry_run
+from ironclaw.orchestrator.holding import AGAIN, Holding, Requests
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Tool, Toolbox
 from ironclaw.sandbox import Call, Component, Profile, Sandbox
@@ -33,8 +38,10 @@ class _Reach:
         egress: Lender,
         idem_key: str,
         before_effect: BeforeEffect,
+        approved: Requests | None,
     ) -> None:
         self._call = call
+        self._approved = approved
         self._rules = rules
         self._egress = egress
         self._idem_key = idem_key
@@ -43,10 +50,11 @@ class _Reach:
 
     async def http(self, request: HttpRequest) -> HttpResponse:
         # One key a request, the same ones in the same order when the call runs again.
+        rules = self._rules if self._approved is None else self._approved.admit(request, self._rules)
         self._sent += 1
         key = f"{self._idem_key}-{self._sent}"
         return await self._egress.fetch(
-            self._call, request, self._rules, idempotency_key=key, before_effect=self._before_effect
+            self._call, request, rules, idempotency_key=key, before_effect=self._before_effect
         )
 
     def log(self, level: str, message: str) -> None:
@@ -72,6 +80,31 @@ class Body:
         self._hooks = hooks
         self._scratch_root = scratch_root
         self._tenancy = tenancy
+        self._holding = Holding(scratch_root)
+
+    async def preview(self, call: ToolCall, tool: Tool) -> Preview | None:
+        """What the tool says that the call will do, without doing it; None where it has no preview."""
+        if not tool.preview:
+            return None
+        redact = functools.partial(self._hooks.redact, call.tenant)
+        dry = self._as_sandbox_call(
+            call, tool, dry_run.withheld(call.capabilities), self._folder(call.tenant)
+        )
+        dry = replace(dry, tool=dry_run.PREVIEW, input=dry_run.question(call))
+        try:
+            result = await self._sandbox.call(dry, dry_run.Withheld())
+        except SandboxError as error:
+            return dry_run.failed(str(error), redact)
+        if result.failure:
+            return dry_run.failed(result.failure.message, redact)
+        rules = self._rules(call)
+        folder = self._folder(call.tenant)
+        return await dry_run.read_answer(result.output or "", call.capabilities, rules, folder, redact)
+
+    async def obstacle(self, tenant: str, preview: Preview | None) -> str:
+        """Why a call may not begin that was approved with this preview; "" when it may."""
+        changed = await self._holding.changed(tenant, preview) if preview else ""
+        return f"{changed!r} was changed after this was approved. Nothing was run. {AGAIN}" if changed else ""
 
     async def run(self, call: ToolCall, tool: Tool, idem_key: str, before_effect: BeforeEffect) -> ToolResult:
         """Run one call and clean what comes back.
@@ -80,20 +113,37 @@ class Body:
         :param before_effect: awaited just before the first byte that changes something outside
         :raises SandboxError: the sandbox itself cannot run; the guest had no part in it
         """
-        rules = effective_rules(call.capabilities.http, self._tenancy.http_allow(call.tenant))
+        rules = self._rules(call)
         limits = call.capabilities.limits.capped(self._tenancy.most(call.tenant))
         capabilities = replace(call.capabilities, http=rules, limits=limits)
-        reach = _Reach(call, rules, self._egress, idem_key, before_effect)
-        result = await self._sandbox.call(self._as_sandbox_call(call, tool, capabilities), reach)
+        preview = call.circumstances.preview
+        held = preview if preview and preview.is_binding else None
+        approved = Requests(held) if held else None
+        reach = _Reach(call, rules, self._egress, idem_key, before_effect, approved)
+
+        async def on(folder: Path) -> ToolResult:
+            result = await self._sandbox.call(self._as_sandbox_call(call, tool, capabilities, folder), reach)
+            return approved.settled(result) if approved else result
+
+        if held is None or capabilities.scratch is not Scratch.WRITE:
+            return self._cleaned(call.tenant, await on(self._folder(call.tenant)))
+        quota = self._tenancy.quota(call.tenant)
+        result = await self._holding.run(call.tenant, held, quota, before_effect, on)
         return self._cleaned(call.tenant, result)
 
-    def _as_sandbox_call(self, call: ToolCall, tool: Tool, capabilities: Capabilities) -> Call:
+    def _rules(self, call: ToolCall) -> tuple[HttpRule, ...]:
+        return effective_rules(call.capabilities.http, self._tenancy.http_allow(call.tenant))
+
+    def _folder(self, tenant: str) -> Path:
+        return self._scratch_root / tenant
+
+    def _as_sandbox_call(self, call: ToolCall, tool: Tool, capabilities: Capabilities, folder: Path) -> Call:
         return Call(
             component=component(tool.toolbox),
             tool=call.tool,
             input=call.args,
             tenant=call.tenant,
-            scratch=self._scratch_root / call.tenant,
+            scratch=folder,
             capabilities=capabilities,
             quota=self._tenancy.quota(call.tenant),
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 from ironclaw.canonical import canonical_text, digest
+from ironclaw.envelope import Preview
 from ironclaw.errors import BadRequest
 from ironclaw.orchestrator.reach import beyond_reach
 from ironclaw.orchestrator.taint import circumstances
@@ -22,6 +23,7 @@ STATES = {
     Verdict.DENY: CallState.DENIED,
 }
 HttpAllow = Callable[[str], tuple[str, ...]]  #: The hosts that the operator allows a tenant's tools.
+DryRun = Callable[[ToolCall, Tool], Awaitable[Preview | None]]
 MAX_CALLS = 16  #: Calls in one turn; the rest are refused.
 MAX_NAME = 128  #: Characters kept of a tool name that nobody knows.
 
@@ -36,10 +38,11 @@ class _Flawed(Exception):
 class Judge:
     """Schema first, then reach, then policy; anything odd is a denial that the brain can read."""
 
-    def __init__(self, registry: Registry, veto: Veto, http_allow: HttpAllow) -> None:
+    def __init__(self, registry: Registry, veto: Veto, http_allow: HttpAllow, dry_run: DryRun) -> None:
         self._registry = registry
         self._veto = veto
         self._http_allow = http_allow
+        self._dry_run = dry_run
 
     async def judge(self, flow: Flow, calls: tuple[ProposedCall, ...]) -> tuple[Judged, ...]:
         """Each call with its verdict, in order."""
@@ -57,7 +60,10 @@ class Judge:
         except _Flawed as flaw:
             return _refused(flow, seq, proposed, flaw)
         denial = beyond_reach(call, self._http_allow(flow.tenant))
-        return _judged(flow, seq, proposed, call, await self._veto.judge(call, denial))
+        verdict = await self._veto.judge(call, denial)
+        if verdict.opinion.verdict is Verdict.REVIEW:
+            call = await previewed(call, tool, self._dry_run)
+        return _judged(flow, seq, proposed, call, verdict.of(call))
 
     def _known(self, flow: Flow, seq: int, proposed: ProposedCall) -> Tool:
         if seq - len(flow.calls) > MAX_CALLS:
@@ -84,6 +90,12 @@ class Judge:
             return whole, self._registry.defaulted(tool, args)
         except BadRequest as error:
             raise _Flawed("schema", "bad_arguments", str(error)) from None
+
+
+async def previewed(call: ToolCall, tool: Tool, dry_run: DryRun) -> ToolCall:
+    """The call with what it will do, as far as its tool can say."""
+    preview = await dry_run(call, tool)
+    return replace(call, circumstances=replace(call.circumstances, preview=preview))
 
 
 def _once(flow: Flow, call: Judged, earlier: list[Judged]) -> Judged:

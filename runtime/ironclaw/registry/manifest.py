@@ -88,6 +88,7 @@ class ToolTable(_Table):
     scratch: Scratch = Field(Scratch.NONE, strict=False)
     http: list[HttpTable] = []
     secrets: list[Name] = []
+    preview: bool = False
     limits: LimitsTable = LimitsTable()
     arguments: dict[str, Any] = Field(alias="schema")
 

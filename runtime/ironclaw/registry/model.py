@@ -47,6 +47,7 @@ class Tool:
     effect: Effect
     capabilities: Capabilities
     toolbox: Toolbox
+    preview: bool = False  #: Whether it can say, in a dry run, what a call will do.
 
 
 def effective_risk(declared: Risk, capabilities: Capabilities) -> Risk:

@@ -54,6 +54,7 @@ def _tool(name: str, table: ToolTable, toolbox: Toolbox) -> Tool:
         effect=table.effect,
         capabilities=capabilities,
         toolbox=toolbox,
+        preview=table.preview,
     )
 
 

@@ -17,10 +17,20 @@ The build makes the tool's description and schema of types and docstring (``iron
 toolbox.toml has them.  A tool gets its JSON arguments as keywords and returns what json.dumps takes.  It
 fails by raising one of the four failures; whatever else it raises becomes Internal with the exception's
 name.  Nothing traps.
+
+A tool may say beforehand what a call will do; with ``preview = true`` in toolbox.toml people see it, and the
+real run is held to it::
+
+    def will_save(name: str, text: str) -> list[Effect]:
+        return [will_write(f"notes/{name}.md", text)]
+
+    @tool("notes.save", preview=will_save)
+    def save(name: str, text: str) -> None: ...
 '''
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import inspect
 import io
@@ -37,6 +47,7 @@ except ModuleNotFoundError:
     wit_world = host = None  # type: ignore[assignment]
 
 SCRATCH = "/mnt/scratch"  #: The tenant's folder, for toolboxes of the profile scratch.
+PREVIEW = "ironclaw.preview"  #: Called with {"tool", "args"}: what would this call do?
 WARM = "ironclaw.warm"  #: Called with {} before a tenant is known, so that the next call finds code paged in.
 
 Tool = Callable[..., Any]
@@ -64,13 +75,22 @@ class Internal(Failure):
 
 
 _tools: dict[str, Tool] = {}
+_previews: dict[str, Tool] = {}
+
+Effect = dict[str, Any]  #: What will_write, will_delete and will_send give.
 
 
-def tool(name: str) -> Callable[[F], F]:
-    """Register a function as the tool of this name."""
+def tool(name: str, preview: Tool | None = None) -> Callable[[F], F]:
+    """Register a function as the tool of this name.
+
+    :param preview: takes the same arguments and gives the list of what a call with them will do; it can read
+        files, but not write any, and has no network
+    """
 
     def register(function: F) -> F:
         _tools[name] = function
+        if preview is not None:
+            _previews[name] = preview
         return function
 
     return register
@@ -115,9 +135,52 @@ def _call(function: Tool, arguments: dict[str, Any]) -> Any:
         raise error
 
 
+def will_write(path: str, content: str | bytes) -> Effect:
+    """A file will have this content, all of it."""
+    return {"path": path, **_content(content)}
+
+
+def will_delete(path: str) -> Effect:
+    """A file, or an empty folder, will be gone."""
+    return {"path": path, "delete": True}
+
+
+def will_send(
+    method: str,
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    body: str | bytes = b"",
+    secret: str | None = None,
+) -> Effect:
+    """Exactly this request will be sent, at most once; the arguments are those of http."""
+    sent = {"method": method, "url": url, "headers": dict(headers or {}), "secret": secret}
+    return {**sent, **_content(body)}
+
+
+def _content(content: str | bytes) -> Effect:
+    if isinstance(content, str):
+        return {"text": content}
+    try:
+        return {"text": content.decode()}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(content).decode()}
+
+
+def _preview(tool: str, args: dict[str, Any]) -> dict[str, list[Effect]]:
+    if tool not in _previews:
+        raise InvalidInput(f"{tool} has no preview")
+    effects = list(_call(_previews[tool], args))
+    return {
+        "files": [each for each in effects if "path" in each],
+        "requests": [each for each in effects if "path" not in each],
+    }
+
+
 def _find(name: str) -> Tool:
     if name == WARM:
         return dict
+    if name == PREVIEW:
+        return _preview
     if name not in _tools:
         raise InvalidInput(f"this toolbox has no tool {name}")
     return _tools[name]

@@ -7,7 +7,7 @@ import stat
 from datetime import UTC, datetime
 from typing import Any
 
-from ironclaw_guest import InvalidInput, Unavailable, tool
+from ironclaw_guest import Effect, InvalidInput, Unavailable, tool, will_delete, will_write
 
 from families.paths import children, existing_file, mode, resolve, shown, walk
 
@@ -68,7 +68,12 @@ def _whole_characters(content: bytes) -> bytes:
     return content
 
 
-@tool("files.write")
+def will_be_written(path: str, text: str) -> list[Effect]:
+    _writable(path)
+    return [will_write(shown(path), _encoded(text))]
+
+
+@tool("files.write", preview=will_be_written)
 def write(path: str, text: str) -> dict[str, Any]:
     content = _encoded(text)
     real = _writable(path)
@@ -128,19 +133,30 @@ def _write_whole(real: str, content: bytes) -> None:
         raise
 
 
-@tool("files.delete")
+def will_be_deleted(path: str) -> list[Effect]:
+    real = _deletable(path)
+    return [will_delete(shown(path))] if mode(real) else []
+
+
+@tool("files.delete", preview=will_be_deleted)
 def delete(path: str) -> dict[str, Any]:
     """Deleting what is gone already is no failure: a call that is run again after a crash must agree."""
-    real = resolve(path)
-    if shown(path) == ".":
-        raise InvalidInput("the whole folder cannot be deleted; path must name a file or an empty folder")
+    real = _deletable(path)
     found = mode(real)
     if not found:
         return {"path": shown(path), "deleted": False, "note": "no such file; files.list shows what is there"}
-    if stat.S_ISDIR(found) and os.listdir(real):
-        raise InvalidInput(f"{shown(path)} is a folder with something in it; delete that first")
     try:
         (os.rmdir if stat.S_ISDIR(found) else os.unlink)(real)
     except OSError as error:
         raise Unavailable(f"{shown(path)} could not be deleted: {error.strerror}") from None
     return {"path": shown(path), "deleted": True}
+
+
+def _deletable(path: str) -> str:
+    """The real path of what may be deleted, there or not."""
+    real = resolve(path)
+    if shown(path) == ".":
+        raise InvalidInput("the whole folder cannot be deleted; path must name a file or an empty folder")
+    if stat.S_ISDIR(mode(real)) and os.listdir(real):
+        raise InvalidInput(f"{shown(path)} is a folder with something in it; delete that first")
+    return real

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from ironclaw_guest import InvalidInput, Response, http, tool
+from ironclaw_guest import Effect, InvalidInput, Response, http, tool, will_send
 
 MAX_TEXT_BYTES = 150_000
 SHOWN_HEADERS = ("content-type", "last-modified", "etag", "retry-after", "location")
@@ -14,15 +14,26 @@ def get(url: str, headers: dict[str, str] | None = None, head: bool = False) -> 
     return _shown(http("HEAD" if head else "GET", url, headers))
 
 
-@tool("http.post")
+def will_be_posted(
+    url: str, headers: dict[str, str] | None = None, text: str | None = None, body: Any = None
+) -> list[Effect]:
+    return [will_send("POST", url, *_posted(headers, text, body))]
+
+
+@tool("http.post", preview=will_be_posted)
 def post(
     url: str, headers: dict[str, str] | None = None, text: str | None = None, body: Any = None
 ) -> dict[str, Any]:
+    return _shown(http("POST", url, *_posted(headers, text, body)))
+
+
+def _posted(headers: dict[str, str] | None, text: str | None, body: Any) -> tuple[dict[str, str], bytes]:
+    """The headers and the body of a POST."""
     if text is not None and body is not None:
         raise InvalidInput("give text or body, not both")
     kind, content = _typed(text, body)
     named = {name.lower(): value for name, value in (headers or {}).items()}
-    return _shown(http("POST", url, {**kind, **named}, content.encode("utf-8", "replace")))
+    return {**kind, **named}, content.encode("utf-8", "replace")
 
 
 def _typed(text: str | None, body: Any) -> tuple[dict[str, str], str]:

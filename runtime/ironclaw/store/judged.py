@@ -1,0 +1,66 @@
+"""Calls as they were judged, read beside a running bot."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from ironclaw.errors import StoreError
+from ironclaw.store.rows import sql
+from ironclaw.store.writer import reading
+from ironclaw.task import CallState
+from ironclaw.terms import Circumstances
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedCall:
+    """One call that policy was asked about."""
+
+    name: str  #: Of its workflow, and which one in it.
+    tenant: str
+    requester: str
+    door: str
+    tool: str
+    args: str  #: JSON text.
+    rule: str
+    verdict: str  #: "allow", "review", or "refuse" for deny and correct.
+    circumstances: Circumstances
+    at: float  #: Unix seconds: when it was asked about, or its workflow began.
+
+
+def judged_calls(path: Path, tenant: str, limit: int) -> tuple[JudgedCall, ...]:
+    """The newest calls, oldest first.
+
+    :param tenant: "" for all
+    :raises StoreError: there is no database, or it is not of this version
+    """
+    with reading(path) as c:
+        try:
+            rows = list(sql.judged_calls(c, tenant=tenant, limit=limit))
+        except sqlite3.Error as error:
+            raise StoreError(f"The database cannot be read: {error}. Start the bot once.") from None
+    return tuple(map(_call, reversed(rows)))
+
+
+def _call(row: sqlite3.Row) -> JudgedCall:
+    return JudgedCall(
+        name=f"{row['workflow_id'][:8]}/{row['seq']}",
+        tenant=row["tenant"],
+        requester=row["requester"],
+        door=row["door"],
+        tool=row["tool"],
+        args=row["args"],
+        rule=row["rule"],
+        verdict=_verdict(row),
+        circumstances=Circumstances.from_json(json.loads(row["circumstances"])),
+        at=row["at"],
+    )
+
+
+def _verdict(row: sqlite3.Row) -> str:
+    """What policy said: a call that a grant let run was one for review."""
+    if row["is_asked"] or row["rule"].startswith("grant:"):
+        return "review"
+    return "refuse" if row["state"] == CallState.DENIED.value else "allow"
