@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import sandbox, slack_ack, workflows
+from tests.bench import sandbox, slack_ack, verdict, workflows
 from tests.bench.measure import Result, Samples, keep, table
 
 pytestmark = pytest.mark.sandbox
@@ -50,6 +50,15 @@ async def test_slack_bench(built_toolboxes: Path, tmp_path: Path) -> None:
     numbers = kept(await slack_ack.measure(size), tmp_path)
 
     assert [4, 4] == [numbers[name]["samples"] for name in ("bot", "floor")]
+
+
+async def test_verdict_bench(tmp_path: Path) -> None:
+    """
+    Each policy was asked as often as was wanted.
+    """
+    numbers = kept(await verdict.measure(verdict.Size(rounds=3, warmup=1, rules=4)), tmp_path)
+
+    assert [3] * 4 == [row["samples"] for row in numbers.values()]
 
 
 def test_percentiles() -> None:
