@@ -48,10 +48,13 @@ def _may_approve(approval: ApprovalView, roles: frozenset[str]) -> bool:
     """An approver of the tenant; where the rule names groups, a member of each of them instead."""
     if not approval.terms.groups:
         return "approver" in roles
-    return all(_is_of(group, approval.escalated_at > 0, roles) for group in approval.terms.groups)
+    return all(_is_of(group, approval, roles) for group in approval.terms.groups)
 
 
-def _is_of(group: Group, is_escalated: bool, roles: frozenset[str]) -> bool:
+def _is_of(group: Group, approval: ApprovalView, roles: frozenset[str]) -> bool:
+    """Its other group counts once that was said on the card, and no sooner than this very rule has it."""
+    begins = approval.created_at + group.after_minutes * 60
+    is_escalated = approval.escalated_at > 0 and approval.escalated_at >= begins
     return f"group:{group.name}" in roles or (is_escalated and f"group:{group.or_else}" in roles)
 
 

@@ -69,6 +69,15 @@ class Tenancy:
         }
         return frozenset(groups | ({"approver"} if same.intersection(tenant.approvers) else set()))
 
+    def members(self, tenant_id: str, group: str) -> frozenset[str]:
+        """The people of a group, by every identity of theirs that the settings know."""
+        tenant = self.tenant(tenant_id)
+        if tenant is None:
+            return frozenset()
+        found = self._members(tenant_id, tenant.groups.get(group, ()))
+        same = (self._identities(tenant, each) for each in found if each[0] != "@")
+        return frozenset[str]().union(*same)
+
     def slack_groups(self, tenant_id: str) -> frozenset[str]:
         """The Slack user groups (S...) that the tenant's groups name."""
         tenant = self.tenant(tenant_id)

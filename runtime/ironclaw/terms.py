@@ -47,6 +47,11 @@ class Terms:
             grants=_both(self.grants, other.grants),
         )
 
+    def escalates_at(self, asked_at: float) -> float:
+        """When the other group of every group counts; 0.0 where there is none."""
+        after = [group.after_minutes * 60 for group in self.groups if group.or_else]
+        return asked_at + max(after) if after else 0.0
+
     def as_json(self) -> dict[str, Any]:
         """For a row."""
         return {

@@ -97,6 +97,8 @@ class SlackSender:
         return notice.ref
 
     async def _reminder(self, notice: Notice) -> Ref | None:
+        if "home" in notice.address.place:
+            return notice.ref  # What waits stands there anyway.
         approvals = await self._app.card(notice.tenant, str(notice.body.get("card", "")))
         waiting = [each for each in approvals if each.state is ApprovalState.PENDING]
         return await self._show(notice, drawings.reminder(waiting)) if waiting else notice.ref

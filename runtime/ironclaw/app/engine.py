@@ -36,7 +36,7 @@ from ironclaw.task import (
 )
 from ironclaw.tenancy import Tenancy
 from ironclaw.terms import GrantScope
-from ironclaw.veto import Links, Veto, new_id
+from ironclaw.veto import Links, Reminding, Veto, new_id
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +81,7 @@ class Ironclaw:
         self._brains = brains
         self._clock = clock
         self._delivery = Delivery(store, clock)
+        self._reminding = Reminding(store, tenancy, clock)
         self._dispatcher = LocalDispatcher(orchestrator.run, self._delivery.ring)
         self.policies = Policies(hooks, veto, store, tenancy, self._dispatcher.wake, clock)
         self._chores: list[asyncio.Task[None]] = []
@@ -290,6 +291,7 @@ class Ironclaw:
             self._delivery.run(),
             self._every(WATCH, self.policies.watch),
             self._every(SWEEP, self._expire),
+            self._every(SWEEP, self._remind),
             self._every(RECONCILE, self._reconcile),
         )
         self._chores = [asyncio.create_task(chore) for chore in chores]
@@ -339,6 +341,10 @@ class Ironclaw:
     async def _supersede(self) -> None:
         for approval in await self._veto.tighten():
             self._dispatcher.wake(approval.workflow_id)
+
+    async def _remind(self) -> None:
+        if await self._reminding.sweep():
+            self._delivery.ring()
 
     async def _reconcile(self) -> None:
         if await self._tools.drop_expired(self._clock()):

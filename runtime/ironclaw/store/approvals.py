@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ironclaw.errors import Conflict, Expired, NotFound
@@ -56,7 +55,9 @@ class Approvals:
 
     async def pending(self, tenant: str) -> tuple[ApprovalView, ...]:
         """What waits, oldest first."""
-        return await self._writer.read(lambda c: _loaded(c, sql.pending_approvals(c, tenant=tenant)))
+        return await self._writer.read(
+            lambda c: rows.load_approvals(c, sql.pending_approvals(c, tenant=tenant))
+        )
 
     async def of_call(self, workflow_id: str, seq: int) -> tuple[ApprovalView, tuple[Signed, ...]] | None:
         """The newest approval of a call with its decisions as they were sealed, or None."""
@@ -85,7 +86,7 @@ class Approvals:
         """What one card shows, in the order of the calls; nothing for another tenant's."""
 
         def unit(c: sqlite3.Connection) -> tuple[ApprovalView, ...]:
-            found = _loaded(c, sql.approvals_on_card(c, card=card))
+            found = rows.load_approvals(c, sql.approvals_on_card(c, card=card))
             return tuple(each for each in found if each.tenant == tenant)
 
         return await self._writer.read(unit)
@@ -145,12 +146,7 @@ class Approvals:
 
     async def due(self, now: float) -> tuple[ApprovalView, ...]:
         """Reviews whose time is over."""
-        return await self._writer.read(lambda c: _loaded(c, sql.due_approvals(c, now=now)))
-
-
-def _loaded(c: sqlite3.Connection, found: Iterable[sqlite3.Row]) -> tuple[ApprovalView, ...]:
-    approvals = (rows.load_approval(c, row["id"]) for row in list(found))
-    return tuple(approval for approval in approvals if approval)
+        return await self._writer.read(lambda c: rows.load_approvals(c, sql.due_approvals(c, now=now)))
 
 
 def _vote(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 
 from ironclaw.canonical import canonical_text
 from ironclaw.store import grants, rows
 from ironclaw.store.model import CallRow, Flow, GrantUse, Judged, Spent
-from ironclaw.store.outbox import show_card, tell
+from ironclaw.store.outbox import show_card
 from ironclaw.store.rows import sql
 from ironclaw.store.transitions import move_call, move_workflow, note_call, observe, one, show_status
 from ironclaw.store.writer import Writer
-from ironclaw.task import Address, ApprovalState, CallState, NoticeKind, ToolResult, WorkflowState
+from ironclaw.task import ApprovalState, CallState, ToolResult, WorkflowState
 
 #: What becomes of a call that its workflow leaves behind.
 ENDS = {
@@ -133,15 +132,10 @@ def _ask(c: sqlite3.Connection, flow: Flow, call: Judged, card: str, now: float)
         action_sha256=call.action_sha256,
         now=now,
         expires_at=call.expires_at,
+        escalates_at=call.terms.escalates_at(now),
         terms=canonical_text(call.terms.as_json()),
         card=card,
     )
-
-
-def post_card(c: sqlite3.Connection, flow: Flow, card: str, places: Sequence[Address], now: float) -> None:
-    """Show a card where it was not yet."""
-    for place in places:
-        tell(c, now, flow.tenant, flow.id, f"card:{card}", NoticeKind.CARD, place, {"card": card})
 
 
 def _begin(c: sqlite3.Connection, flow: Flow, call: CallRow, now: float, use: GrantUse | None) -> None:

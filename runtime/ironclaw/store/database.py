@@ -17,6 +17,7 @@ from ironclaw.store.factors import Factors
 from ironclaw.store.grants import Grants
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.policies import Policies
+from ironclaw.store.reminders import Reminders
 from ironclaw.store.rows import sql
 from ironclaw.store.secrets import Secrets
 from ironclaw.store.toolboxes import Toolboxes
@@ -34,6 +35,7 @@ class Store:
         self.approvals = Approvals(writer)
         self.edits = Edits(writer)
         self.grants = Grants(writer)
+        self.reminders = Reminders(writer)
         self.outbox = Outbox(writer)
         self.policies = Policies(writer)
         self.secrets = Secrets(writer)

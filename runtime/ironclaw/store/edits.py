@@ -46,6 +46,7 @@ def _write(c: sqlite3.Connection, asked: ApprovalView, edited: Edited, now: floa
         action_sha256=edited.action_sha256,
         now=now,
         expires_at=edited.expires_at,
+        escalates_at=edited.terms.escalates_at(now),
         terms=canonical_text(edited.terms.as_json()),
         card=asked.card,
     )

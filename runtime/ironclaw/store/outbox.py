@@ -98,6 +98,12 @@ class Outbox:
             )
         )
 
+    async def is_waiting(self, tenant: str, subject: str) -> bool:
+        """Whether something of it is still to be told."""
+        return await self._writer.read(
+            lambda c: sql.waiting_notice(c, tenant=tenant, subject=subject) is not None
+        )
+
     async def copied(
         self, approvals: Iterable[ApprovalView], address: Address, ref: Mapping[str, str]
     ) -> None:
@@ -156,6 +162,14 @@ def tell(
         body=canonical_text(dict(body)),
         now=now,
     )
+
+
+def post_card(
+    c: sqlite3.Connection, tenant: str, workflow_id: str, card: str, places: Iterable[Address], now: float
+) -> None:
+    """Show a card where it was not yet."""
+    for place in places:
+        tell(c, now, tenant, workflow_id, f"card:{card}", NoticeKind.CARD, place, {"card": card})
 
 
 def show_card(c: sqlite3.Connection, tenant: str, workflow_id: str, card: str, now: float) -> None:

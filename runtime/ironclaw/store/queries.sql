@@ -111,8 +111,9 @@ WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'executing'
 
 -- name: add_approval!
 INSERT INTO approvals (id, tenant, workflow_id, seq, version, action_sha256, state, created_at, expires_at,
-    terms, card)
-VALUES (:id, :tenant, :workflow_id, :seq, :version, :action_sha256, 'pending', :now, :expires_at, :terms, :card)
+    escalates_at, terms, card)
+VALUES (:id, :tenant, :workflow_id, :seq, :version, :action_sha256, 'pending', :now, :expires_at,
+    :escalates_at, :terms, :card)
 
 -- name: approval^
 -- Only a version that was edited away has arguments of its own: what can be decided shows the call's.
@@ -229,19 +230,28 @@ INSERT INTO group_members (tenant, group_id, principal) VALUES (:tenant, :group_
 ON CONFLICT (tenant, group_id, principal) DO NOTHING
 
 -- name: to_remind
--- What nobody was reminded of, and has less than the given seconds left of a wait more than twice as long.
-SELECT id FROM approvals WHERE state = 'pending' AND reminded_at = 0 AND expires_at - :now < :left
-    AND expires_at - created_at > 2 * :left AND expires_at > :now LIMIT 100
+-- What nobody was reminded of, with less than a tenth of its wait left, or the given seconds; of long waits only.
+SELECT id FROM approvals WHERE state = 'pending' AND reminded_at = 0 AND expires_at > :now
+    AND expires_at - created_at > 2 * :least
+    AND expires_at - :now < max(:least, (expires_at - created_at) / 10)
+ORDER BY expires_at LIMIT 100
 
 -- name: reminded!
 UPDATE approvals SET reminded_at = :now WHERE id = :id AND state = 'pending' AND reminded_at = 0
 
--- name: not_escalated
-SELECT id FROM approvals WHERE state = 'pending' AND escalated_at = 0 AND terms LIKE '%"groups":[[%'
-ORDER BY created_at LIMIT 1000
+-- name: reminded_with!
+-- The rest of the card that ends at about the same time.
+UPDATE approvals SET reminded_at = :now
+WHERE card = :card AND state = 'pending' AND reminded_at = 0 AND expires_at <= :until
+
+-- name: to_escalate
+SELECT id FROM approvals
+WHERE state = 'pending' AND escalated_at = 0 AND escalates_at > 0 AND escalates_at <= :now AND expires_at > :now
+ORDER BY escalates_at LIMIT 100
 
 -- name: escalate!
-UPDATE approvals SET escalated_at = :now WHERE id = :id AND state = 'pending' AND escalated_at = 0
+UPDATE approvals SET escalated_at = :now
+WHERE id = :id AND state = 'pending' AND escalated_at = 0 AND escalates_at > 0 AND escalates_at <= :now
 
 -- name: decisions
 SELECT * FROM decisions WHERE approval_id = :approval_id ORDER BY at, principal
@@ -292,6 +302,9 @@ INSERT INTO audit (tenant, n, event, prev, hash) VALUES (:tenant, :n, :event, :p
 
 -- name: shown_refs
 SELECT DISTINCT ref FROM outbox WHERE tenant = :tenant AND subject = :subject AND ref IS NOT NULL
+
+-- name: waiting_notice^
+SELECT id FROM outbox WHERE tenant = :tenant AND subject = :subject AND state = 'waiting' LIMIT 1
 
 -- name: add_copy!
 -- A place that shows a subject already, as if it had been told.

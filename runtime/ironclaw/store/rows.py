@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,12 @@ def load_approval(c: sqlite3.Connection, approval_id: str) -> ApprovalView | Non
         return None
     votes = tuple(vote(each) for each in sql.decisions(c, approval_id=approval_id))
     return approval_view(row, votes, _last_usage(c, row))
+
+
+def load_approvals(c: sqlite3.Connection, found: Iterable[sqlite3.Row]) -> tuple[ApprovalView, ...]:
+    """Those of the rows' ids, in their order."""
+    approvals = (load_approval(c, row["id"]) for row in list(found))
+    return tuple(approval for approval in approvals if approval)
 
 
 def _last_usage(c: sqlite3.Connection, row: sqlite3.Row) -> Usage | None:

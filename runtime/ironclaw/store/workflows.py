@@ -11,7 +11,7 @@ from ironclaw.errors import Conflict, NotFound, Refused
 from ironclaw.store import calls, rows
 from ironclaw.store.chain import note
 from ironclaw.store.model import Flow, Judged, Spent
-from ironclaw.store.outbox import tell
+from ironclaw.store.outbox import post_card, tell
 from ironclaw.store.rows import sql
 from ironclaw.store.transitions import move_workflow, show_status
 from ironclaw.store.writer import Writer
@@ -187,7 +187,7 @@ def _record_move(
     for call in judged:
         calls.add(c, flow, call, cards.get(call.approval_id, ""), now)
     for card in sorted(set(cards.values()), key=list(cards.values()).index):
-        calls.post_card(c, flow, card, places, now)
+        post_card(c, flow.tenant, flow.id, card, places, now)
     if state is WorkflowState.PAUSED:
         show_status(c, flow, WAITING, now, waits=True)
 

@@ -6,6 +6,8 @@ ALTER TABLE approvals ADD COLUMN terms TEXT NOT NULL DEFAULT '{}';
 -- The first approval on the same card: the calls of one turn share one.
 ALTER TABLE approvals ADD COLUMN card TEXT NOT NULL DEFAULT '';
 ALTER TABLE approvals ADD COLUMN reminded_at REAL NOT NULL DEFAULT 0;
+-- When the other groups of its terms begin to count; 0: there are none.  And when they began.
+ALTER TABLE approvals ADD COLUMN escalates_at REAL NOT NULL DEFAULT 0;
 ALTER TABLE approvals ADD COLUMN escalated_at REAL NOT NULL DEFAULT 0;
 -- Of a version that an edit took the place of: the arguments that it asked about.
 ALTER TABLE approvals ADD COLUMN asked_args TEXT NOT NULL DEFAULT '';
