@@ -82,8 +82,8 @@ class MemoryCards:
             raise NotFound("There is no such approval here.")
         return approval, int(version)
 
-    async def shown_at(self, tenant: str, card: str) -> tuple[Mapping[str, str], ...]:
-        return tuple(self.refs.get(card, ()))
+    async def is_shown_at(self, tenant: str, card: str, spot: Mapping[str, str]) -> bool:
+        return spot in self.refs.get(card, ())
 
     async def copied(
         self, approvals: Collection[ApprovalView], address: Address, ref: Mapping[str, str]
@@ -298,6 +298,7 @@ class MemoryEngine:
         *,
         version: int | None = None,
         reason: str = "",
+        grant: GrantScope | None = None,
     ) -> ApprovalView:
         approval = await self.approval(principal.tenant, approval_id)
         if not principal.is_approver:

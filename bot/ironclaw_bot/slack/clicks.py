@@ -100,8 +100,7 @@ class Clicks:
         :raises Conflict: a copy, or a value that was carried into another message
         """
         approval, _version = await self._app.cards.behind(principal, click.value)
-        shown_at = await self._app.cards.shown_at(principal.tenant, approval.card)
-        if not click.spot or click.spot not in shown_at:
+        if not await self._app.cards.is_shown_at(principal.tenant, approval.card, click.spot):
             log.warning("slack_click_elsewhere", tenant=principal.tenant, principal=principal.id)
             raise Conflict(ELSEWHERE)
         return approval

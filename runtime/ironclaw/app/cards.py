@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 
 from ironclaw.plugin_manager import Hooks
 from ironclaw.store import Store
 from ironclaw.task import Address, ApprovalView, Decision, Principal, Verdict
 from ironclaw.veto import Veto
+
+MOMENT, PATIENCE = 0.05, 20  #: Seconds between looks, and how many: a click must be answered within three.
 
 
 class Cards:
@@ -25,16 +28,26 @@ class Cards:
         """
         return await self._veto.pressed(principal, value)
 
-    async def shown_at(self, tenant: str, card: str) -> tuple[Mapping[str, str], ...]:
-        """Where a card was shown, as the doors said: only there does a press of its buttons count."""
-        return await self._store.outbox.refs(tenant, f"card:{card}")
+    async def is_shown_at(self, tenant: str, card: str, spot: Mapping[str, str]) -> bool:
+        """Whether a card was shown there, as the doors said: only there does a press of its buttons count.
+
+        Who presses while a door still posts it is faster than the note of where it stands, which is awaited.
+        """
+        subject = f"card:{card}"
+        for _ in range(PATIENCE):
+            if not spot or spot in await self._store.outbox.refs(tenant, subject):
+                return bool(spot)
+            if not await self._store.outbox.is_waiting(tenant, subject):
+                return False
+            await asyncio.sleep(MOMENT)
+        return False
 
     async def copied(
         self, approvals: Collection[ApprovalView], address: Address, ref: Mapping[str, str]
     ) -> None:
         """A door shows their cards in one more place: from now on a press there counts, and changes are told.
 
-        :param ref: what identifies that place in :meth:`shown_at`
+        :param ref: what identifies that place in :meth:`is_shown_at`
         """
         await self._store.outbox.copied(approvals, address, ref)
 

@@ -1,0 +1,187 @@
+"""Cards of the real engine in the playground: every copy, Home, edits, and what is kept over a restart."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from tests.fakes.slack_door import SECRET, TOKENS
+from tests.fakes.wire import HOST, served
+from tests.integration.engine import Moves, engine, moves, settings, wants
+
+from ironclaw.app import Ironclaw
+from ironclaw.settings import TenantSettings
+from ironclaw_bot.playground import Playground
+from ironclaw_bot.slack.clicks import ELSEWHERE
+from ironclaw_bot.slack.client import web_client
+from ironclaw_bot.slack.door import SlackDoor
+from ironclaw_bot.slack.edge import PATH
+
+pytestmark = pytest.mark.sandbox
+WRITE = moves(wants("files.write", path="a.md", text="hello"))
+ACME = TenantSettings(
+    slack=("T0001",),
+    approvers=("slack:T0001:U1BO", "slack:T0001:U1CY"),
+    approvals_channel="C1APPROVALS",
+    groups={"leads": ("@S1LEADS",)},
+)
+Json = dict[str, Any]
+
+
+class Office:
+    """The playground with the real bot in it."""
+
+    def __init__(self, playground: Playground, app: Ironclaw, brain: Moves) -> None:
+        self.playground, self.app, self.brain = playground, app, brain
+        self.people = playground.people
+
+    async def asked(self) -> str:
+        """Ada asks in #ops; once its card is in the thread, the card's ts there."""
+        self.people.say("ada", "ops", "@ironclaw write")
+        await self.shown("ops", "Approval needed")
+        return str(self.card("ops")["ts"])
+
+    def card(self, channel: str) -> Json:
+        room = self.playground.world.team("T0001").channel(channel)
+        cards = (one for one in reversed(room.messages) if one["blocks"][0]["type"] == "header")
+        return next(cards)
+
+    async def shown(self, channel: str, text: str) -> None:
+        """Returns once the channel's newest card has this in it."""
+
+        def look() -> bool:
+            with contextlib.suppress(StopIteration):
+                return text in str(self.card(channel)["blocks"])
+            return False
+
+        await self.playground.wait_for(look, 20)
+
+    async def home(self, user: str, text: str) -> Json:
+        """Somebody's Home, once this is in it."""
+        homes = self.playground.world.team("T0001").homes
+        await self.playground.wait_for(lambda: text in str(homes.get(user, "")), 20)
+        return homes[user]
+
+    def written(self, folder: Path) -> list[str]:
+        return [one.read_text() for one in (folder / "data/mnt/scratch/acme").rglob("*") if one.is_file()]
+
+
+@contextlib.asynccontextmanager
+async def an_office(folder: Path, toolboxes: Path, playground: Playground) -> AsyncIterator[Office]:
+    changes = {
+        "tenants": {"acme": ACME},
+        "slack_signing_secret": SECRET,
+        "slack_api_url": f"{playground.url}/api/",
+    }
+    brain = Moves(WRITE)
+    client = web_client(TOKENS["T0001"], f"{playground.url}/api/")
+    async with engine(folder, brain, toolboxes, **changes) as app:
+        door = SlackDoor(app, settings(folder, **changes), client, {})
+        site = web.Application()
+        door.add_routes(site)
+        async with served(site) as port:
+            playground.send_to(f"http://{HOST}:{port}{PATH}")
+            await door.open()
+            yield Office(playground, app, brain)
+            await door.close()
+
+
+@pytest.fixture
+async def office(tmp_path: Path, built_toolboxes: Path, playground: Playground) -> AsyncIterator[Office]:
+    async with an_office(tmp_path, built_toolboxes, playground) as office:
+        yield office
+
+
+async def test_every_copy(office: Office, tmp_path: Path) -> None:
+    """
+    Decided in one Home, a card is decided in the thread, in the approvals channel and in every other Home.
+    """
+    await office.asked()
+    await office.shown("approvals", "Approval needed")
+    await office.people.open_home("bo")
+    await office.people.open_home("cy")
+    view = await office.home("U1BO", "files.write")
+    await office.home("U1CY", "files.write")
+    await office.people.click_in_view("bo", view["id"], "ironclaw_approve")
+
+    await office.shown("ops", "It ran.")
+    await office.shown("approvals", "It ran.")
+    await office.home("U1BO", "Nothing waits for you.")
+    await office.home("U1CY", "Nothing waits for you.")
+    assert ["hello"] == office.written(tmp_path)
+
+
+async def test_copy_that_nobody_posted(office: Office, tmp_path: Path) -> None:
+    """
+    The same message in a channel where the bot did not post it decides nothing.
+    """
+    ts = await office.asked()
+    general = office.playground.world.team("T0001").channel("general")
+    general.messages.append(copy.deepcopy(office.card("ops")))
+    await office.people.click("bo", "general", ts, "ironclaw_approve")
+    await office.playground.wait_for(lambda: general.ephemerals, 20)
+
+    assert [ELSEWHERE] == [one["text"] for one in general.ephemerals]
+    assert 1 == len(await office.app.approvals("acme"))
+
+
+async def test_edit(office: Office, tmp_path: Path) -> None:
+    """
+    An edited call is a new version on its card: the old button is stale, the new one runs what was written.
+    """
+    ts = await office.asked()
+    old = copy.deepcopy(office.card("ops")["blocks"])
+    [approval] = await office.app.approvals("acme")
+    choice = f"edit:{office.app.button(approval)}"
+    await office.people.click("bo", "ops", ts, "ironclaw_more", answer=choice)
+    stacks = office.playground.world.team("T0001").stacks
+    await office.playground.wait_for(lambda: stacks.get("U1BO"), 20)
+    result = await office.playground.modals.submit("bo", stacks["U1BO"][-1], {"arg:text": "goodbye"})
+    assert result["ok"]
+
+    await office.shown("ops", "goodbye")
+    room = office.playground.world.team("T0001").channel("ops")
+    new, room.message(ts)["blocks"] = office.card("ops")["blocks"], old
+    await office.people.click("bo", "ops", ts, "ironclaw_approve")
+    await office.playground.wait_for(lambda: room.ephemerals, 20)
+    assert [] == office.written(tmp_path)
+
+    room.message(ts)["blocks"] = new
+    await office.people.click("bo", "ops", ts, "ironclaw_approve")
+    await office.shown("ops", "It ran.")
+    assert ["goodbye"] == office.written(tmp_path)
+
+
+async def test_reason_reaches_the_brain(office: Office, tmp_path: Path) -> None:
+    """
+    Why somebody said no stands on the card, and the brain gets it as data.
+    """
+    ts = await office.asked()
+    [approval] = await office.app.approvals("acme")
+    choice = f"reason:{office.app.button(approval)}"
+    await office.people.click("bo", "ops", ts, "ironclaw_more", answer=choice)
+    stacks = office.playground.world.team("T0001").stacks
+    await office.playground.wait_for(lambda: stacks.get("U1BO"), 20)
+    await office.playground.modals.submit("bo", stacks["U1BO"][-1], {"reason": "not in a.md"})
+    await office.shown("ops", "Denied")
+    await office.playground.wait_for(lambda: len(office.brain.seen) > 1, 20)
+
+    assert "“not in a.md”" in str(office.card("ops")["blocks"])
+    assert '"reason": "not in a.md"' in office.brain.seen[-1].messages[-1].text
+    assert [] == office.written(tmp_path)
+
+
+async def test_groups_are_kept(tmp_path: Path, built_toolboxes: Path, playground: Playground) -> None:
+    """
+    Who is in a user group is asked at the start, kept, and known again before Slack is asked.
+    """
+    async with an_office(tmp_path, built_toolboxes, playground) as office:
+        assert {"group:leads", "approver"} == office.app.roles("acme", "slack:T0001:U1CY")
+    async with engine(tmp_path, Moves(), built_toolboxes, tenants={"acme": ACME}) as app:
+        assert {"group:leads", "approver"} == app.roles("acme", "slack:T0001:U1CY")
+        assert {"approver"} == app.roles("acme", "slack:T0001:U1BO")
