@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from tests.e2e.workspace import DENY, Workspace, workspace
 
+from ironclaw_bot.slack.clicks import ELSEWHERE
 from ironclaw_bot.slack.people import GUEST, NO_GUESTS, NO_OUTSIDERS
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
@@ -104,7 +105,22 @@ def _seal(card: dict[str, object], other: dict[str, object]) -> None:
 
 def _buttons(card: dict[str, object]) -> list[dict[str, str]]:
     [actions] = [block for block in card["blocks"] if block["type"] == "actions"]  # type: ignore[attr-defined]
-    return actions["elements"]
+    return [one for one in actions["elements"] if "value" in one]
+
+
+async def test_button_in_another_message(slack: Workspace) -> None:
+    """
+    A button with its genuine value decides nothing in the card of another call.
+    """
+    one, other = (slack.ask(f"files.write path=carried/{n}.md text=x") for n in (1, 2))
+    await one.asked()
+    await other.asked()
+    for ours, theirs in zip(_buttons(one.card), _buttons(other.card), strict=True):
+        ours["value"] = theirs["value"]
+    await one.click("bo")
+
+    assert ELSEWHERE == await one.whisper("bo")
+    assert not slack.file("carried").exists()
 
 
 async def test_double_click(slack: Workspace) -> None:
