@@ -228,7 +228,9 @@ async def test_a_decision_without_its_code_runs_nothing(world: World) -> None:
     await world.app._veto.decide(approver(), world.approval.id, Decision.APPROVE, factor="totp")
     await world.app._store._writer.write(lambda c: c.execute("UPDATE decisions SET factor = ''"))
 
-    assert "does not count" in await world.app._veto.obstacle(flow, flow.calls[0])
+    gate = await world.app._veto.gate(flow, flow.calls[0])
+
+    assert "does not count" in gate.obstacle
 
 
 async def test_a_factor_is_bound_to_its_person(world: World) -> None:

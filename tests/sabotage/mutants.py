@@ -94,8 +94,8 @@ MUTANTS = (
         (
             Edit(
                 "runtime/ironclaw/orchestrator/loop.py",
-                "obstacle = await self._veto.obstacle(flow, call)",
-                "obstacle = ''",
+                "gate = await self._veto.gate(flow, call)",
+                "gate = type('Open', (), {'obstacle': '', 'use': None})",
             ),
         ),
         (T_VETO,),
@@ -140,10 +140,10 @@ MUTANTS = (
         (
             Edit(
                 "runtime/ironclaw/orchestrator/loop.py",
-                "        await self._store.calls.begin(flow, call, self._clock())\n        began = time.monotonic()\n"
+                "        await self._store.calls.begin(flow, call, self._clock(), gate.use)\n        began = time.monotonic()\n"
                 "        result = await self._result(flow, call, tool)\n",
                 "        began = time.monotonic()\n        result = await self._result(flow, call, tool)\n"
-                "        await self._store.calls.begin(flow, call, self._clock())\n",
+                "        await self._store.calls.begin(flow, call, self._clock(), gate.use)\n",
             ),
         ),
         ("tests/integration/test_crash.py", T_VETO),
