@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ironclaw.errors import IronclawError
+from ironclaw.errors import IronclawError, SettingsError
 from ironclaw.keys import load_key
 from ironclaw.sandbox import layers
 from ironclaw.secrets import Keyring, check_all
@@ -105,7 +105,15 @@ def _left_out(settings: Settings) -> list[Finding]:
 
 
 def _policy(settings: Settings) -> Finding:
-    return _tried("policy is valid", lambda: Library.read(settings))
+    try:
+        library = Library.read(settings)
+    except SettingsError as error:
+        return _broken(str(error), "A bot that runs goes on with the policy it has.")
+    if unknown := library.unknown_groups(settings):
+        tenant, rule, group = unknown[0]
+        what = f"nobody of tenant {tenant} could approve what the rule {rule} asks about: no group {group}"
+        return _noted(what, f"Set {group} in [tenants.{tenant}.groups].")
+    return Finding("policy is valid")
 
 
 def _slack(settings: Settings) -> Finding:

@@ -34,6 +34,7 @@ NOT_FOR_B = (
         (call(hosts=("a.com",), taint=("context",)), Verdict.REVIEW, "tainted-goes-out"),
         (call("high", hosts=("a.com",), taint=("b.com",)), Verdict.REVIEW, "tainted-goes-out"),
         (call(tenant="T9"), Verdict.DENY, "tenant-wall"),
+        (call(tenant="T9", requester="jwt:i|s"), Verdict.DENY, "tenant-wall"),
         (call(requester="slack:T2:U_EVE"), Verdict.DENY, "tenant-wall"),
         (call(requester="slack:T9:U_ADA"), Verdict.ALLOW, "low-risk-runs"),
     ],

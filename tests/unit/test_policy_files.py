@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.fakes.policy import CALL, policy
+from tests.fakes.policy import CALL, policy, settings
 
 from ironclaw.errors import SettingsError
 from ironclaw.task import Verdict
+from ironclaw_bot.doctor import _policy
+from ironclaw_plugins.policy_cedar import Library
 
 ASK = 'permit(principal, action == Action::"run_with_approval", resource);'
 ALL = "permit(principal, action, resource);"
@@ -143,3 +145,18 @@ def test_a_file_put_in_the_others_place_is_seen(tmp_path: Path) -> None:
     plugin.ironclaw_reload()
 
     assert before != plugin.ironclaw_policy_version()
+
+
+def test_a_group_that_a_tenant_does_not_have(tmp_path: Path) -> None:
+    """
+    A rule that asks for nobody is valid, and found: whoever asks the doctor hears of it.
+    """
+    rules = f'@id("m") @approvers("finance") {ASK}'
+    found = settings(tmp_path, rules, T1='@id("o") @approvers("own") ' + ASK)
+    groups = {"finance": ("local:ada",)}
+    tenants = {**found.tenants, "T2": found.tenants["T2"].model_copy(update={"groups": groups})}
+    both = found.model_copy(update={"tenants": tenants})
+
+    expected = (("T1", "m", "finance"), ("T1", "o", "own"))
+    assert expected == Library.read(both).unknown_groups(both)
+    assert "no group finance" in str(_policy(both))

@@ -59,6 +59,16 @@ class Library:
         """The rules for a tenant's calls."""
         return self.own.get(tenant, self.common)
 
+    def unknown_groups(self, settings: Settings) -> tuple[tuple[str, str, str], ...]:
+        """Tenant, rule and group of each group that a rule asks for and a tenant does not have."""
+        return tuple(
+            (tenant, rule.id, group.name)
+            for tenant, known in sorted(settings.tenants.items())
+            for rule in self.of(tenant).rules.values()
+            for group in sorted(rule.terms.groups if rule.terms else ())
+            if group.name not in known.groups
+        )
+
     @classmethod
     def read(cls, settings: Settings) -> Library:
         """Everything that the settings name, strictly.
