@@ -384,3 +384,15 @@ async def test_a_thief_edits_nothing(tmp_path: Path, built_toolboxes: Path, chan
                 await approve(app, each)
 
     assert [] == written(tmp_path)
+
+
+async def test_a_card_shows_what_would_run(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    The arguments kept of an old version are never shown for one that can be decided.
+    """
+    async with waiting(tmp_path, built_toolboxes) as (app, old):
+        with thief(tmp_path) as c:
+            c.execute("UPDATE approvals SET asked_args = '{}'")
+        [shown] = await app.card("T1", old.card)
+
+    assert old == shown

@@ -226,8 +226,8 @@ async def test_a_rule_that_loosened_grants_nothing(tmp_path: Path, built_toolbox
         (Opinion(Verdict.REVIEW, "asks", terms=Terms()), WorkflowState.PAUSED),
         (Opinion(Verdict.REVIEW, "asks", terms=Terms(grants=BOTH, quorum=2)), WorkflowState.PAUSED),
         (Opinion(Verdict.REVIEW, "asks", terms=Terms(grants=BOTH, step_up=True)), WorkflowState.PAUSED),
-        (Opinion(Verdict.DENY, "never"), WorkflowState.DONE),
-        (Opinion(Verdict.CORRECT, "advice"), WorkflowState.DONE),
+        (Opinion(Verdict.DENY, "never", terms=Terms(grants=BOTH)), WorkflowState.DONE),
+        (Opinion(Verdict.CORRECT, "advice", terms=Terms(grants=BOTH)), WorkflowState.DONE),
     ],
 )
 async def test_policy_of_now_stands_over_it(
