@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.pages import HIDDEN, SEEN, STILL_HIDDEN, STRICTER
 
@@ -233,6 +233,7 @@ PIECES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=60).map("".join))
 def test_any_markup(page: str) -> None:
     """
@@ -248,6 +249,7 @@ def test_any_markup(page: str) -> None:
     assert all(found.text[at:].startswith(f" [{n}]") and n in found.links for at, n in found.marks)
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, max_size=10), st.sampled_from(["p", "b", "div", "li", "pre", "td", "h1", "x-y"]))
 def test_any_words(words: list[str], tag: str) -> None:
     """
@@ -293,6 +295,7 @@ def _within(template: str, inner: list[tuple[str, list[str]]]) -> tuple[str, lis
     ]
 
 
+@settings(deadline=None)
 @given(Tree)
 def test_any_tree(tree: tuple[str, list[str]]) -> None:
     """
