@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ironclaw.capabilities import Limits, Quota
+from ironclaw.sandbox.folders import Meter
 from ironclaw.sandbox.quota import DEEPEST, Used, count
 
 WIDE = Quota(bytes=1 << 40, files=1_000_000)
@@ -108,6 +110,21 @@ def test_bounds(used: Used, is_full: bool, is_over: bool) -> None:
     quota = Quota(bytes=100, files=10)
 
     assert (is_full, is_over) == (used.is_full(quota), used.is_over(quota))
+
+
+async def test_known_at_once(tmp_path: Path) -> None:
+    """
+    What a call left behind is known to the one that asks in the same moment.
+    """
+    (tmp_path / "file").write_bytes(b"x")
+    with ThreadPoolExecutor(1) as threads:
+        meter = Meter(tmp_path, threads)
+        before = await meter.known(WIDE)
+        (tmp_path / "file").write_bytes(b"x" * 100_000)
+        meter.count_soon(WIDE)
+        after = await meter.known(WIDE)
+
+    assert before.bytes < 100_000 <= after.bytes
 
 
 def test_capped_limits() -> None:

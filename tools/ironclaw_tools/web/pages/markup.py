@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 from .styles import StyleSheet, names
 
 VOID = names("area base br col embed hr img input link meta param source track wbr")
-#: A style sheet within these is not the page's.
-_NO_STYLE = names("template noscript textarea title iframe noembed noframes xmp")
+#: Nothing in them is markup: only their own end tag ends them.
+RAW = names("script style noscript iframe noembed noframes textarea title xmp")
 _FOREIGN = frozenset({"svg", "math"})
 _EMPTY_COMMENT = re.compile("<!---?>")
 _COMMENT_END = re.compile("--!?>")
@@ -34,6 +34,8 @@ class Markup:
 
     events: list[Event] = field(default_factory=list)
     styles: StyleSheet = field(default_factory=StyleSheet)
+    #: Attributes of all tags ``html`` and ``body``: wherever one stands, it speaks for the whole page.
+    merged: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def read(html: str) -> Markup:
@@ -48,6 +50,7 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.found = Markup()
+        self._raw = ""  #: The tag of the open element whose content is no markup.
         self._closed_to_styles = 0
         self._foreign = 0
         self._sheet: list[str] | None = None
@@ -56,8 +59,14 @@ class _Reader(HTMLParser):
         attributes: dict[str, str] = {}
         for name, value in attrs:
             attributes.setdefault(name, value or "")  # The first one counts, as in browsers.
+        # In a drawing they end it, even where it seems to hold an element whose content is no markup.
+        if tag in ("html", "body") and (self._foreign or not self._raw):
+            self.found.merged[tag] = attributes | self.found.merged.get(tag, {})
+        if self._raw:
+            return
         self.found.events.append(Start(tag, attributes))
-        self._closed_to_styles += tag in _NO_STYLE
+        self._raw = tag if tag in RAW else ""
+        self._closed_to_styles += tag == "template"
         self._foreign += tag in _FOREIGN
         if tag == "style" and not self._closed_to_styles and _for_screens(attributes):
             self._sheet = []
@@ -65,12 +74,15 @@ class _Reader(HTMLParser):
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """The slash means something in drawings only: ``<p hidden/>`` hides what comes after it."""
         self.handle_starttag(tag, attrs)
-        if self._foreign:
+        if self._foreign and self._raw in ("", tag):
             self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        if self._raw not in ("", tag):
+            return
+        self._raw = ""
         self.found.events.append(End(tag))
-        self._closed_to_styles = max(0, self._closed_to_styles - (tag in _NO_STYLE))
+        self._closed_to_styles = max(0, self._closed_to_styles - (tag == "template"))
         self._foreign = max(0, self._foreign - (tag in _FOREIGN))
         if tag == "style" and self._sheet is not None:
             self.found.styles.add("".join(self._sheet))

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from .flow import numbered
 from .hiding import Look
 from .invisible import visible
-from .markup import VOID, End, Markup, Start, read
-from .nesting import RAW, Nesting, Open
-from .styles import Element
+from .markup import RAW, VOID, End, Markup, Start, read
+from .nesting import FORMATTING, Nesting, Open
+from .styles import Element, Properties
 from .writing import Writer
 
 MAX_DEPTH = 500  #: Elements within one another; browsers stop at 512.
 MAX_TITLE = 300
-#: Whether or not the page has tags for them.
-ALWAYS_OPEN = (Element("html", {}, frozenset()), Element("body", {}, frozenset()))
 TOO_DEEP = "(The page nests deeper than any that is meant to be read; the rest was left out.)"
 
 
@@ -52,15 +50,20 @@ class _Walk:
         self._writer, self._markup = writer, markup
         self._nesting = Nesting()
         self._raw = ""  #: The tag of the open element whose content is no markup.
+        self._outermost: list[Element] = []
+        self._around = Look()  #: Of the page as a whole.
+        for tag in ("html", "body"):
+            element = _element(tag, markup.merged.get(tag, {}))
+            self._around = self._around.inside(element, self._properties(element))
+            self._outermost.append(element)
 
     def through(self) -> None:
         for event in self._markup.events:
             if isinstance(event, str):
                 self._text(event)
-            elif self._raw:
-                self._raw = "" if isinstance(event, End) and event.tag == self._raw else self._raw
             elif isinstance(event, End):
-                _leave(self._nesting.ended(event.tag))
+                _leave(self._nesting.ended(event.tag) if event.tag != self._raw else ())
+                self._raw = ""
             elif len(self._nesting.open) == MAX_DEPTH:
                 _leave(self._nesting.everything())
                 self._writer.flow.block(TOO_DEEP)
@@ -71,7 +74,7 @@ class _Walk:
 
     @property
     def _look(self) -> Look:
-        return self._nesting.open[-1].look if self._nesting.open else Look()
+        return self._nesting.open[-1].look if self._nesting.open else self._around
 
     def _text(self, text: str) -> None:
         if self._look.is_hidden:
@@ -85,16 +88,24 @@ class _Walk:
         if start.tag in RAW:
             self._raw = start.tag
             return
+        if not self._nesting.takes(start.tag):
+            return
         _leave(self._nesting.started(start.tag))
-        before = self._look
-        element = Element(start.tag, start.attributes, frozenset(start.attributes.get("class", "").split()))
-        around = itertools.chain(ALWAYS_OPEN, (each.element for each in self._nesting.open))
-        properties = self._markup.styles.properties(element, around)
+        element, before = _element(start.tag, start.attributes), self._look
+        properties = self._properties(element)
         look = before.inside(element, properties)
         leave = None if look.gone else self._writer.enter(element)
         if start.tag not in VOID:
-            is_hiding = look.is_hidden and not before.is_hidden
+            is_hiding = start.tag in FORMATTING and Look().inside(element, properties).is_hidden
             self._nesting.open.append(Open(element, look, is_hiding, leave))
+
+    def _properties(self, element: Element) -> Properties:
+        around = itertools.chain(self._outermost, (each.element for each in self._nesting.open))
+        return self._markup.styles.properties(element, around)
+
+
+def _element(tag: str, attributes: dict[str, str]) -> Element:
+    return Element(tag, attributes, frozenset(attributes.get("class", "").split()))
 
 
 def _leave(ended: Iterable[Open]) -> None:
