@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -14,13 +15,10 @@ WORDS = {"true": True, "false": False, "null": None, "{}": {}, "[]": []}
 
 
 def boxes(drawing: dict[str, Any]) -> list[str]:
-    """The text of each preformatted box."""
-    return [
-        part["elements"][0]["text"]
-        for block in drawing["blocks"]
-        if block["type"] == "rich_text"
-        for part in block["elements"]
-    ]
+    """The text of each preformatted box with arguments: the first ones, with nothing between them."""
+    blocks = itertools.dropwhile(lambda block: block["type"] != "rich_text", drawing["blocks"])
+    with_arguments = itertools.takewhile(lambda block: block["type"] == "rich_text", blocks)
+    return [part["elements"][0]["text"] for block in with_arguments for part in block["elements"]]
 
 
 def arguments(drawing: dict[str, Any]) -> Any:

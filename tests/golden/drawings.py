@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ironclaw import envelope
 from ironclaw.canonical import canonical
+from ironclaw.envelope import GONE, FileEffect, Preview, RequestEffect
 from ironclaw.errors import Conflict
 from ironclaw.task import (
     ApprovalState,
@@ -104,6 +106,25 @@ def _three(**changes: Any) -> list[Any]:
     ]
 
 
+PREVIEW = Preview(
+    files=(
+        FileEffect("a.md", "0" * 64, "1" * 64, 6, ("▸ … lines 1 become 1", "▸ - old", "▸ + new <!here>")),
+        FileEffect("new/\u202eb.md", GONE, "2" * 64, 1_200, (), "Not text."),
+        FileEffect("old", envelope.FOLDER, GONE, 0),
+    ),
+    requests=(
+        RequestEffect(
+            "POST", "https://api.example.com/v1?a=<b>", (), "github", "3" * 64, 12, ("▸ {}",), "Hidden."
+        ),
+        RequestEffect("DELETE", "https://api.example.com/v1", (), "", "4" * 64, 0),
+    ),
+)
+LONG_PREVIEW = Preview(
+    files=tuple(
+        FileEffect(f"{n}.md", GONE, "1" * 64, 9_000, tuple(f"▸ + line {m} " + "x" * 60 for m in range(200)))
+        for n in range(3)
+    )
+)
 A_GRANT = GrantView(
     id="gr_1",
     tenant="acme",
@@ -137,6 +158,11 @@ DRAWINGS: dict[str, dict[str, Any]] = {
     "card_pending_one_of_two": _card(votes=(MAYBE,), **FULL),
     "card_pending_escalated": _card(escalated_at=NOW + 1800, **FULL),
     "card_pending_edited": _card(version=2, circumstances=Circumstances(edited_by="slack:T0001:U1BO")),
+    "card_pending_preview": _card(circumstances=replace(ASKED_IN, preview=PREVIEW)),
+    "card_pending_preview_cut": _card(circumstances=replace(ASKED_IN, preview=LONG_PREVIEW)),
+    "card_pending_no_preview": _card(circumstances=Circumstances(preview=Preview(problem="It <took> 5 s."))),
+    "card_pending_no_effect": _card(circumstances=Circumstances(preview=Preview())),
+    "details_preview": modals.details(an_approval(circumstances=replace(ASKED_IN, preview=LONG_PREVIEW))),
     "card_batch": card(_three(), [VALUE] * 3, "Acme"),
     "card_batch_decided": card([_three()[0]] * 3, [VALUE] * 3),
     "modal_deny": modals.deny(an_approval(), VALUE),

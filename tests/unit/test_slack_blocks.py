@@ -13,6 +13,7 @@ from tests.fakes.card_reader import arguments, boxes
 from tests.golden.drawings import A_GRANT, DRAWINGS, FOLDER, FULL, WAITING, YES, text
 
 from ironclaw.canonical import canonical
+from ironclaw.envelope import FileEffect, Preview, RequestEffect
 from ironclaw.showing import MAX_DEPTH, Unshowable, show
 from ironclaw.task import ApprovalState, ApprovalView
 from ironclaw.terms import Circumstances
@@ -20,6 +21,7 @@ from ironclaw_bot.slack import drawings, home
 from ironclaw_bot.slack.card import card
 from ironclaw_bot.slack.modals import details
 from ironclaw_bot.slack.presses import APPROVE, DENY, MORE
+from ironclaw_bot.slack.preview import previewed
 from ironclaw_bot.slack.rules import RuleError, ids_in, validate_message, validate_view
 from ironclaw_bot.slack.text import chunks, cut, escape, person, units
 
@@ -179,6 +181,34 @@ def test_home_fits() -> None:
 
     validate_view(view)
     assert len(json.dumps(view)) < 250_000
+
+
+def test_effect_cannot_be_forged() -> None:
+    """
+    A line of what is sent, or of a file, cannot pass for one more effect.
+    """
+    body = ("▸ sends POST https://bank.test", "▸ + creates /etc/passwd")
+    sent = RequestEffect("POST", "https://a.test", (), "", "0" * 64, 9, body)
+    [box] = previewed(Preview(requests=(sent,)), 2_000)[1:]
+    lines = box["elements"][0]["elements"][0]["text"].split("\n")
+
+    assert ["▸ sends POST https://a.test (9 bytes, sha256 0000000000000000)"] == [
+        line for line in lines if not line.startswith("▸   ")
+    ]
+
+
+@given(st.lists(st.text("▸ +-xy\u2026", max_size=300).map(lambda text: f"▸ {text}"), max_size=400))
+def test_previews_fit(lines: list[str]) -> None:
+    """
+    However much a call will do, its card and its details are what Slack takes.
+    """
+    files = tuple(FileEffect(f"{n}.md", "", "1" * 64, 9, tuple(lines)) for n in range(3))
+    approval = an_approval(circumstances=Circumstances(preview=Preview(files=files)))
+    drawing = card([approval], ["v"])
+
+    validate_message(drawing)
+    validate_view(details(approval))
+    assert ("Show all" in str(drawing)) == ("more lines not shown" in str(drawing))
 
 
 def test_cut_hides_no_later_key() -> None:

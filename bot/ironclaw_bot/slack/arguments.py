@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ironclaw.showing import GAP, Shown, Unshowable, show
@@ -41,7 +41,7 @@ def argued(approval: ApprovalView) -> Argued:
         shown = show(approval.args, approval.circumstances.defaults)
     except Unshowable as problem:
         return Argued([], [], escape(str(problem)))
-    return Argued(_drawn(shown.lines), _notes(shown), is_cut=shown.is_cut)
+    return Argued(boxed(shown.lines), _notes(shown), is_cut=shown.is_cut)
 
 
 def whole(approval: ApprovalView) -> Argued:
@@ -50,18 +50,19 @@ def whole(approval: ApprovalView) -> Argued:
     :raises Unshowable: there is no showing them
     """
     shown = show(approval.args, approval.circumstances.defaults)
-    return Argued(_drawn(shown.whole), [ODD] if shown.is_odd else [])
+    return Argued(boxed(shown.whole), [ODD] if shown.is_odd else [])
 
 
 def _notes(shown: Shown) -> list[str]:
     return [note for note, is_so in ((ODD, shown.is_odd), (CUT, shown.is_cut)) if is_so]
 
 
-def _drawn(lines: tuple[str, ...]) -> list[Block]:
+def boxed(lines: Iterable[str]) -> list[Block]:
+    """Lines as they are, in as few boxes as they take."""
     return [preformatted(box) for box in _boxes(lines)]
 
 
-def _boxes(lines: tuple[str, ...]) -> Iterator[str]:
+def _boxes(lines: Iterable[str]) -> Iterator[str]:
     """Lines together while they fit; only what is longer than a box is broken."""
     box = ""
     for part in itertools.chain.from_iterable(map(_broken, lines)):

@@ -19,6 +19,7 @@ from ironclaw_bot.slack.blocks import (
     section,
 )
 from ironclaw_bot.slack.presses import APPROVE, DENY, DETAILS, EDIT, MORE, REASON, REMEMBER
+from ironclaw_bot.slack.preview import ON_CARD, is_cut, previewed
 from ironclaw_bot.slack.text import escape, one_line, person, visible
 
 MOST_BLOCKS = 50  #: Of one message.
@@ -134,6 +135,8 @@ def _body(approval: ApprovalView, value: str, shown: Argued, end: str) -> Iterat
         yield section(end + facts.end(approval))
         yield context(facts.ids(approval))
         return
+    if shown.boxes:
+        yield from previewed(approval.circumstances.preview, ON_CARD)
     if facts.so_far(approval):
         yield section(facts.so_far(approval))
     yield _buttons(approval, value, shown)
@@ -151,7 +154,7 @@ def _buttons(approval: ApprovalView, value: str, shown: Argued) -> Block:
     can_approve = not shown.problem and bool(shown.boxes)
     buttons = [button("Approve", APPROVE, value, "primary")] if can_approve else []
     buttons.append(button("Deny", DENY, value, "danger"))
-    if shown.is_cut:
+    if shown.is_cut or is_cut(approval.circumstances.preview):
         buttons.append(button("Show all", DETAILS, value))
     more = [("Deny with a reason…", f"{REASON}:{value}")]
     if not shown.problem:

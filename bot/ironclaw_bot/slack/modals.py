@@ -8,6 +8,7 @@ from ironclaw_bot.slack import facts
 from ironclaw_bot.slack.arguments import whole
 from ironclaw_bot.slack.blocks import Block, Drawing, context, section, words
 from ironclaw_bot.slack.presses import DENY_FORM, REMEMBER_FORM
+from ironclaw_bot.slack.preview import IN_DETAILS, previewed
 from ironclaw_bot.slack.text import cut, one_line, person, visible
 
 EDIT_TITLE = "Edit the arguments"
@@ -29,6 +30,7 @@ def details(approval: ApprovalView) -> Drawing:
     """
     shown = whole(approval)
     blocks = [*shown.boxes, *map(context, shown.notes)]
+    blocks += previewed(approval.circumstances.preview, IN_DETAILS)
     blocks.append(context("A piece that begins with … goes on from the one before.", facts.ids(approval)))
     return _view(visible(approval.tool), blocks)
 
