@@ -206,13 +206,11 @@ async def test_requests_beside_what_was_approved(stage: Stage, lie: str) -> None
     assert (CallState.FAILED, True) == (approval.call_state, after.approval is not None)
 
 
-@pytest.mark.parametrize("second", ["the same again", "another after it"])
-async def test_each_request_once(stage: Stage, second: str) -> None:
+async def test_each_request_once(stage: Stage) -> None:
     """
-    An approved request is sent once; what the run asks for after it is not sent, and says so.
+    An approved request is sent once; the brain hears that it was.
     """
-    more = stage.sending() if second == "the same again" else stage.sending("/more")
-    view = await stage.proposed([stage.sends()], [stage.sending(), more, stage.sending()])
+    view = await stage.proposed([stage.sends()], [stage.sending(), stage.sending()])
     after, _ = await stage.approved(view)
     await stage.app.decide(approver(), after.approval.id, Decision.DENY)  # type: ignore[union-attr]
     ended = await stage.app.wait("T1", view.id, 30)
@@ -220,6 +218,17 @@ async def test_each_request_once(stage: Stage, second: str) -> None:
     assert [("POST", "/orders", "1")] == stage.receiver.got
     assert '"outside_envelope"' in ended.outcome
     assert "1 of the approved requests had been sent before" in ended.outcome
+
+
+async def test_nothing_more_after_a_lie(stage: Stage) -> None:
+    """
+    After a request that was not approved nothing is sent any more, approved or not.
+    """
+    said, lie = [stage.sends("/first"), stage.sends("/last")], stage.sending("/other")
+    view = await stage.proposed(said, [stage.sending("/first"), lie, stage.sending("/last")])
+    await stage.approved(view)
+
+    assert [("POST", "/first", "1")] == stage.receiver.got
 
 
 async def test_twice_where_twice_was_approved(stage: Stage) -> None:
@@ -347,9 +356,20 @@ async def test_changed_during_the_run(stage: Stage, kind: str) -> None:
     new = {"path": path, "text": "two\n"}
     stage.receiver.meanwhile = lambda: (stage.folder / path).write_text("meanwhile") and None
     view = await stage.proposed([new, stage.sends()], [stage.sending(), new])
-    await stage.approved(view)
+    after, _ = await stage.approved(view)
 
-    assert "meanwhile" == stage.files[path]
+    assert ("meanwhile", True) == (stage.files[path], after.approval is not None)
+
+
+async def test_one_of_two_changed(stage: Stage) -> None:
+    """
+    Where one of two files is not what it was, neither is changed.
+    """
+    both = [{"path": "a.md", "text": "a"}, NEW]
+    stage.receiver.meanwhile = lambda: (stage.folder / FILE).write_text("meanwhile") and None
+    await stage.approved(await stage.proposed([*both, stage.sends()], [stage.sending(), *both]))
+
+    assert {FILE: "meanwhile"} == stage.files
 
 
 @pytest.mark.parametrize("moment", ["before the decision", "after the decision"])

@@ -41,12 +41,19 @@ def difference(old: bytes, new: bytes) -> Lines:
     return _shown(tuple(_changes(*middles, start)))
 
 
-def plain(content: bytes) -> Lines:
-    """All of a text."""
+def plain(content: bytes, mark: str) -> Lines:
+    """All of a text.
+
+    :param mark: begins each line, so that none can be taken for anything else
+    """
     lines = _text_lines(content) if len(content) <= MOST_BYTES else []
     if lines is None:
         return Lines(note="Not text.")
-    return _shown(tuple(LINE + line for line in lines)) if lines or not content else Lines(note="Too long.")
+    return (
+        _shown(tuple(f"{LINE}{mark} {line}" for line in lines))
+        if lines or not content
+        else Lines(note="Too long.")
+    )
 
 
 def _shown(lines: tuple[str, ...]) -> Lines:

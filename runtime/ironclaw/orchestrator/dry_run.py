@@ -167,8 +167,8 @@ def _request(said: _Request, allowed: tuple[HttpRule, ...], redact: Redact) -> R
     effect = fingerprint(request)
     check(allowed, request.method, parse_url(request.url))
     heads = "".join(f"{name}: {value}\n" for name, value in effect.headers).encode()
-    body = plain(_cleaned(request.body, redact))
-    lines = plain(_cleaned(heads, redact)).lines + body.lines
+    body = plain(_cleaned(request.body, redact), "|")
+    lines = plain(_cleaned(heads, redact), "with").lines + body.lines
     return replace(effect, lines=lines, note=_note(body.note, [request.body, heads], redact))
 
 

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ironclaw.capabilities import HttpRequest, HttpRule, Quota
@@ -70,9 +70,12 @@ class Requests:
         return (only,)
 
 
-@dataclass(frozen=True, slots=True)
 class _Changed(Exception):
-    path: str
+    """A file is not what people saw."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 class Holding:
