@@ -26,6 +26,7 @@ from ironclaw.task import (
     GrantView,
     Opinion,
     Principal,
+    Risk,
     Task,
     ToolCall,
     Verdict,
@@ -149,12 +150,15 @@ async def test_low_risk_is_granted_with_any_arguments(tmp_path: Path, built_tool
     assert (True, False) == (bool(found["files.write"]), bool(found["files.list"]))
 
 
-@pytest.mark.parametrize(("field", "value"), [("hosts", {"evil.example"}), ("taint", {"evil.example"})])
+EVIL = frozenset({"evil.example"})
+
+
+@pytest.mark.parametrize("change", [{"hosts": EVIL}, {"taint": EVIL}, {"risk": Risk.HIGH}])
 async def test_what_a_call_is_proposed_in(
-    tmp_path: Path, built_toolboxes: Path, field: str, value: set[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, built_toolboxes: Path, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Another host, or text that the brain has read from elsewhere since, is asked about.
+    Another host, text read from elsewhere since, or a tool that counts as high-risk now is asked about.
     """
     async with asking(tmp_path, built_toolboxes, LIST) as app:
         await granted(app)
@@ -168,7 +172,9 @@ async def test_what_a_call_is_proposed_in(
         monkeypatch.setattr(app._veto._hooks, "verdict", note)
         await work(app)
         call = seen[0]
-        changed = replace(call, circumstances=replace(call.circumstances, **{field: frozenset(value)}))
+        risky = {"risk": change["risk"]} if "risk" in change else {}
+        read = {} if risky else change
+        changed = replace(call, circumstances=replace(call.circumstances, **read), **risky)
 
         assert await app._veto.grants.covering(call, await verdict(call)) is not None
         assert await app._veto.grants.covering(changed, await verdict(changed)) is None
@@ -244,6 +250,7 @@ async def test_policy_of_now_stands_over_it(
         view = await work(app)
 
     assert (state, []) == (view.state, written(tmp_path))
+    assert "superseded" not in view.outcome  # It was not even judged to be covered.
 
 
 async def test_it_ends(tmp_path: Path, built_toolboxes: Path) -> None:
@@ -422,10 +429,10 @@ async def test_a_row_changed_by_a_thief(tmp_path: Path, built_toolboxes: Path, c
 
 async def test_a_grant_for_another_scope(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    A thief widens a workflow's grant to the tool, moves it to another workflow, or wakes a revoked one.
+    A thief widens a workflow's grant to the tool, or moves it to another workflow: it covers nothing.
     """
     async with asking(tmp_path, built_toolboxes, WRITE) as app:
-        grant = await granted(app, GrantScope.WORKFLOW)
+        await granted(app, GrantScope.WORKFLOW)
         for change in (
             "scope = 'tool'",
             "workflow_id = (SELECT id FROM workflows ORDER BY created_at DESC LIMIT 1)",
@@ -433,11 +440,20 @@ async def test_a_grant_for_another_scope(tmp_path: Path, built_toolboxes: Path) 
             with thief(tmp_path) as c:
                 c.execute(f"UPDATE grants SET {change}")
             assert waits(await work(app))
+
+
+async def test_a_revoked_grant_stays_revoked(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A thief takes the time of its end away: it has no seal any more.
+    """
+    async with asking(tmp_path, built_toolboxes, WRITE) as app:
+        grant = await granted(app)
         await app.revoke(approver(), grant.id)
         with thief(tmp_path) as c:
             c.execute("UPDATE grants SET revoked_at = 0")
+        left, view = await app.grants("T1"), await work(app)
 
-        assert () == await app.grants("T1")
+    assert ((), True) == (left, waits(view))
 
 
 async def test_a_call_that_claims_a_grant(tmp_path: Path, built_toolboxes: Path) -> None:

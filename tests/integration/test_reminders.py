@@ -126,8 +126,9 @@ async def test_the_reminder_is_sent(tmp_path: Path, built_toolboxes: Path) -> No
 
         app.speak("test", Sender())
         clock.at = asked.expires_at - 60
-        while await sent.get() != "reminder":
-            pass
+        async with asyncio.timeout(15):  # Half of the time after which the delivery looks by itself.
+            while await sent.get() != "reminder":
+                pass
 
 
 async def test_escalation(tmp_path: Path, built_toolboxes: Path) -> None:
