@@ -392,6 +392,23 @@ async def test_a_changed_row(stage: Stage, moment: str) -> None:
     assert {FILE: "one\n"} == stage.files
 
 
+@pytest.mark.parametrize(("begun", "left"), [("NULL", "two\n"), ("1.0", "one\n")])
+async def test_a_crash(stage: Stage, begun: str, left: str) -> None:
+    """
+    Nothing of a held run is visible before the host has noted that it begins: a host that stopped before that
+    runs the call again, though it is one that may happen only once; after it, a person must look.
+    """
+    view = await stage.proposed([NEW], [NEW])
+    assert view.approval is not None
+    await stage.app._veto.decide(approver(), view.approval.id, Decision.APPROVE)
+    executing = f"state = 'executing', attempts = 1, effect_begun_at = {begun}"
+    stage.rows(f"UPDATE tool_calls SET {executing} WHERE workflow_id = '{view.id}'")
+    stage.app._dispatcher.wake(view.id)
+    await stage.app.wait("T1", view.id, 30)
+
+    assert {FILE: left} == stage.files
+
+
 async def test_an_edit_has_a_preview_of_its_own(stage: Stage) -> None:
     """
     Changed arguments are looked at anew, and the run is held to what came of that.

@@ -18,7 +18,7 @@ from ironclaw.envelope import FOLDER, GONE, FileEffect, Preview, RequestEffect
 from ironclaw.errors import EgressDenied
 from ironclaw.orchestrator.differing import MOST_COMPARED, difference, plain
 from ironclaw.orchestrator.dry_run import fingerprint, read_answer
-from ironclaw.orchestrator.holding import Requests, _apply, _Changed, outside
+from ironclaw.orchestrator.holding import Requests, _apply, _apply_one, _Changed, outside
 from ironclaw.sandbox.tree import OTHER, Tree
 from ironclaw.terms import Circumstances
 
@@ -321,6 +321,27 @@ def test_taking_over(tmp_path: Path, case: dict[str, str], left: str) -> None:
     Only approved bytes come into the folder, and only over what people saw; done twice is done once.
     """
     assert left == held(tmp_path, **case)
+
+
+class Stale(Tree):
+    """Says what was there a moment ago: somebody is quicker than the host."""
+
+    def state(self, path: str) -> str:
+        return GONE
+
+
+def test_somebody_is_quicker(tmp_path: Path) -> None:
+    """
+    A file that appears between the last look and the writing is not overwritten.
+    """
+    (tmp_path / "a").write_text("new")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/a").write_text("theirs")
+    effect = FileEffect("a", GONE, digest(b"new"), 3)
+    with Tree.at(tmp_path) as source, Stale.at(tmp_path / "folder") as target, pytest.raises(_Changed):
+        _apply_one(source, target, effect, tmp_path / "spool")
+
+    assert "theirs" == (tmp_path / "folder/a").read_text()
 
 
 def test_no_room(tmp_path: Path) -> None:
