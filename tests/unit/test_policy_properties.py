@@ -30,7 +30,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 
 def verdict(library: Library, asked: ToolCall, put: Questions) -> Verdict:
-    return opinion(asked, ask(library, library.common, put)).verdict
+    return opinion(asked, ask(library.common, put)).verdict
 
 
 def without(put: Questions, place: str, name: str) -> Questions:
@@ -58,7 +58,7 @@ def test_an_attribute_less_allows_nothing_more(
     """
     Without an attribute the verdict is at least as severe, and without one that must be there a deny.
     """
-    put = questions(asked, asker, NOON, frozenset())
+    put = questions(asked, asker, NOON, library.common.names)
     place, name = data.draw(st.sampled_from(attributes(put)))
     before, after = (verdict(library, asked, each) for each in (put, without(put, place, name)))
 
@@ -75,7 +75,9 @@ def test_a_role_less_allows_nothing_more(
     The shipped policy gives nobody more for having fewer roles.
     """
     both = (asker, replace(asker, roles=asker.roles - taken))
-    before, after = (verdict(library, asked, questions(asked, each, NOON, frozenset())) for each in both)
+    before, after = (
+        verdict(library, asked, questions(asked, each, NOON, library.common.names)) for each in both
+    )
 
     assert after.severity >= before.severity
 
@@ -86,18 +88,30 @@ def test_nobody_and_nothing_are_denied(library: Library, asked: ToolCall, asker:
     """
     Who asks, or what is asked for, not known at all: denied.
     """
-    put = questions(asked, asker, NOON, frozenset())
+    put = questions(asked, asker, NOON, library.common.names)
     del put.entities[PLACES.index(gone) - 1]
 
     assert Verdict.DENY is verdict(library, asked, put)
 
 
-@pytest.mark.parametrize("value", [None, 2**63, 1.5, "5", ["x"], {"__entity": {"type": "User", "id": "x"}}])
+@pytest.mark.parametrize("value", [None, 2**63, 1.5, 5, ["x"], {"__entity": {"type": "User", "id": "x"}}])
 def test_a_wrong_type_is_a_deny(library: Library, value: Any) -> None:
     """
     What Cedar would call no decision is none here either.
     """
-    put = questions(call(), Asker("T1"), NOON, frozenset())
-    put.context["now"] = value
+    put = questions(call(), Asker("T1"), NOON, library.common.names)
+    put.context["tenant"] = value
 
+    assert Verdict.DENY is verdict(library, call(), put)
+
+
+def test_what_no_rule_speaks_of_is_unknown(library: Library) -> None:
+    """
+    The context holds what the rules speak of and nothing else: one attribute more is a deny.
+    """
+    put = questions(call(), Asker("T1"), NOON, library.common.names)
+    there = set(put.context)
+    put.context["hour"] = 1
+
+    assert {"tenant", "hosts", "tainted", "taint_from"} == there
     assert Verdict.DENY is verdict(library, call(), put)

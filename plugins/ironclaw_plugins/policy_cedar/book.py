@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -23,6 +24,7 @@ MAX_FILE = 1 << 20  #: Bytes.
 MEND = "Mend it; nothing starts with a policy that fails."
 
 
+_ATTRIBUTE = re.compile(r"^ +(\w+)\??:")
 Stamp = tuple[tuple[int, ...], ...]  #: Of files: when changed, how long, which.
 
 
@@ -43,6 +45,7 @@ class Book:
     rules: Mapping[str, Rule]  #: By the id that Cedar's answers name.
     policies: cedarpy.PolicySet
     names: frozenset[str]  #: Every attribute that some rule speaks of.
+    schema: cedarpy.Schema  #: Without what none speaks of: reading that took half of each verdict.
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,6 @@ class Library:
 
     common: Book
     own: Mapping[str, Book]
-    schema: cedarpy.Schema
     version: str
     stamp: Stamp  #: Of the files, from before they were read.
 
@@ -86,7 +88,6 @@ class Library:
         return cls(
             common=bind(common, schema),
             own={name: bind(sources, schema) for name, sources in own.items()},
-            schema=cedarpy.Schema.from_str(schema),
             stamp=before,
             version=hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest(),
         )
@@ -157,7 +158,20 @@ def bind(sources: Iterable[Source], schema: str) -> Book:
                 )
             rules[read.id], static[read.id] = read, policy
     whole = json.dumps({"staticPolicies": static, "templates": {}, "templateLinks": []})
-    return Book(rules, cedarpy.PolicySet.from_json_str(whole), frozenset(_attributes(static)))
+    names = frozenset(_attributes(static))
+    slim = _slim(schema, names)
+    checked = cedarpy.validate_policies(cedarpy.policies_from_json_str(whole), slim)
+    if not checked.validation_passed:  # Then some rule speaks of what we took to be of no use.
+        raise SettingsError(f"policy: {checked.errors[0]}. {MEND}")
+    return Book(rules, cedarpy.PolicySet.from_json_str(whole), names, cedarpy.Schema.from_str(slim))
+
+
+def _slim(schema: str, names: frozenset[str]) -> str:
+    """The schema with a context of these attributes alone."""
+    before, begin, rest = schema.partition("type Call = {\n")
+    attributes, end, after = rest.partition("};")
+    kept = [line for line in attributes.splitlines() if names.intersection(_ATTRIBUTE.findall(line))]
+    return "\n".join([before + begin, *kept, end + after])
 
 
 def _read(each: Source, schema: str) -> list[tuple[Rule, Any]]:

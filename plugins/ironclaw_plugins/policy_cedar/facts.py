@@ -50,14 +50,15 @@ def questions(call: ToolCall, asker: Asker, now: float, names: frozenset[str]) -
     """The questions about one call.
 
     :param now: unix seconds
-    :param names: attributes that the rules speak of: arguments of which none does are not written out
+    :param names: attributes that the rules speak of: the context has no others
     """
     user, tool = {"type": "User", "id": call.requester}, {"type": "Tool", "id": call.tool}
     args = json.loads(call.args)
+    context = {**_context(call), **_time(now), **_amount(args), **_REFERENCES}
     return Questions(
         principal=user,
         resource=tool,
-        context={**_context(call), **_time(now), **_amount(args), **_REFERENCES},
+        context={name: value for name, value in context.items() if name in names},
         entities=[
             _entity(user, {"tenant": asker.tenant, "roles": sorted(asker.roles)}),
             _entity(

@@ -10,7 +10,7 @@ import cedarpy
 
 from ironclaw.task import Opinion, ToolCall, Verdict
 from ironclaw.terms import Terms
-from ironclaw_plugins.policy_cedar.book import Book, Library
+from ironclaw_plugins.policy_cedar.book import Book
 from ironclaw_plugins.policy_cedar.facts import Questions
 from ironclaw_plugins.policy_cedar.rules import Rule
 
@@ -39,11 +39,11 @@ class Answers:
         return self.run.error or self.ask.error
 
 
-def ask(library: Library, book: Book, asked: Questions) -> Answers:
+def ask(book: Book, asked: Questions) -> Answers:
     """Both answers, or errors."""
     try:
         found = cedarpy.is_authorized_batch(
-            asked.requests(), book.policies, asked.entities, schema=library.schema
+            asked.requests(), book.policies, asked.entities, schema=book.schema
         )
     except ValueError as error:
         refused = Answer(False, (), str(error) or "refused")

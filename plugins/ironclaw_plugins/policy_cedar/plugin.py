@@ -55,7 +55,7 @@ class CedarPolicy:
 def answers_about(call: ToolCall, library: Library, directory: Directory) -> Answers:
     """What Cedar says of a call, before it is a verdict."""
     book = library.of(call.tenant)
-    return ask(library, book, questions(call, _asker(call, directory), directory.now(), book.names))
+    return ask(book, questions(call, _asker(call, directory), directory.now(), book.names))
 
 
 def _asker(call: ToolCall, directory: Directory) -> Asker:
