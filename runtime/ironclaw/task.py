@@ -319,6 +319,7 @@ class ApprovalView:
     state: ApprovalState
     created_at: float
     expires_at: float
+    policy_version: str = ""  #: Of the policy that asked.
     votes: tuple[Vote, ...] = ()
     #: Of the call behind it: approved, executing, succeeded ... once decided.
     call_state: CallState = CallState.PENDING

@@ -158,7 +158,7 @@ async def _round(app: Ironclaw, count: int) -> float:
 
 
 async def _told(app: Ironclaw) -> None:
-    while await app._store.outbox.next_at(["test"]) is not None:
+    while await app._store.outbox.next_at(["test"]) is not None:  # noqa: ASYNC110 - nothing says so
         await asyncio.sleep(0.001)
 
 

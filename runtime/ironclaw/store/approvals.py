@@ -46,8 +46,8 @@ class Approvals:
         """
 
         def unit(c: sqlite3.Connection) -> ApprovalView:
-            found = rows.load_approval(c, approval_id)
-            if found is None or found.tenant != tenant:
+            found = _found(c, approval_id)
+            if found.tenant != tenant:
                 raise NotFound("There is no such approval.")
             return found
 
@@ -99,17 +99,23 @@ class Approvals:
         observation: str,
         now: float,
         grant: SealedGrant | None = None,
-    ) -> None:
+    ) -> ApprovalView:
         """Write one person's decision.  A no, or the last yes that was needed, ends the review.
 
         :param approval: as it was read; a newer version of it, or an end before this, wins
         :param quorum: how many different people must say yes
         :param observation: what the brain sees when the decision is no
         :param grant: what is remembered of it, if it is the last yes that was needed
+        :return: the approval as it is then
         :raises Conflict: it has ended, with by whom and when; or this person has said yes before
         :raises Expired: nobody decided in time
         """
-        await self._writer.write(lambda c: _vote(c, approval, signed, quorum, observation, now, grant))
+
+        def unit(c: sqlite3.Connection) -> ApprovalView:
+            _vote(c, approval, signed, quorum, observation, now, grant)
+            return _found(c, approval.id)
+
+        return await self._writer.write(unit)
 
     async def denied_before(self, tenant: str, requester: str, tool: str, args: str, since: float) -> bool:
         """Whether people denied this person's same call after ``since``."""
@@ -147,6 +153,13 @@ class Approvals:
     async def due(self, now: float) -> tuple[ApprovalView, ...]:
         """Reviews whose time is over."""
         return await self._writer.read(lambda c: rows.load_approvals(c, sql.due_approvals(c, now=now)))
+
+
+def _found(c: sqlite3.Connection, approval_id: str) -> ApprovalView:
+    found = rows.load_approval(c, approval_id)
+    if found is None:
+        raise NotFound("There is no such approval.")
+    return found
 
 
 def _vote(
@@ -228,11 +241,11 @@ def _after(
 
     :raises Conflict: the call behind it is no longer waiting
     """
-    row = sql.approval(c, id=approval.id)
-    move_call(c, approval.workflow_id, row["seq"], CallState.PENDING, CALL_AFTER[state])
+    move_call(c, approval.workflow_id, approval.seq, CallState.PENDING, CALL_AFTER[state])
     _note(c, approval, "approval_" + state.value, actor, now)
     if state is not ApprovalState.APPROVED:
-        observe(c, approval.workflow_id, row["call_id"], observation)
+        call_id = sql.approval(c, id=approval.id)["call_id"]
+        observe(c, approval.workflow_id, call_id, observation)
     sql.wake_workflow(c, id=approval.workflow_id, now=now)
     show_card(c, approval.tenant, approval.workflow_id, approval.card, now)
 

@@ -156,7 +156,8 @@ def _end(
     spent: Spent,
     now: float,
 ) -> None:
-    one(sql.end_call(c, workflow_id=flow.id, seq=call.seq, state=state.value, **_result_columns(result)))
+    columns = _result_columns(result)
+    one(sql.end_call(c, workflow_id=flow.id, seq=call.seq, state=state.value, now=now, **columns))
     move_workflow(c, flow, WorkflowState.RUNNING, "", spent, now)
     observe(c, flow.id, call.call_id, observation)
     detail: dict[str, object] = {

@@ -106,7 +106,8 @@ WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'executing'
 
 -- name: end_call!
 UPDATE tool_calls SET state = :state, output = :output, failure_kind = :failure_kind, failure = :failure,
-    fuel = :fuel, memory_bytes = :memory_bytes, seconds = :seconds, bytes_in = :bytes_in, bytes_out = :bytes_out
+    fuel = :fuel, memory_bytes = :memory_bytes, seconds = :seconds, bytes_in = :bytes_in, bytes_out = :bytes_out,
+    ended_at = :now
 WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'executing'
 
 -- name: add_approval!
@@ -200,8 +201,8 @@ ORDER BY seq
 -- The last call of a tool for a tenant that has ended.
 SELECT c.fuel, c.memory_bytes, c.seconds, c.bytes_in, c.bytes_out FROM tool_calls c
 JOIN workflows w ON w.id = c.workflow_id
-WHERE c.tool = :tool AND w.tenant = :tenant AND c.seconds IS NOT NULL
-ORDER BY w.updated_at DESC, c.seq DESC LIMIT 1
+WHERE c.tool = :tool AND w.tenant = :tenant AND c.ended_at IS NOT NULL
+ORDER BY c.ended_at DESC LIMIT 1
 
 -- name: denied_before^
 SELECT a.id FROM approvals a

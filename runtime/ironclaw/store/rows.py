@@ -109,6 +109,7 @@ def approval_view(row: sqlite3.Row, votes: tuple[Vote, ...], last_usage: Usage |
         action_sha256=row["action_sha256"],
         component_sha256=row["component_sha256"],
         rule=row["rule"],
+        policy_version=row["policy_version"],
         state=ApprovalState(row["state"]),
         created_at=row["created_at"],
         expires_at=row["expires_at"],

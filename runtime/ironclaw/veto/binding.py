@@ -36,6 +36,25 @@ def tool_call(flow: Flow, seq: int, tool: Tool, args: str, circumstances: Circum
     )
 
 
+def asked_call(approval: ApprovalView, tool: Tool) -> ToolCall:
+    """The call behind a review as it would run now: of its rows and of the tool that is there now."""
+    return ToolCall(
+        tenant=approval.tenant,
+        requester=approval.requester,
+        workflow_id=approval.workflow_id,
+        seq=approval.seq,
+        tool=tool.name,
+        args=approval.args,
+        risk=tool.risk,
+        effect=tool.effect,
+        capabilities=tool.capabilities,
+        component_sha256=tool.toolbox.component_sha256,
+        manifest_sha256=tool.toolbox.manifest_sha256,
+        door=approval.door,
+        circumstances=approval.circumstances,
+    )
+
+
 def action(call: ToolCall, policy_version: str, expires_at: float) -> str:
     """What an approval is bound to: exactly this call and no other.
 

@@ -25,7 +25,7 @@ from ironclaw.task import (
 )
 from ironclaw.tenancy import Tenancy
 from ironclaw.terms import GrantScope
-from ironclaw.veto.binding import Seals, action, tool_call
+from ironclaw.veto.binding import Seals, action, asked_call, tool_call
 from ironclaw.veto.burden import NO_TENANT, too_much
 from ironclaw.veto.evidence import Evidence
 from ironclaw.veto.grants import RULE, Grants, check_decision
@@ -139,7 +139,7 @@ class Veto:
         ended = []
         for tenant in sorted(await self._store.tenant_ids()):
             for approval in await self._store.approvals.pending(tenant):
-                outdated = await self._outdated(approval, await self._opinion_now(approval))
+                outdated = self._outdated(approval, await self._opinion_now(approval))
                 if outdated and await self._supersede(approval, outdated):
                     ended.append(approval)
         return tuple(ended)
@@ -177,13 +177,12 @@ class Veto:
         text = f"{DENIED} Reason given: {reason}" if reason else DENIED
         seen = observation("denied", text, by=principal.id, reason=reason)
         signed = self._sign(approval, principal, decision, reason, factor, now)
-        await self._store.approvals.vote(approval, signed, approval.terms.quorum, seen, now, granted)
-        return await self._store.approvals.view(principal.tenant, approval_id)
+        return await self._store.approvals.vote(approval, signed, approval.terms.quorum, seen, now, granted)
 
     async def _granted(
         self, approval: ApprovalView, principal: Principal, decision: Decision, scope: GrantScope | None
     ) -> SealedGrant | None:
-        call, _version = await self._current(approval) if scope else (None, "")
+        call = self._current(approval) if scope else None
         if scope is None or call is None:
             return None
         check_decision(decision)
@@ -315,7 +314,7 @@ class Veto:
         """
         :raises Conflict: what would run is not what was asked, or policy forbids it now; the review ended
         """
-        outdated = await self._outdated(approval, opinion)
+        outdated = self._outdated(approval, opinion)
         if not outdated:
             return
         await self._supersede(approval, outdated)
@@ -324,15 +323,18 @@ class Veto:
         log.error("action_differs", tenant=approval.tenant, approval=approval.id)
         raise Conflict("The call or its tool changed since this was asked; nothing was run.")
 
-    async def _outdated(self, approval: ApprovalView, opinion: Opinion) -> str:
+    def _outdated(self, approval: ApprovalView, opinion: Opinion) -> str:
         """Why what was asked could not run now, in a sentence for the brain; "" when it could.
 
         :param opinion: of the policy of now
         """
         if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
             return NOT_ALLOWED
-        current, policy_version = await self._current(approval)
-        same = current and action(current, policy_version, approval.expires_at) == approval.action_sha256
+        current = self._current(approval)
+        same = (
+            current
+            and action(current, approval.policy_version, approval.expires_at) == approval.action_sha256
+        )
         return "" if same else CHANGED
 
     async def _supersede(self, approval: ApprovalView, sentence: str) -> bool:
@@ -342,16 +344,15 @@ class Veto:
 
     async def _opinion_now(self, approval: ApprovalView) -> Opinion:
         """What policy says now of what was asked."""
-        current, _version = await self._current(approval)
+        current = self._current(approval)
         if current is None:
             return Opinion(Verdict.REVIEW, "tool-gone", terms=approval.terms)
         return await self._hooks.verdict(current)
 
-    async def _current(self, approval: ApprovalView) -> tuple[ToolCall | None, str]:
-        """The call behind a review as it would run now, and the version of the policy that asked."""
-        flow = await self._store.workflows.load(approval.workflow_id)
-        call = next(call for call in flow.calls if call.seq == approval.seq)
-        return self._as_it_would_run(flow, call), call.policy_version
+    def _current(self, approval: ApprovalView) -> ToolCall | None:
+        """The call behind a review as it would run now; None where its tool is gone."""
+        tool = self._registry.get(approval.tool)
+        return None if tool is None else asked_call(approval, tool)
 
     def _as_it_would_run(self, flow: Flow, call: CallRow) -> ToolCall | None:
         tool = self._registry.get(call.tool)

@@ -51,4 +51,7 @@ CREATE TABLE group_members (
     PRIMARY KEY (tenant, group_id, principal)
 ) STRICT;
 
-CREATE INDEX calls_by_tool ON tool_calls (tool, workflow_id);
+-- When a call ended; what a tool used last is looked up by it for each card.
+ALTER TABLE tool_calls ADD COLUMN ended_at REAL;
+UPDATE tool_calls SET ended_at = (SELECT updated_at FROM workflows WHERE id = workflow_id) WHERE seconds IS NOT NULL;
+CREATE INDEX calls_ended ON tool_calls (tool, ended_at) WHERE ended_at IS NOT NULL;
