@@ -171,6 +171,8 @@ async def _approvals(settings: Settings, chosen: argparse.Namespace) -> int:
         print(
             f"{each['id']}  {each['tool']}  {each['args']}\n    asked by {each['requester']}, until {until}"
         )
+        problem = [f"Nobody knows what it will do: {each['problem']}"] if each["problem"] else []
+        print("".join(f"    {line}\n" for line in (*each["effects"], *problem)), end="")
     if not waiting:
         print("Nothing waits for approval.")
     return DONE

@@ -22,6 +22,7 @@ from ironclaw import errors
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, IdentityError, IronclawError
 from ironclaw.settings import PERSON
+from ironclaw.showing import show_effects
 from ironclaw.task import Address, ApprovalView, Decision, GrantView, Json, Principal, Task, WorkflowView
 from ironclaw.terms import GrantScope
 from ironclaw_bot.keeper import Keeper
@@ -165,6 +166,7 @@ def shown(view: WorkflowView) -> Json:
 
 def shown_approval(approval: ApprovalView) -> Json:
     """An approval as JSON."""
+    preview = approval.circumstances.preview
     return {
         "id": approval.id,
         "tool": approval.tool,
@@ -173,6 +175,8 @@ def shown_approval(approval: ApprovalView) -> Json:
         "requester": approval.requester,
         "rule": approval.rule,
         "expires_at": approval.expires_at,
+        "effects": list(show_effects(preview)) if preview else [],
+        "problem": preview.problem if preview else "",
     }
 
 

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ironclaw.canonical import Json, canonical_text
+from ironclaw.envelope import FOLDER, GONE, FileEffect, Preview, RequestEffect
 from ironclaw.errors import BadRequest
 
 MAX_BYTES = 2_000_000  #: Of the canonical text.
@@ -191,3 +192,33 @@ def _odd(char: str) -> str:
 def spelled(text: str) -> str:
     """One line of any text in printable ASCII, unquoted."""
     return "".join('"' if letter == '\\"' else letter for letter in _spell(text))
+
+
+def show_effects(preview: Preview) -> tuple[str, ...]:
+    """What a call will do, as its dry run says: a line for each effect, and then what it consists of."""
+    lines: list[str] = []
+    for file in preview.files:
+        lines += [LINE + _file(file), *_rest(file)]
+    for request in preview.requests:
+        lines += [LINE + _request(request), *_rest(request)]
+    return tuple(lines)
+
+
+def _rest(effect: FileEffect | RequestEffect) -> Iterator[str]:
+    """Set in, so that no line of a file or body can stand for an effect."""
+    yield from (f"{LINE}  {line.removeprefix(LINE)}" for line in effect.lines)
+    if effect.note:
+        yield f"{LINE}  {GAP} {effect.note}"
+
+
+def _file(file: FileEffect) -> str:
+    if file.after == GONE:
+        return f"removes {'the folder ' if file.before == FOLDER else ''}{spelled(file.path)}"
+    verb = "creates" if file.before == GONE else "changes"
+    return f"{verb} {spelled(file.path)} ({file.size:,} bytes, sha256 {file.after[:16]})"
+
+
+def _request(request: RequestEffect) -> str:
+    secret = f" with the secret {spelled(request.secret)}" if request.secret else ""
+    body = f" ({request.size:,} bytes, sha256 {request.body_sha256[:16]})" if request.size else ""
+    return f"sends {spelled(request.method)} {spelled(request.url)}{secret}{body}"

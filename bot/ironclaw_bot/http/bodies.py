@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ironclaw.canonical import parse
+from ironclaw.showing import show_effects
 from ironclaw.task import Address, ApprovalView, Json, Principal, Task, WorkflowState, WorkflowView
 
 MAX_TASK_BYTES = 16 * 1024
@@ -92,6 +93,13 @@ class VoteBody(Strict):
     reason: str
 
 
+class PreviewBody(Strict):
+    """What a call will do, as its tool's dry run says."""
+
+    effects: list[str]  #: One line each, followed by the lines of what it consists of.
+    problem: str  #: Why nobody knows, and the run is held to nothing; "" where somebody does.
+
+
 class ApprovalBody(Strict):
     """What a workflow waits for, with exactly the arguments that would run."""
 
@@ -105,6 +113,7 @@ class ApprovalBody(Strict):
     requester: str
     expires_at: str
     votes: list[VoteBody]
+    preview: PreviewBody | None = None  #: None where the tool has none.
 
 
 class RunResponse(Strict):
@@ -141,6 +150,8 @@ def approval_body(view: ApprovalView) -> ApprovalBody:
         VoteBody(by=vote.principal, decision=vote.decision.value, at=moment(vote.at), reason=vote.reason)
         for vote in view.votes
     ]
+    preview = view.circumstances.preview
+    effects = list(show_effects(preview)) if preview else []
     return ApprovalBody(
         id=view.id,
         version=view.version,
@@ -152,6 +163,7 @@ def approval_body(view: ApprovalView) -> ApprovalBody:
         requester=view.requester,
         expires_at=moment(view.expires_at),
         votes=votes,
+        preview=PreviewBody(effects=effects, problem=preview.problem) if preview else None,
     )
 
 

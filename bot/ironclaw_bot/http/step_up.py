@@ -13,8 +13,9 @@ import structlog
 from aiohttp import web
 
 from ironclaw.app import Ironclaw
+from ironclaw.envelope import Preview
 from ironclaw.errors import IronclawError, StoreError
-from ironclaw.showing import Unshowable, show
+from ironclaw.showing import Unshowable, show, show_effects
 from ironclaw.task import ApprovalState, ApprovalView
 from ironclaw_bot.http.problems import problem_of
 
@@ -95,8 +96,20 @@ def _asking(approval: ApprovalView, principal: str, problem: str = "") -> web.Re
         lines = show(approval.args, approval.circumstances.defaults).whole
     except Unshowable:
         return _page("Nothing to approve", "<p>The arguments cannot be shown, so not approved.</p>", 409)
-    body = f"{_facts(approval, principal)}<pre>{escape(chr(10).join(lines))}</pre>{told}{_FORM}"
+    arguments = f"<pre>{escape(chr(10).join(lines))}</pre>"
+    effects = _effects(approval.circumstances.preview)
+    body = f"{_facts(approval, principal)}{arguments}{effects}{told}{_FORM}"
     return _page(f"Approve {approval.tool}?", body, 403 if problem else 200)
+
+
+def _effects(preview: Preview | None) -> str:
+    """What it will do; nothing where the tool has no preview."""
+    if preview is None:
+        return ""
+    if preview.problem:
+        return f"<p>Nobody knows what it will do: {escape(preview.problem)}</p>"
+    lines = show_effects(preview) or ("It will change no file and send nothing.",)
+    return f"<p>What it will do; the run is held to it:</p><pre>{escape(chr(10).join(lines))}</pre>"
 
 
 def _facts(approval: ApprovalView, principal: str) -> str:

@@ -133,9 +133,10 @@ async def read_answer(
 def failed(sentence: str, redact: Redact) -> Preview:
     """Of a dry run that gave no answer.
 
-    :param sentence: the tool's own: untrusted
+    :param sentence: the tool's own: untrusted.  One line of it is kept, with nothing that hides or reorders
     """
-    return Preview(problem=redact(sentence)[:MOST_PROBLEM])
+    line = " ".join(redact(sentence).split())[:MOST_PROBLEM]
+    return Preview(problem="".join(c if c.isprintable() else "\ufffd" for c in line) or "It gave no reason.")
 
 
 # Requests
