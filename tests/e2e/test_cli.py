@@ -309,6 +309,7 @@ async def test_who_runs_it(tmp_path: Path) -> None:
     listed, said = await bot.command("approvals"), await bot.command("approve", approval)
 
     assert f"asked by {ME}, until" in listed.out
+    assert "    ▸ creates forged.md" in listed.out
     assert 1 == said.code
     assert "You are not an approver here." in said.err
 
@@ -380,6 +381,36 @@ async def test_no_data_dir(tmp_path: Path) -> None:
     assert 1 == said.code
     assert "data_dir: /proc/nobody/x cannot be used: " in said.err
     assert "Traceback" not in said.err
+
+
+async def test_a_bad_policy(tmp_path: Path) -> None:
+    """
+    A policy that does not hold is named with its fault; exit code 2, also where a bot runs beside.
+    """
+    policy, permit = tmp_path / "p.cedar", "permit(principal, action, resource);"
+    policy.write_text(permit)
+    bot = Bot(tmp_path, workers=1, tenants={"acme": TENANT}, policy_file=str(policy))
+    async with running(bot):
+        good = await bot.command("policy", "reload")
+        policy.write_text(f'@quorum("2") {permit}')
+        said = [await bot.command("policy", verb) for verb in ("reload", "check")]
+
+    assert (0, 64) == (good.code, len(good.out.removeprefix("policy ").strip()))
+    for each in said:
+        assert 2 == each.code
+        assert "p.cedar: p#1: @quorum stands on a permit of action ==" in each.err
+        assert "Traceback" not in each.err
+
+
+async def test_policy_explains(bot: Bot) -> None:
+    """
+    What policy would say of a call of whoever types it, beside a bot and without one.
+    """
+    said = await bot.command("policy", "explain", "files.write", "path=a", "text=b")
+
+    assert 0 == said.code
+    assert said.out.startswith("review: a-person-decides\n")
+    assert f"asked by {ME} of acme" in said.out
 
 
 async def test_wrong_words(tmp_path: Path) -> None:

@@ -92,12 +92,25 @@ def _sizes(value: Json) -> list[int]:
 
 def _sizes_of_text(text: str) -> list[int]:
     """Of a text that is a number.  "1.500,00 EUR" is taken for no less than it can mean."""
+    number = _number(text.strip())
+    return [] if number is None else [_rounded_up(number)]
+
+
+def _number(text: str) -> Decimal | float | None:
     try:
-        number = abs(Decimal(text.strip()))
-        return [_rounded_up(number)] if not number.is_nan() else []
+        number = Decimal(text).copy_abs()  # abs() would round, or raise for what is too large.
+        return None if number.is_nan() else number
     except InvalidOperation:
-        priced = _PRICED.fullmatch(text.strip())
-        return [min(MOST, int("".join(filter(str.isdecimal, priced[2]))))] if priced else []
+        priced = _PRICED.fullmatch(text)
+        return Decimal(re.sub("[^0-9]", "", priced[2])) if priced else _float(text)
+
+
+def _float(text: str) -> float | None:
+    """Exponents that Decimal refuses: endless, or next to nothing."""
+    try:
+        return abs(float(text))
+    except ValueError:
+        return None
 
 
 def _rounded_up(number: float | Decimal) -> int:
