@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ironclaw_plugins.policy_cedar.arguments import MOST, amount, read
 
@@ -68,3 +70,25 @@ def test_amount(args: Any, expected: int | None) -> None:
     The largest number of a leaf that is called like an amount, and never less than it can mean.
     """
     assert expected == amount(args)
+
+
+NAMES = st.sampled_from(["amount", "to", "a/b", "~", "", "*"]) | st.text(max_size=5)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12)
+NUMERALS = st.text("0123456789.,eE+-_ €'N", max_size=12)
+VALUES = st.recursive(
+    LEAVES | NUMERALS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(VALUES)
+def test_whatever_is_written(args: Any) -> None:
+    """
+    No argument is too odd to be judged: every number is one that Cedar can hold.
+    """
+    largest = amount({"amount": args})
+
+    assert all(-MOST <= each <= MOST for each in read(args).numbers.values())
+    assert largest is None or 0 <= largest <= MOST
