@@ -36,6 +36,16 @@ class Terms:
     step_up: bool = False  #: Whether an approver must show a second factor.
     grants: frozenset[GrantScope] | None = None  #: What may be remembered; None where no rule speaks of it.
 
+    @property
+    def scopes(self) -> frozenset[GrantScope]:
+        """How far one yes may stand for others.
+
+        Where several people or a second factor are asked for, each call is worth their attention: the others
+        who said yes did not say it to a grant.
+        """
+        is_one_yes = self.quorum == 1 and not self.step_up
+        return self.grants or frozenset() if is_one_yes else frozenset()
+
     def strictest(self, other: Terms) -> Terms:
         """What satisfies both."""
         minutes = [each for each in (self.minutes, other.minutes) if each is not None]

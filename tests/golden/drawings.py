@@ -48,6 +48,7 @@ STRICT = Terms(
     step_up=True,
     grants=frozenset(GrantScope),
 )
+REMEMBERED = Terms(grants=frozenset(GrantScope))
 LAST = Usage(fuel=1_200_000, memory_bytes=3_100_000, seconds=0.012, bytes_in=40, bytes_out=210)
 FULL = {
     "args": canonical({"path": "notes/today.md", "text": "hello", "overwrite": False}).decode(),
@@ -155,6 +156,7 @@ DRAWINGS: dict[str, dict[str, Any]] = {
     "card_pending_no_arguments": _card(args="{}"),
     "card_pending_one_vote": _card(votes=(YES,)),
     "card_pending_full": _card(**FULL),
+    "card_pending_remembered": _card(terms=REMEMBERED),
     "card_pending_one_of_two": _card(votes=(MAYBE,), **FULL),
     "card_pending_escalated": _card(escalated_at=NOW + 1800, **FULL),
     "card_pending_edited": _card(version=2, circumstances=Circumstances(edited_by="slack:T0001:U1BO")),
@@ -166,7 +168,7 @@ DRAWINGS: dict[str, dict[str, Any]] = {
     "card_batch": card(_three(), [VALUE] * 3, "Acme"),
     "card_batch_decided": card([_three()[0]] * 3, [VALUE] * 3),
     "modal_deny": modals.deny(an_approval(), VALUE),
-    "modal_remember": modals.remember(an_approval(terms=STRICT), VALUE),
+    "modal_remember": modals.remember(an_approval(terms=REMEMBERED), VALUE),
     "modal_edit": editing.edit_form(an_approval(**FULL), SCHEMA, VALUE),
     "modal_edit_whole": editing.edit_form(an_approval(args="{}"), {}, VALUE),
     "modal_said": modals.holding("IronClaw", drawings.said("Nothing was changed.")),

@@ -366,6 +366,7 @@ async def reply_to(slack, text, user="ada", team="T0001"):
         ("status", "No task yet."),
         ("status wf_9", "There is no such task here."),
         ("approvals", "Nothing waits for a decision."),
+        ("grants", "Nothing: everything that needs a person asks one."),
     ],
 )
 async def test_command(slack, text, part):

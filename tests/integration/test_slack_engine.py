@@ -2,98 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
-from tests.fakes.slack_door import SECRET, TOKENS
-from tests.fakes.wire import HOST, served
-from tests.integration.engine import Moves, engine, moves, settings, wants
+from tests.integration.engine import Moves, engine, moves, wants
+from tests.integration.office import ACME, Office, an_office
 
-from ironclaw.app import Ironclaw
-from ironclaw.settings import TenantSettings
 from ironclaw_bot.playground import Playground
 from ironclaw_bot.slack.clicks import ELSEWHERE
-from ironclaw_bot.slack.client import web_client
-from ironclaw_bot.slack.door import SlackDoor
-from ironclaw_bot.slack.edge import PATH
 
 pytestmark = pytest.mark.sandbox
 WRITE = moves(wants("files.write", path="a.md", text="hello"))
-ACME = TenantSettings(
-    slack=("T0001",),
-    approvers=("slack:T0001:U1BO", "slack:T0001:U1CY"),
-    approvals_channel="C1APPROVALS",
-    groups={"leads": ("@S1LEADS",)},
-)
-Json = dict[str, Any]
-
-
-class Office:
-    """The playground with the real bot in it."""
-
-    def __init__(self, playground: Playground, app: Ironclaw, brain: Moves) -> None:
-        self.playground, self.app, self.brain = playground, app, brain
-        self.people = playground.people
-
-    async def asked(self) -> str:
-        """Ada asks in #ops; once its card is in the thread, the card's ts there."""
-        self.people.say("ada", "ops", "@ironclaw write")
-        await self.shown("ops", "Approval needed")
-        return str(self.card("ops")["ts"])
-
-    def card(self, channel: str) -> Json:
-        room = self.playground.world.team("T0001").channel(channel)
-        cards = (one for one in reversed(room.messages) if one["blocks"][0]["type"] == "header")
-        return next(cards)
-
-    async def shown(self, channel: str, text: str) -> None:
-        """Returns once the channel's newest card has this in it."""
-
-        def look() -> bool:
-            with contextlib.suppress(StopIteration):
-                return text in str(self.card(channel)["blocks"])
-            return False
-
-        await self.playground.wait_for(look, 20)
-
-    async def home(self, user: str, text: str) -> Json:
-        """Somebody's Home, once this is in it."""
-        homes = self.playground.world.team("T0001").homes
-        await self.playground.wait_for(lambda: text in str(homes.get(user, "")), 20)
-        return homes[user]
-
-    def written(self, folder: Path) -> list[str]:
-        return [one.read_text() for one in (folder / "data/mnt/scratch/acme").rglob("*") if one.is_file()]
-
-
-@contextlib.asynccontextmanager
-async def an_office(folder: Path, toolboxes: Path, playground: Playground) -> AsyncIterator[Office]:
-    changes = {
-        "tenants": {"acme": ACME},
-        "slack_signing_secret": SECRET,
-        "slack_api_url": f"{playground.url}/api/",
-    }
-    brain = Moves(WRITE)
-    client = web_client(TOKENS["T0001"], f"{playground.url}/api/")
-    async with engine(folder, brain, toolboxes, **changes) as app:
-        door = SlackDoor(app, settings(folder, **changes), client, {})
-        site = web.Application()
-        door.add_routes(site)
-        async with served(site) as port:
-            playground.send_to(f"http://{HOST}:{port}{PATH}")
-            await door.open()
-            yield Office(playground, app, brain)
-            await door.close()
 
 
 @pytest.fixture
 async def office(tmp_path: Path, built_toolboxes: Path, playground: Playground) -> AsyncIterator[Office]:
-    async with an_office(tmp_path, built_toolboxes, playground) as office:
+    async with an_office(tmp_path, built_toolboxes, playground, Moves(WRITE)) as office:
         yield office
 
 
@@ -180,7 +106,7 @@ async def test_groups_are_kept(tmp_path: Path, built_toolboxes: Path, playground
     """
     Who is in a user group is asked at the start, kept, and known again before Slack is asked.
     """
-    async with an_office(tmp_path, built_toolboxes, playground) as office:
+    async with an_office(tmp_path, built_toolboxes, playground, Moves(WRITE)) as office:
         assert {"group:leads", "approver"} == office.app.roles("acme", "slack:T0001:U1CY")
     async with engine(tmp_path, Moves(), built_toolboxes, tenants={"acme": ACME}) as app:
         assert {"group:leads", "approver"} == app.roles("acme", "slack:T0001:U1CY")

@@ -208,7 +208,7 @@ def test_previews_fit(lines: list[str]) -> None:
 
     validate_message(drawing)
     validate_view(details(approval))
-    assert ("Show all" in str(drawing)) == ("more lines not shown" in str(drawing))
+    assert ("Show all" in str(drawing)) == (" lines not shown …" in str(drawing))
 
 
 def test_cut_hides_no_later_key() -> None:

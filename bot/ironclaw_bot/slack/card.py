@@ -159,6 +159,6 @@ def _buttons(approval: ApprovalView, value: str, shown: Argued) -> Block:
     more = [("Deny with a reason…", f"{REASON}:{value}")]
     if not shown.problem:
         more.append(("Edit the arguments…", f"{EDIT}:{value}"))
-    if can_approve and approval.terms.grants:
+    if can_approve and approval.terms.scopes:
         more.append(("Approve and remember…", f"{REMEMBER}:{value}"))
     return {"type": "actions", "elements": [*buttons, overflow(MORE, more)]}

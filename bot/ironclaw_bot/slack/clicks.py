@@ -142,7 +142,7 @@ class Clicks:
             raise Conflict(f"This is {approval.state.value} already. Nothing was changed.")
         if click.action == presses.REASON:
             return modals.deny(approval, click.value)
-        if click.action == presses.REMEMBER and approval.terms.grants:
+        if click.action == presses.REMEMBER and approval.terms.scopes:
             return modals.remember(approval, click.value)
         return edit_form(approval, schema_of(self._app, approval.tool), click.value)
 

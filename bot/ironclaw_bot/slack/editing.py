@@ -22,6 +22,7 @@ from ironclaw_bot.slack.text import cut, units, visible
 
 MOST_FIELDS = 90  #: Of one modal; Slack takes 100 blocks.
 MOST_TEXT = 3_000  #: UTF-16 units in one input.
+LIMITED = 2_048  #: Characters of a text that is a path or a name, by its schema; others get several lines.
 LONG = 80  #: Characters beyond which a text gets several lines.
 WHOLE = "arguments"  #: The block with all arguments in one, where they have no inputs of their own.
 _PREFIX = "arg:"
@@ -170,8 +171,14 @@ def _written(field: Field) -> Block:
     if field.kind in ("integer", "number"):
         is_decimal = field.kind == "number"
         return {"type": "number_input", "action_id": "value", "is_decimal_allowed": is_decimal, **first}
-    is_long = field.kind == "json" or len(field.text) > LONG or "\n" in field.text
-    return {"type": "plain_text_input", "action_id": "value", "multiline": is_long, **first}
+    is_short = field.kind != "json" and _is_one_line(field)
+    return {"type": "plain_text_input", "action_id": "value", "multiline": not is_short, **first}
+
+
+def _is_one_line(field: Field) -> bool:
+    """Whether a text is a name or the like: its schema limits it, and none stands there that is long."""
+    limited = field.schema.get("maxLength", LIMITED + 1) <= LIMITED or "pattern" in field.schema
+    return limited and len(field.text) <= LONG and "\n" not in field.text
 
 
 def _option(value: str, text: str) -> Block:

@@ -54,7 +54,7 @@ def remember(approval: ApprovalView, value: str) -> Drawing:
 
     :param approval: whose terms let it be remembered
     """
-    scopes = sorted(approval.terms.grants or (), key=list(GrantScope).index)
+    scopes = sorted(approval.terms.scopes, key=list(GrantScope).index)
     options = [
         {"text": words(_SCOPES[each][0]), "description": words(_SCOPES[each][1]), "value": each.value}
         for each in scopes

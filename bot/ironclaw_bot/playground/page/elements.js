@@ -109,6 +109,7 @@ export function control(element, block, place) {
   if (element.type === "feedback_buttons") return feedback(element, block, place);
   if (element.type === "overflow") {
     const made = select({ ...element, placeholder: { text: "More…" } }, {
+      class: "input menu",
       onchange: () => {
         const chosen = made.value;
         made.value = "";  // A menu, not a choice that stays: the same can be chosen again.
