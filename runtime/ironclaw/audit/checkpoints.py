@@ -110,6 +110,19 @@ class Checkpoints:
         self._size = 0
         self._heads: dict[str, Head] = {}
 
+    @property
+    def name(self) -> str:
+        """Of the file, for messages."""
+        return self._file.name
+
+    def newest(self) -> tuple[Head, ...]:
+        """Of each tenant, the head that was signed last.
+
+        :raises IronclawError: as :meth:`write`
+        """
+        with self._appending():
+            return tuple(self._heads.values())
+
     def write(self, heads: Iterable[Head], now: float) -> int:
         """Append the heads that moved since they were last written.
 

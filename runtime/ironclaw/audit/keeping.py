@@ -9,9 +9,14 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 
 from ironclaw.audit.checkpoints import Checkpoints
-from ironclaw.errors import IronclawError
+from ironclaw.errors import IronclawError, StoreError
 from ironclaw.store import Store
 
+ROLLED_BACK = (
+    "The database is older than its newest checkpoint, or another one: its audit log lacks event {n} of "
+    "tenant {tenant}. What ran already may wait in it again. Find out who put it there. To go on with it, "
+    "move {file} away."
+)
 EVERY = 60.0  #: Seconds: what is younger than the last checkpoint can be cut off unseen.
 
 log = structlog.get_logger(__name__)
@@ -21,7 +26,11 @@ log = structlog.get_logger(__name__)
 async def keep_checkpoints(
     store: Store, checkpoints: Checkpoints, clock: Callable[[], float]
 ) -> AsyncIterator[None]:
-    """A checkpoint now, every minute, and at the end of the block."""
+    """A checkpoint now, every minute, and at the end of the block.
+
+    :raises StoreError: the database is not the one that the newest checkpoints were made of, or older
+    """
+    await _check_not_rolled_back(store, checkpoints)
 
     async def write() -> None:
         # The bot goes on without: its log says so, and `audit verify` shows the age of the newest.
@@ -44,3 +53,14 @@ async def keep_checkpoints(
         chore.cancel()
         await asyncio.gather(chore, return_exceptions=True)
         await write()
+
+
+async def _check_not_rolled_back(store: Store, checkpoints: Checkpoints) -> None:
+    try:
+        signed = await asyncio.to_thread(checkpoints.newest)
+    except IronclawError:
+        return  # The first write says so.
+    for head in signed:
+        if not await store.has_event(head):
+            log.error("audit_rolled_back", tenant=head.tenant, signed=head.n)
+            raise StoreError(ROLLED_BACK.format(n=head.n, tenant=head.tenant, file=checkpoints.name))

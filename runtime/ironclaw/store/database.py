@@ -105,6 +105,15 @@ class Store:
         """Who was last seen in each Slack user group, by tenant and group."""
         return await self._writer.read(_members)
 
+    async def has_event(self, head: Head) -> bool:
+        """Whether a tenant's audit chain went through here."""
+
+        def unit(c: sqlite3.Connection) -> bool:
+            row = sql.audit_row(c, tenant=head.tenant, n=head.n)
+            return row is not None and str(row["hash"]) == head.hash
+
+        return await self._writer.read(unit)
+
     async def tidy(self, now: float) -> None:
         """Forget delivery ids that are too old to matter."""
         await self._writer.write(lambda c: sql.forget_deliveries(c, now=now))

@@ -293,6 +293,9 @@ UPDATE outbox SET state = 'given_up', attempts = attempts + 1 WHERE id = :id AND
 -- name: audit_head^
 SELECT n, hash FROM audit WHERE tenant = :tenant ORDER BY n DESC LIMIT 1
 
+-- name: audit_row^
+SELECT hash FROM audit WHERE tenant = :tenant AND n = :n
+
 -- name: audit_heads
 SELECT a.tenant, a.n, a.hash FROM tenants t
 JOIN audit a ON a.tenant = t.id AND a.n = (SELECT MAX(n) FROM audit WHERE tenant = t.id)
