@@ -73,6 +73,7 @@ class DecisionRequest(Strict):
     reason: str = Field("", max_length=MAX_REASON)
     version: int | None = Field(None, ge=1)  #: The version that the person saw; another one is a conflict.
     wait: float = Field(0, ge=0, le=120)  #: Seconds that the workflow's next stop is waited for.
+    tenant_id: str | None = None  #: What a token says counts; another tenant has no such approval.
     #: How far a yes reaches: calls like this one of this workflow, or of this tool; else this call alone.
     grant: Literal["workflow", "tool"] | None = None
 
@@ -114,6 +115,12 @@ class ApprovalBody(Strict):
     expires_at: str
     votes: list[VoteBody]
     preview: PreviewBody | None = None  #: None where the tool has none.
+
+
+class ApprovalsResponse(Strict):
+    """What waits for people, oldest first."""
+
+    approvals: list[ApprovalBody]
 
 
 class RunResponse(Strict):

@@ -9,15 +9,24 @@ from aiohttp import web
 
 from ironclaw.app import Ironclaw
 from ironclaw.canonical import canonical_text
-from ironclaw.errors import BadRequest, IdentityError, Refused
+from ironclaw.errors import BadRequest, IdentityError, NotFound, Refused
 from ironclaw.task import Bearer, Decision, Principal, WorkflowView
 from ironclaw.terms import GrantScope
-from ironclaw_bot.http.bodies import DecisionRequest, EditRequest, RunRequest, RunResponse, run_response
+from ironclaw_bot.http.bodies import (
+    ApprovalsResponse,
+    DecisionRequest,
+    EditRequest,
+    RunRequest,
+    RunResponse,
+    approval_body,
+    run_response,
+)
 from ironclaw_bot.http.middlewares import explain_errors, guard_response, log_access, name_request
 from ironclaw_bot.http.problems import MAX_BODY_BYTES, Problem
 from ironclaw_bot.http.reading import read
 from ironclaw_bot.http.step_up import StepUpPage
 
+CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
@@ -46,10 +55,13 @@ class Gateway:
             web.get("/ready", self.ready),
             web.post("/run", self.run),
             web.get("/workflows/{id}", self.workflow),
+            web.post("/workflows/{id}/cancel", self.cancel),
+            web.get("/approvals", self.approvals),
             # POST only: a link preview that fetches the address must decide nothing.
             web.post("/approve/{id}", self.approve),
             web.post("/deny/{id}", self.deny),
             web.post("/edit/{id}", self.edit),
+            *(web.route(method, "/policy", self.policy) for method in CHANGES),
         ]
 
     async def health(self, request: web.Request) -> web.Response:
@@ -89,6 +101,29 @@ class Gateway:
         view = await self._app.workflow(principal.tenant, request.match_info["id"])
         return _answer(200, run_response(view))
 
+    async def cancel(self, request: web.Request) -> web.Response:
+        """Stop a workflow of the token's tenant: whoever asked for it, or an approver."""
+        principal = await self._principal(request, single_use=True)
+        return _answer(
+            200, run_response(await self._app.stopping.cancel(principal, request.match_info["id"]))
+        )
+
+    async def approvals(self, request: web.Request) -> web.Response:
+        """What waits for people of the token's tenant.  Another one's is not there."""
+        principal = await self._principal(request, single_use=False)
+        if set(request.query) - {"tenant"}:
+            raise Problem(400, "This route takes no parameter but tenant.")
+        is_own = request.query.getall("tenant", [principal.tenant]) == [principal.tenant]
+        waiting = await self._app.approvals(principal.tenant) if is_own else ()
+        body = ApprovalsResponse(approvals=[approval_body(each) for each in waiting])
+        return _answer(200, body)
+
+    async def policy(self, request: web.Request) -> web.Response:
+        """Who tries to change what everybody is judged by is refused, and noted."""
+        principal = await self._principal(request, single_use=True)
+        await self._app.policies.refuse_change(principal)
+        raise Problem(403, "Policy and approvers change in the operator's files, and through no door.")
+
     async def approve(self, request: web.Request) -> web.Response:
         return await self._decide(request, Decision.APPROVE)
 
@@ -112,6 +147,8 @@ class Gateway:
     async def _decide(self, request: web.Request, decision: Decision) -> web.Response:
         principal = await self._principal(request, single_use=True)
         body = await read(request, DecisionRequest) if request.body_exists else DecisionRequest()
+        if body.tenant_id not in (None, principal.tenant):
+            raise NotFound
         approval = await self._app.decide(
             principal,
             request.match_info["id"],
@@ -145,6 +182,8 @@ def _idempotency_key(request: web.Request) -> str | None:
     return found[0]
 
 
-def _answer(status: int, body: RunResponse, headers: dict[str, str] | None = None) -> web.Response:
+def _answer(
+    status: int, body: RunResponse | ApprovalsResponse, headers: dict[str, str] | None = None
+) -> web.Response:
     text = body.model_dump_json(exclude_none=True)
     return web.Response(status=status, text=text, content_type="application/json", headers=headers)

@@ -12,7 +12,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.errors import SlackApiError
 
 from ironclaw.app import Ironclaw
-from ironclaw.errors import BadRequest, NotFound, Refused
+from ironclaw.errors import BadRequest, Conflict, NotFound, Refused
 from ironclaw.task import Json, Principal
 from ironclaw_bot.slack import drawings, help, tasks
 from ironclaw_bot.slack.blocks import Drawing
@@ -21,7 +21,7 @@ from ironclaw_bot.slack.people import People, principal_of
 from ironclaw_bot.slack.text import code, escape
 
 COMMAND = "/ironclaw"
-WORDS = ("run", "status", "approvals", "grants", "help")
+WORDS = ("run", "status", "cancel", "approvals", "grants", "help")
 POSTING = 0.8  #: Seconds: a command must be answered within three, and it has been asked who this is.
 
 Reply = Callable[[Principal, Json, str], Awaitable[Drawing]]
@@ -36,7 +36,8 @@ class Commands:
         self._clients = clients
         self._people = people
         self._plain_quotes = plain_quotes
-        replies: tuple[Reply, ...] = (self._run, self._status, self._approvals, self._grants, self._help)
+        mine: tuple[Reply, ...] = (self._run, self._status, self._cancel)
+        replies = (*mine, self._approvals, self._grants, self._help)
         self._words = dict(zip(WORDS, replies, strict=True))
 
     async def on_command(self, ack: AsyncAck, body: Json) -> None:
@@ -98,6 +99,13 @@ class Commands:
             return drawings.one_workflow(await self._app.workflow(principal.tenant, rest.strip("`")))
         except NotFound as missing:
             return drawings.said(escape(str(missing)))
+
+    async def _cancel(self, principal: Principal, body: Json, rest: str) -> Drawing:
+        """Stop a task; guests and people of elsewhere were turned away before."""
+        try:
+            return drawings.one_workflow(await self._app.stopping.cancel(principal, rest.strip("`")))
+        except (NotFound, Refused, Conflict) as problem:
+            return drawings.said(escape(str(problem)))
 
     async def _approvals(self, principal: Principal, body: Json, rest: str) -> Drawing:
         return drawings.approval_list(await self._app.approvals(principal.tenant))

@@ -12,6 +12,7 @@ from ironclaw.app.cards import Cards
 from ironclaw.app.policies import Policies
 from ironclaw.app.slack_groups import SlackGroups
 from ironclaw.app.step_ups import StepUps
+from ironclaw.app.stopping import Stopping
 from ironclaw.app.tools import HOST, ReloadedTools
 from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import LocalDispatcher
@@ -83,6 +84,7 @@ class Ironclaw:
         self._delivery = Delivery(store, clock)
         self._reminding = Reminding(store, tenancy, clock)
         self._dispatcher = LocalDispatcher(orchestrator.run, self._delivery.ring)
+        self.stopping = Stopping(store, tenancy, self._dispatcher.wake, clock)
         self.policies = Policies(hooks, veto, store, tenancy, self._dispatcher.wake, clock)
         self._chores: list[asyncio.Task[None]] = []
 
@@ -117,6 +119,7 @@ class Ironclaw:
         tenant = self._tenancy.adopt(team_id)
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
         await self._tools.record()
+        await self._reconcile()  # Its workflows waited for it.
         return tenant
 
     # Work

@@ -10,6 +10,7 @@ import structlog
 from ironclaw.errors import SettingsError
 from ironclaw.plugin_manager import Hooks
 from ironclaw.store import Store
+from ironclaw.task import Principal
 from ironclaw.tenancy import Tenancy
 from ironclaw.veto import Veto
 
@@ -62,6 +63,11 @@ class Policies:
             self._complaint = str(error)
         else:
             self._complaint = ""
+
+    async def refuse_change(self, principal: Principal) -> None:
+        """Note that somebody tried to change policy through a door: none does that."""
+        log.warning("policy_change_refused", tenant=principal.tenant, principal=principal.id)
+        await self._store.policies.refused_change(principal.tenant, principal.id, self._clock())
 
     async def _take_up(self) -> None:
         """Where the policy is another one, note it for each tenant and end the reviews that it forbids."""

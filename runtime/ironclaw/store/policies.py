@@ -32,3 +32,7 @@ class Policies:
             return any(row["policy_version"] for row in others)
 
         return await self._writer.write(unit)
+
+    async def refused_change(self, tenant: str, principal: str, now: float) -> None:
+        """Note that somebody tried to change it through a door."""
+        await self._writer.write(lambda c: note(c, tenant, now, "policy_change_denied", principal))

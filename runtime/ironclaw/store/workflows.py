@@ -83,15 +83,23 @@ class Workflows:
         await self._writer.write(lambda c: _pause(c, flow, now))
 
     async def finish(
-        self, flow: Flow, state: WorkflowState, outcome: str, now: float, spent: Spent, line: str = ""
+        self,
+        flow: Flow,
+        state: WorkflowState,
+        outcome: str,
+        now: float,
+        spent: Spent,
+        line: str = "",
+        actor: str = "host",
     ) -> None:
         """End a workflow with a sentence that somebody reads.
 
         :param line: the last line of its status, where the state alone does not say enough
+        :param actor: the principal who ended it, where somebody did
         :raises Conflict: somebody else moved this workflow
         """
         line = line or LAST_LINES[state]
-        await self._writer.write(lambda c: _finish(c, flow, state, outcome, spent, now, line))
+        await self._writer.write(lambda c: _finish(c, flow, state, outcome, spent, now, line, actor))
 
     async def view(self, tenant: str, workflow_id: str) -> WorkflowView:
         """
@@ -221,9 +229,10 @@ def _finish(
     spent: Spent,
     now: float,
     line: str,
+    actor: str,
 ) -> None:
     move_workflow(c, flow, state, outcome, spent, now)
-    note(c, flow.tenant, now, "workflow_" + state.value, "host", workflow=flow.id)
+    note(c, flow.tenant, now, "workflow_" + state.value, actor, workflow=flow.id)
     calls.end_open(c, flow, now)
     show_status(c, flow, line, now, is_last=True)
     kind = NoticeKind.ANSWER if state is WorkflowState.DONE else NoticeKind.FAILURE
