@@ -9,6 +9,7 @@ IronclawError
 ├── Expired              nobody decided in time
 ├── Refused              policy, a rule or a limit says no
 │   └── StepUpNeeded     a rule says yes, once a second factor is shown
+├── NotAuthorized        a call without a ticket, or with one that was spent
 ├── TryLater             the other side asked for a pause
 ├── StoreError           the database refused or is not ours alone
 ├── ToolboxError         a toolbox is not what its manifest says
@@ -74,6 +75,10 @@ class Refused(IronclawError):
 
 class StepUpNeeded(Refused):
     """This needs a second factor: approve it on the page that the card opens."""
+
+
+class NotAuthorized(IronclawError):
+    """Nothing runs without a ticket of the veto's, and each is good once."""
 
 
 class TryLater(IronclawError):

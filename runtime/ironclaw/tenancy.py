@@ -37,6 +37,11 @@ class Tenancy:
             self._workspaces.get(enterprise_id) if enterprise_id else None
         )
 
+    def is_gone(self, tenant_id: str) -> bool:
+        """Whether nobody is this tenant any more.  Until the bot's own workspace is known, it may be that."""
+        awaits_own = self._settings.slack_bot_token is not None and not self.own
+        return tenant_id not in self._tenants and not awaits_own
+
     def adopt(self, team_id: str) -> str:
         """Make the bot's own workspace a tenant of its id, unless the settings say whose it is.
 

@@ -111,6 +111,8 @@ class Circumstances:
     reach: tuple[str, ...] = field(default=())
     #: The principal whose arguments these are; "" where they are the brain's.
     edited_by: str = ""
+    #: (JSON pointer, SHA-256) of each file of the workspace that the arguments name, as it was when judged.
+    files: tuple[tuple[str, str], ...] = field(default=())
     #: What its dry run says that it will do; None where nobody asked.
     preview: Preview | None = None
 
@@ -124,6 +126,7 @@ class Circumstances:
             "defaults": list(self.defaults),
             "reach": list(self.reach),
             "edited_by": self.edited_by,
+            "files": [list(each) for each in self.files],
             "preview": self.preview and self.preview.as_json(),
         }
 
@@ -138,5 +141,6 @@ class Circumstances:
             tuple(row.get("defaults", ())),
             tuple(row.get("reach", ())),
             row.get("edited_by", ""),
+            tuple((pointer, sha256) for pointer, sha256 in row.get("files", ())),
             Preview.from_json(row["preview"]) if row.get("preview") else None,
         )

@@ -138,11 +138,11 @@ MUTANTS = (
         10,
         "the sandbox is called before the ticket is spent",
         (
+            Edit(VETO, "        await self._store.calls.begin(flow, call, self._clock(), gate.use)\n", ""),
             Edit(
                 "runtime/ironclaw/orchestrator/loop.py",
-                "        await self._store.calls.begin(flow, call, self._clock(), gate.use)\n        began = time.monotonic()\n"
-                "        result = await self._result(flow, call, tool)\n",
-                "        began = time.monotonic()\n        result = await self._result(flow, call, tool)\n"
+                "        result = await self._result(flow, call, ticket)\n",
+                "        result = await self._result(flow, call, ticket)\n"
                 "        await self._store.calls.begin(flow, call, self._clock(), gate.use)\n",
             ),
         ),

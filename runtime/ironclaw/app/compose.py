@@ -23,6 +23,7 @@ from ironclaw.registry import Installed, Registry
 from ironclaw.registry.installed import FOLDER
 from ironclaw.registry.trust import Trust
 from ironclaw.sandbox import Sandbox
+from ironclaw.sandbox.contents import Contents
 from ironclaw.secrets import Keyring, Lender, Vault
 from ironclaw.settings import Settings, TenantSettings
 from ironclaw.store import Flow, Store
@@ -102,8 +103,8 @@ async def open_app(
         await prepare_all(registry, sandbox, progress)
         egress = egress or Egress(allow_localhost=allows_localhost(tenancy.every_host()))
         stack.push_async_callback(egress.close)
-        veto = Veto(store, hooks, registry, tenancy, key, clock)
-        body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy)
+        veto = Veto(store, hooks, registry, tenancy, Contents(scratch), key, clock)
+        body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy, veto.take)
         brains = _brains(settings, hooks)
         budgets = _budgets(settings)
         places = functools.partial(_card_places, tenancy)

@@ -22,6 +22,7 @@ from ironclaw.sandbox import Call, Component, Profile, Sandbox
 from ironclaw.secrets import Lender
 from ironclaw.task import ToolCall, ToolFailure, ToolResult
 from ironclaw.tenancy import Tenancy
+from ironclaw.veto import Ticket
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ class _Reach:
 
 
 class Body:
-    """Runs calls.  It holds no opinion: whoever calls it has spent a ticket."""
+    """Runs calls.  It holds no opinion: a ticket of the veto's is what it takes, and each once."""
 
     def __init__(
         self,
@@ -74,7 +75,10 @@ class Body:
         hooks: Hooks,
         scratch_root: Path,
         tenancy: Tenancy,
+        take: Callable[[Ticket], Ticket],
     ) -> None:
+        """:param take: the veto's: takes a ticket, or raises NotAuthorized"""
+        self._take = take
         self._sandbox = sandbox
         self._egress = egress
         self._hooks = hooks
@@ -106,20 +110,23 @@ class Body:
         changed = await self._holding.changed(tenant, preview) if preview else ""
         return f"{changed!r} was changed after this was approved. Nothing was run. {AGAIN}" if changed else ""
 
-    async def run(self, call: ToolCall, tool: Tool, idem_key: str, before_effect: BeforeEffect) -> ToolResult:
+    async def run(self, ticket: Ticket, before_effect: BeforeEffect) -> ToolResult:
         """Run one call and clean what comes back.
 
-        :param idem_key: put into each changing request; the guest neither sees nor chooses it
+        :param ticket: of the veto's; its key goes into each changing request, and the guest never sees it
         :param before_effect: awaited just before the first byte that changes something outside
+        :raises NotAuthorized: there is no such ticket, or it was spent before
         :raises SandboxError: the sandbox itself cannot run; the guest had no part in it
         """
+        good = self._take(ticket)
+        call, tool = good.call, good.tool
         rules = self._rules(call)
         limits = call.capabilities.limits.capped(self._tenancy.most(call.tenant))
         capabilities = replace(call.capabilities, http=rules, limits=limits)
         preview = call.circumstances.preview
         held = preview if preview and preview.is_binding else None
         approved = Requests(held) if held else None
-        reach = _Reach(call, rules, self._egress, idem_key, before_effect, approved)
+        reach = _Reach(call, rules, self._egress, good.idem_key, before_effect, approved)
 
         async def on(folder: Path) -> ToolResult:
             result = await self._sandbox.call(self._as_sandbox_call(call, tool, capabilities, folder), reach)

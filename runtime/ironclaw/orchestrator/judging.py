@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ironclaw.canonical import canonical_text, digest
 from ironclaw.envelope import Preview
 from ironclaw.errors import BadRequest
+from ironclaw.orchestrator.late import late_bound
 from ironclaw.orchestrator.reach import beyond_reach
 from ironclaw.orchestrator.taint import circumstances
 from ironclaw.registry import Registry, Tool, parse_arguments
@@ -56,14 +57,23 @@ class Judge:
         try:
             tool = self._known(flow, seq, proposed)
             args, defaults = self._arguments(tool, proposed.arguments)
-            call = tool_call(flow, seq, tool, args, circumstances(flow, tool, args, defaults))
+            files = await self._files(flow, tool, args)
+            known = replace(circumstances(flow, tool, args, defaults), files=files)
+            call = tool_call(flow, seq, tool, args, known)
         except _Flawed as flaw:
             return _refused(flow, seq, proposed, flaw)
-        denial = beyond_reach(call, self._http_allow(flow.tenant))
+        denial = beyond_reach(call, self._http_allow(flow.tenant)) or late_bound(call)
         verdict = await self._veto.judge(call, denial)
         if verdict.opinion.verdict is Verdict.REVIEW:
             call = await previewed(call, tool, self._dry_run)
         return _judged(flow, seq, proposed, call, verdict.of(call))
+
+    async def _files(self, flow: Flow, tool: Tool, args: str) -> tuple[tuple[str, str], ...]:
+        """What is in the files that the arguments name."""
+        try:
+            return await self._veto.contents.of(flow.tenant, tool.files, args)
+        except BadRequest as error:
+            raise _Flawed("no-such-file", "correct", f"{error.pointer}: {error}") from None
 
     def _known(self, flow: Flow, seq: int, proposed: ProposedCall) -> Tool:
         if seq - len(flow.calls) > MAX_CALLS:

@@ -16,7 +16,7 @@ from ironclaw.orchestrator.body import Body, still_json
 from ironclaw.orchestrator.context import conversation, safe_move, storable
 from ironclaw.orchestrator.judging import HttpAllow, Judge
 from ironclaw.plugin_manager import Hooks
-from ironclaw.registry import Registry, Tool
+from ironclaw.registry import Registry
 from ironclaw.store import CallRow, Flow, Spent, Store
 from ironclaw.task import (
     Address,
@@ -30,12 +30,13 @@ from ironclaw.task import (
     WorkflowState,
     observation,
 )
-from ironclaw.veto import Veto, tool_call
+from ironclaw.veto import Ticket, Veto
 
 log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 3  #: Of one call over crashes: a call that takes the host down with it ends.
 HOST_FAULT = "The host failed while this ran. It may have happened: look before you repeat it."
+LEFT = "Stopped: this tenant is not served here any more. What had not begun was not run."
 UNKNOWN = "The host stopped while this ran. It is not known whether it happened. Do not repeat it."
 
 
@@ -85,7 +86,9 @@ class Orchestrator:
             flow = await self._store.workflows.load(workflow_id)
             structlog.contextvars.bind_contextvars(tenant=flow.tenant, workflow=flow.id)
             if flow.state.is_final or flow.state is WorkflowState.PAUSED:
-                return
+                return None
+            if not self._veto.serves(flow.tenant):
+                return await self._leave(flow)
             try:
                 await self.step(flow)
             except Conflict:
@@ -111,6 +114,11 @@ class Orchestrator:
             if call:
                 return await go_on(flow, call)
         return await self._plan(flow)
+
+    async def _leave(self, flow: Flow) -> None:
+        """Nothing is done for a tenant who is not there.  The bot's own waits until it is known."""
+        if self._veto.has_left(flow.tenant):
+            await self._store.workflows.finish(flow, WorkflowState.CANCELLED, LEFT, self._clock(), Spent())
 
     async def _plan(self, flow: Flow) -> None:
         self._check_budgets(flow)
@@ -174,20 +182,19 @@ class Orchestrator:
         if obstacle or tool is None:
             seen = observation("superseded", obstacle)
             return await self._store.calls.supersede(flow, call, seen, self._clock())
-        await self._store.calls.begin(flow, call, self._clock(), gate.use)
+        ticket = await self._veto.admit(flow, call, tool, gate)
         began = time.monotonic()
-        result = await self._result(flow, call, tool)
+        result = await self._result(flow, call, ticket)
         state = CallState.FAILED if result.failure else CallState.SUCCEEDED
         spent = Spent(seconds=time.monotonic() - began)
         return await self._store.calls.end(
             flow, call, state, result, self._seen(flow, call, result), spent, self._clock()
         )
 
-    async def _result(self, flow: Flow, call: CallRow, tool: Tool) -> ToolResult:
-        """What came of a call whose ticket is spent: whatever goes wrong, it gets an end of its own."""
-        planned = tool_call(flow, call.seq, tool, call.args, call.circumstances)
+    async def _result(self, flow: Flow, call: CallRow, ticket: Ticket) -> ToolResult:
+        """What came of a call whose row is spent: whatever goes wrong, it gets an end of its own."""
         try:
-            return await self._body.run(planned, tool, call.idem_key, lambda: self._before_effect(flow, call))
+            return await self._body.run(ticket, lambda: self._before_effect(flow, call))
         except SandboxError as error:
             return ToolResult(failure=ToolFailure(FailureKind.CRASHED, str(error)))
         except Exception:

@@ -9,6 +9,8 @@ from pathlib import Path
 from ironclaw.capabilities import Capabilities
 from ironclaw.task import Effect, Json, Risk
 
+SCRATCH_PATH = "scratch-path"  #: In a schema, as ``format`` of an argument: a file of the tenant's workspace.
+
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
@@ -48,6 +50,12 @@ class Tool:
     capabilities: Capabilities
     toolbox: Toolbox
     preview: bool = False  #: Whether it can say, in a dry run, what a call will do.
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The arguments that name a file of the workspace: an approval is bound to what is in it."""
+        properties = self.schema.get("properties", {})
+        return tuple(name for name, each in properties.items() if each.get("format") == SCRATCH_PATH)
 
 
 def effective_risk(declared: Risk, capabilities: Capabilities) -> Risk:

@@ -10,6 +10,7 @@ from referencing import Registry
 
 from ironclaw.canonical import canonical
 from ironclaw.errors import BadRequest
+from ironclaw.registry.model import SCRATCH_PATH
 
 MAX_SCHEMA_BYTES = 32 * 1024
 #: Patterns would let a toolbox hang the host; references could make it fetch or recurse for ever.
@@ -33,9 +34,24 @@ def schema_fault(schema: dict[str, Any]) -> str | None:
         return f"it is no JSON Schema: {str(getattr(error, 'message', error))[:200]}"
     if refused := sorted(key for part in _parts(schema) for key in REFUSED_KEYS & part.keys()):
         return f"{refused[0]} is not for arguments; check it in the tool"
+    if fault := _format_fault(schema):
+        return fault
     if schema.get("type") != "object" or schema.get("additionalProperties") is not False:
         return 'it must say type = "object" and additionalProperties = false'
     return _properties_fault(schema.get("properties", {}), schema.get("required", []))
+
+
+def _format_fault(schema: dict[str, Any]) -> str | None:
+    """An argument may name a file, whose content is bound to an approval; what an address gives cannot be."""
+    if any(part.get("format") == "content-url" for part in _parts(schema)):
+        return (
+            "what an address gives can change after people said yes and cannot be bound to their approval: "
+            f"take the content itself, or a file (format = {SCRATCH_PATH!r})"
+        )
+    named = [part for part in _parts(schema) if part.get("format") == SCRATCH_PATH]
+    top = [each for each in schema.get("properties", {}).values() if each in named]
+    is_plain = len(named) == len(top) and all(each.get("type") == "string" for each in top)
+    return None if is_plain else f"format {SCRATCH_PATH!r} is for strings at the top only"
 
 
 def _parts(schema: Any) -> Iterator[dict[str, Any]]:

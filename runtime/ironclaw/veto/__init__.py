@@ -4,5 +4,16 @@ from ironclaw.veto.binding import action, new_id, tool_call
 from ironclaw.veto.core import BoundVerdict, Veto
 from ironclaw.veto.reminding import Reminding
 from ironclaw.veto.step_up import Links, StepUp
+from ironclaw.veto.tickets import Ticket
 
-__all__ = ["BoundVerdict", "Links", "Reminding", "StepUp", "Veto", "action", "new_id", "tool_call"]
+__all__ = [
+    "BoundVerdict",
+    "Links",
+    "Reminding",
+    "StepUp",
+    "Ticket",
+    "Veto",
+    "action",
+    "new_id",
+    "tool_call",
+]

@@ -10,7 +10,8 @@ import structlog
 
 from ironclaw.errors import BadRequest, Conflict, Expired, NotFound, Refused, StepUpNeeded
 from ironclaw.plugin_manager import Hooks
-from ironclaw.registry import Registry
+from ironclaw.registry import Registry, Tool
+from ironclaw.sandbox.contents import Contents
 from ironclaw.showing import Unshowable, show
 from ironclaw.store import CallRow, Flow, GrantUse, SealedGrant, Signed, Store
 from ironclaw.task import (
@@ -29,6 +30,7 @@ from ironclaw.veto.binding import Seals, action, asked_call, tool_call
 from ironclaw.veto.burden import NO_TENANT, too_much
 from ironclaw.veto.evidence import Evidence
 from ironclaw.veto.grants import RULE, Grants, check_decision
+from ironclaw.veto.tickets import Ticket, Tickets
 
 DENIED = "Denied by a person. Nothing was run. Do not propose the same call again."
 CHANGED = "The tool changed after this was judged. Nothing was run. Propose it again if it is still needed."
@@ -72,9 +74,12 @@ class Veto:
         hooks: Hooks,
         registry: Registry,
         tenancy: Tenancy,
+        contents: Contents,
         key: bytes,
         clock: Callable[[], float],
     ) -> None:
+        self.contents = contents
+        self._tickets = Tickets(key)
         self._store = store
         self._hooks = hooks
         self._registry = registry
@@ -107,7 +112,7 @@ class Veto:
         What would run is what was judged, policy of this moment does not forbid it, and where people were
         asked, enough unforged decisions are there of people who may still make them; or a grant is.
         """
-        current = self._as_it_would_run(flow, call)
+        current = await self._as_it_would_run(flow, call)
         if current is None:
             return Gate(CHANGED)
         opinion = await self._hooks.verdict(current)
@@ -122,6 +127,30 @@ class Veto:
             return Gate(NOT_ALLOWED)
         approval, decisions = found
         return Gate(await self._approval_obstacle(_tightened(approval, opinion), decisions))
+
+    async def admit(self, flow: Flow, call: CallRow, tool: Tool, gate: Gate) -> Ticket:
+        """Spend what allows the call, durably, and give the right to run it once.
+
+        :param gate: of this moment, with no obstacle
+        :raises Conflict: it is not approved for exactly these bytes, or was begun already
+        """
+        await self._store.calls.begin(flow, call, self._clock(), gate.use)
+        planned = tool_call(flow, call.seq, tool, call.args, call.circumstances)
+        return self._tickets.mint(planned, tool, call.idem_key)
+
+    def take(self, ticket: Ticket) -> Ticket:
+        """
+        :raises NotAuthorized: it is none of ours, or it was taken before
+        """
+        return self._tickets.spend(ticket)
+
+    def serves(self, tenant_id: str) -> bool:
+        """Whether anything may be done for this tenant now."""
+        return self._tenancy.tenant(tenant_id) is not None
+
+    def has_left(self, tenant_id: str) -> bool:
+        """Whether nothing will ever be done for this tenant again."""
+        return self._tenancy.is_gone(tenant_id)
 
     async def denials_left(self, flow: Flow) -> int:
         """How many more calls of a workflow people may deny before it ends; 0 and less: none."""
@@ -139,7 +168,7 @@ class Veto:
         ended = []
         for tenant in sorted(await self._store.tenant_ids()):
             for approval in await self._store.approvals.pending(tenant):
-                outdated = self._outdated(approval, await self._opinion_now(approval))
+                outdated = await self._outdated(approval, await self._opinion_now(approval))
                 if outdated and await self._supersede(approval, outdated):
                     ended.append(approval)
         return tuple(ended)
@@ -182,7 +211,7 @@ class Veto:
     async def _granted(
         self, approval: ApprovalView, principal: Principal, decision: Decision, scope: GrantScope | None
     ) -> SealedGrant | None:
-        call = self._current(approval) if scope else None
+        call = await self._current(approval) if scope else None
         if scope is None or call is None:
             return None
         check_decision(decision)
@@ -314,7 +343,7 @@ class Veto:
         """
         :raises Conflict: what would run is not what was asked, or policy forbids it now; the review ended
         """
-        outdated = self._outdated(approval, opinion)
+        outdated = await self._outdated(approval, opinion)
         if not outdated:
             return
         await self._supersede(approval, outdated)
@@ -323,14 +352,14 @@ class Veto:
         log.error("action_differs", tenant=approval.tenant, approval=approval.id)
         raise Conflict("The call or its tool changed since this was asked; nothing was run.")
 
-    def _outdated(self, approval: ApprovalView, opinion: Opinion) -> str:
+    async def _outdated(self, approval: ApprovalView, opinion: Opinion) -> str:
         """Why what was asked could not run now, in a sentence for the brain; "" when it could.
 
         :param opinion: of the policy of now
         """
         if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
             return NOT_ALLOWED
-        current = self._current(approval)
+        current = await self._current(approval)
         same = (
             current
             and action(current, approval.policy_version, approval.expires_at) == approval.action_sha256
@@ -344,19 +373,31 @@ class Veto:
 
     async def _opinion_now(self, approval: ApprovalView) -> Opinion:
         """What policy says now of what was asked."""
-        current = self._current(approval)
+        current = await self._current(approval)
         if current is None:
             return Opinion(Verdict.REVIEW, "tool-gone", terms=approval.terms)
         return await self._hooks.verdict(current)
 
-    def _current(self, approval: ApprovalView) -> ToolCall | None:
-        """The call behind a review as it would run now; None where its tool is gone."""
+    async def _current(self, approval: ApprovalView) -> ToolCall | None:
+        """The call behind a review as it would run now; None where its tool or its files are gone."""
         tool = self._registry.get(approval.tool)
-        return None if tool is None else asked_call(approval, tool)
+        return None if tool is None else await self._with_files(asked_call(approval, tool), tool)
 
-    def _as_it_would_run(self, flow: Flow, call: CallRow) -> ToolCall | None:
+    async def _as_it_would_run(self, flow: Flow, call: CallRow) -> ToolCall | None:
         tool = self._registry.get(call.tool)
-        return None if tool is None else tool_call(flow, call.seq, tool, call.args, call.circumstances)
+        if tool is None:
+            return None
+        return await self._with_files(tool_call(flow, call.seq, tool, call.args, call.circumstances), tool)
+
+    async def _with_files(self, call: ToolCall, tool: Tool) -> ToolCall | None:
+        """With what is in its files now; None where there is nothing."""
+        if not tool.files:
+            return call
+        try:
+            files = await self.contents.of(call.tenant, tool.files, call.args)
+        except (BadRequest, ValueError):
+            return None
+        return replace(call, circumstances=replace(call.circumstances, files=files))
 
     async def _unasked(self, call: CallRow, current: ToolCall, opinion: Opinion) -> Gate:
         """The last gate for a call that nobody was asked about."""
