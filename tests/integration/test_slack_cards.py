@@ -19,6 +19,7 @@ from ironclaw.terms import GrantScope, Terms
 from ironclaw_bot.slack.clicks import ELSEWHERE
 from ironclaw_bot.slack.forms import NO_REASON, NOT_SHOWN
 from ironclaw_bot.slack.people import GUEST, NO_GUESTS
+from ironclaw_bot.slack.replies import TOO_SLOW
 
 REMEMBERED = Terms(grants=frozenset(GrantScope))
 LONG = canonical_text({"text": "x" * 5000})
@@ -172,6 +173,31 @@ async def test_a_menu_for_guests(slack):
     assert [NO_GUESTS] == await slack.whispered("U1GIL", "general")
 
 
+@pytest.mark.parametrize(
+    ("user", "what", "opens"), [("ada", "edit", 0), ("ada", "reason", 1), ("cy", "reason", 0)]
+)
+async def test_a_menu_for_nothing(slack, user, what, opens):
+    """
+    Nobody gets a form that would be refused; who asked may say why they take it back.
+    """
+    ref = await slack.card()
+    await choose(slack, ref, what, user)
+    team = slack.playground.world.team("T0001")
+
+    assert (opens, 1 - opens) == (len(team.views), len(slack.channel("ops").ephemerals))
+
+
+async def test_too_slow_for_a_modal(slack):
+    """
+    When Slack opens no window any more, the clicker is told to click again.
+    """
+    ref = await slack.card()
+    slack.playground.hub.faults.add("api", "error", "views.open", code="expired_trigger_id")
+    await choose(slack, ref, "reason")
+
+    assert [TOO_SLOW] == await slack.whispered("U1BO")
+
+
 @pytest.mark.parametrize("what", ["reason", "edit"])
 async def test_a_menu_of_what_is_decided(slack, what):
     """
@@ -290,7 +316,7 @@ async def test_step_up(slack):
 
 async def test_step_up_in_a_form(slack):
     """
-    The same for a yes that was to be remembered, when policy has tightened meanwhile: the modal shows the link.
+    The same for a yes that was to be remembered, when policy has tightened meanwhile: the modal has the link.
     """
     ref = await slack.card(terms=REMEMBERED)
     await choose(slack, ref, "remember")

@@ -85,7 +85,7 @@ def make_slack(
         bolt.action(action_id)(clicks.on_more)
     bolt.action(presses.REVOKE)(clicks.on_revoke)
     for callback_id in LISTENERS.views:
-        bolt.view(callback_id)(forms.on_submit)
+        bolt.view_submission(callback_id)(forms.on_submit)
     _hear_the_rest(bolt)
     return bolt
 

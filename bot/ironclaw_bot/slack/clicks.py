@@ -125,11 +125,22 @@ class Clicks:
             await self._replies.whisper(click, drawings.said(sentence))
             return
         try:
-            view = self._modal(click, await self._counted(principal, click))
-        except (NotFound, Conflict, Unshowable, NotEditable) as problem:
+            approval = await self._counted(principal, click)
+            self._check_roles(principal, click, approval)
+            view = self._modal(click, approval)
+        except (Refused, NotFound, Conflict, Unshowable, NotEditable) as problem:
             await self._replies.whisper(click, drawings.said(drawings.not_done(problem)))
             return
         await self._replies.open(click, view)
+
+    def _check_roles(self, principal: Principal, click: presses.Click, approval: ApprovalView) -> None:
+        """Spare people a form that would be refused: who may really is asked when it is handed in.
+
+        :raises Refused: they can do nothing with it
+        """
+        is_theirs = click.action == presses.REASON and principal.id == approval.requester
+        if click.action != presses.DETAILS and not principal.is_approver and not is_theirs:
+            raise Refused("Only an approver can do that.")
 
     def _modal(self, click: presses.Click, approval: ApprovalView) -> Drawing:
         """

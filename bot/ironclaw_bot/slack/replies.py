@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from slack_sdk.errors import SlackApiError
+
 from ironclaw_bot.slack import modals
 from ironclaw_bot.slack.blocks import Drawing
-from ironclaw_bot.slack.client import ClientForTeam
+from ironclaw_bot.slack.client import ClientForTeam, reason
+from ironclaw_bot.slack.drawings import said
 from ironclaw_bot.slack.presses import Click
+
+TOO_SLOW = "That took too long for Slack to open a window. Please click again."
 
 
 class Replies:
@@ -29,5 +34,10 @@ class Replies:
         )
 
     async def open(self, click: Click, view: Drawing) -> None:
-        """Show a modal; Slack takes it within three seconds of the click."""
-        await self._clients(click.place["team"]).views_open(trigger_id=click.trigger_id, view=view)
+        """Show a modal, which Slack takes within three seconds of the click; too late, the clicker is told."""
+        try:
+            await self._clients(click.place["team"]).views_open(trigger_id=click.trigger_id, view=view)
+        except SlackApiError as error:
+            if reason(error) != "expired_trigger_id" or "channel" not in click.place:
+                raise
+            await self.whisper(click, said(TOO_SLOW))
