@@ -115,6 +115,8 @@ class Hooks:
 
 
 async def _all(pending: list[Awaitable[Any]]) -> list[Any]:
+    if len(pending) == 1:
+        return [await pending[0]]  # Most hooks have one plugin: it needs no task of its own.
     return list(await asyncio.gather(*pending))
 
 

@@ -168,7 +168,9 @@ class Veto:
         ended = []
         for tenant in sorted(await self._store.tenant_ids()):
             for approval in await self._store.approvals.pending(tenant):
-                outdated = await self._outdated(approval, await self._opinion_now(approval))
+                current = await self._current(approval)
+                opinion = await self._opinion_now(approval, current)
+                outdated = _outdated(approval, current, opinion)
                 if outdated and await self._supersede(approval, outdated):
                     ended.append(approval)
         return tuple(ended)
@@ -225,12 +227,13 @@ class Veto:
         :raises NotFound, Refused, Conflict, Expired: as :meth:`decide`
         """
         stored = await self._store.approvals.view(principal.tenant, approval_id)
-        opinion = await self._opinion_now(stored)
+        current = await self._current(stored)
+        opinion = await self._opinion_now(stored, current)
         approval = _tightened(stored, opinion)
         await self._check_person(approval, principal, decision)
         await self._check_open(approval, version)
         if decision is Decision.APPROVE:
-            await self._check_unchanged(approval, opinion)
+            await self._check_unchanged(approval, current, opinion)
         return approval
 
     async def judge_edited(self, call: ToolCall, asked: ApprovalView, denial: Opinion | None) -> BoundVerdict:
@@ -339,11 +342,13 @@ class Veto:
             await self._store.approvals.refused(approval, principal.id, opinion.rule, self._clock())
             raise Refused(opinion.reason or "You may not decide this.")
 
-    async def _check_unchanged(self, approval: ApprovalView, opinion: Opinion) -> None:
+    async def _check_unchanged(
+        self, approval: ApprovalView, current: ToolCall | None, opinion: Opinion
+    ) -> None:
         """
         :raises Conflict: what would run is not what was asked, or policy forbids it now; the review ended
         """
-        outdated = await self._outdated(approval, opinion)
+        outdated = _outdated(approval, current, opinion)
         if not outdated:
             return
         await self._supersede(approval, outdated)
@@ -352,28 +357,16 @@ class Veto:
         log.error("action_differs", tenant=approval.tenant, approval=approval.id)
         raise Conflict("The call or its tool changed since this was asked; nothing was run.")
 
-    async def _outdated(self, approval: ApprovalView, opinion: Opinion) -> str:
-        """Why what was asked could not run now, in a sentence for the brain; "" when it could.
-
-        :param opinion: of the policy of now
-        """
-        if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
-            return NOT_ALLOWED
-        current = await self._current(approval)
-        same = (
-            current
-            and action(current, approval.policy_version, approval.expires_at) == approval.action_sha256
-        )
-        return "" if same else CHANGED
-
     async def _supersede(self, approval: ApprovalView, sentence: str) -> bool:
         """:return: False when a person was first"""
         seen = observation("superseded", sentence)
         return await self._store.approvals.close(approval, ApprovalState.SUPERSEDED, seen, self._clock())
 
-    async def _opinion_now(self, approval: ApprovalView) -> Opinion:
-        """What policy says now of what was asked."""
-        current = await self._current(approval)
+    async def _opinion_now(self, approval: ApprovalView, current: ToolCall | None) -> Opinion:
+        """What policy says now of what was asked.
+
+        :param current: it, as it would run now
+        """
         if current is None:
             return Opinion(Verdict.REVIEW, "tool-gone", terms=approval.terms)
         return await self._hooks.verdict(current)
@@ -428,6 +421,18 @@ class Veto:
         person = self._tenancy.person(approval.tenant, principal.id)
         unsealed = Signed(principal.id, decision, reason, round(now, 3), "", person, factor)
         return replace(unsealed, mac=self._seals.decision(approval, unsealed))
+
+
+def _outdated(approval: ApprovalView, current: ToolCall | None, opinion: Opinion) -> str:
+    """Why what was asked could not run now, in a sentence for the brain; "" when it could.
+
+    :param current: it, as it would run now
+    :param opinion: on that, of the policy of now
+    """
+    if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
+        return NOT_ALLOWED
+    bound = current and action(current, approval.policy_version, approval.expires_at)
+    return "" if bound == approval.action_sha256 else CHANGED
 
 
 def _tightened(approval: ApprovalView, opinion: Opinion) -> ApprovalView:
