@@ -103,6 +103,7 @@ async def test_approve(bot: Open, tmp_path: Path) -> None:
 
     assert (run.status, asked["tool"], asked["risk"]) == (202, "files.write", "high")
     assert asked["args"] == {"path": "notes/today.md", "text": "hello"}
+    assert "▸   + hello ◂ no newline at the end" in asked["preview"]["effects"]
     assert (decided.status, decided.json["approval"]["state"]) == (200, "approved")
     assert (decided.json["status"], "answer" in decided.json) == ("done", True)
     assert "hello" == (tmp_path / "data/mnt/scratch/T1/notes/today.md").read_text()

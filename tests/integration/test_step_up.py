@@ -116,6 +116,7 @@ async def test_with_the_code_it_runs(world: World) -> None:
     await world.app.wait("T1", world.approval.workflow_id, 30)
 
     assert '▸ text: "hello <b>& all"' in shown
+    assert "▸   + hello <b>& all" in shown
     assert "default-src 'none'" in policy
     assert (200, ApprovalState.APPROVED, ["a.md"]) == (status, await world.state(), world.files())
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -135,6 +136,28 @@ async def test_a_comment_waits_and_is_made_once(walked: Walk, github: GitHub) ->
     assert walked.leak(said) is None
 
 
+@pytest.mark.parametrize(
+    ("tool", "more", "sent"),
+    [
+        ("github.comment", {"number": 7, "body": "On it."}, ["POST /repos/acme/app/issues/7/comments"]),
+        ("github.create_issue", {"title": "seen"}, ["POST /repos/acme/app/issues"]),
+        ("github.merge", {**MERGE, "head_sha": "2" * 40}, ["PUT /repos/acme/app/pulls/9/merge"]),
+    ],
+)
+async def test_the_card_has_the_request(
+    walked: Walk, github: GitHub, tool: str, more: dict[str, Any], sent: list[str]
+) -> None:
+    """
+    What people see before anything is sent is the very request, with its secret's name.
+    """
+    view = await walked.ask(tool, **{**REPO, **more})
+    shown = view.approval.circumstances.preview.requests[0]
+    await walked.approve(view)
+
+    assert (["github_write_token"], sent) == ([shown.secret], walked.sent)
+    assert [f"{shown.method} {urlsplit(shown.url).path}"] == sent
+
+
 async def test_an_issue_that_gives_orders(walked: Walk, github: GitHub) -> None:
     """
     A model that obeys what it reads gets no further than the card.
@@ -197,7 +220,7 @@ async def test_renamed(walked: Walk, github: GitHub, tool: str) -> None:
     Where a renamed repository leads is not in the manifest: nothing follows, and the remedy is said.
     """
     github.is_renamed = True
-    title = {"title": "x"} if tool == "github.create_issue" else {}
+    title = {"title": "renamed"} if tool == "github.create_issue" else {}
     said = await walked.approve(await walked.ask(tool, **REPO, **title))
 
     assert "If the repository was renamed, use its new name." in said

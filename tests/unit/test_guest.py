@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.fakes import guests
 
 from ironclaw_bot.build import tools_folder
 
@@ -118,3 +121,54 @@ def test_lone_surrogate(guest: ModuleType) -> None:
     guest.tool("x.half")(lambda: "a\ud800")
 
     assert guest.dispatch("x.half", "{}") == '"a?"'
+
+
+def test_a_preview(guest: ModuleType) -> None:
+    """
+    The host asks for a preview by a name that no tool can have, and gets files and requests apart.
+    """
+
+    def will_greet(name: str) -> list[dict[str, object]]:
+        body = guest.will_send("POST", "https://a.test/", {"accept": "a"}, b"\xff", "token")
+        return [guest.will_write("a.md", name), guest.will_delete("b.md"), body]
+
+    guest.tool("greet.person", preview=will_greet)(lambda name: name)
+    said = json.loads(guest.dispatch(guest.PREVIEW, '{"tool": "greet.person", "args": {"name": "é"}}'))
+
+    request = {"method": "POST", "url": "https://a.test/", "headers": {"accept": "a"}, "secret": "token"}
+    files = [{"path": "a.md", "text": "é"}, {"path": "b.md", "delete": True}]
+    assert {"files": files, "requests": [{**request, "base64": "/w=="}]} == said
+
+
+@pytest.mark.parametrize("words", ['{"tool": "x.none", "args": {}}', '{"tool": "x.plain", "args": {}}', "{}"])
+def test_no_preview(guest: ModuleType, words: str) -> None:
+    """
+    Where there is none, the host hears so in a typed failure.
+    """
+    guest.tool("x.plain")(lambda: None)
+
+    with pytest.raises(guest.InvalidInput):
+        guest.dispatch(guest.PREVIEW, words)
+
+
+def test_a_preview_in_javascript(tmp_path: Path) -> None:
+    """
+    The same question has the same answer.
+    """
+    guests.need("js")
+    sdk = (tools_folder() / "sdk/js/ironclaw.js").read_text("utf-8")
+    lines = [line for line in sdk.splitlines() if not line.startswith("import * as host")]
+    (tmp_path / "ironclaw.mjs").write_text("\n".join(lines), "utf-8")
+    (tmp_path / "app.mjs").write_text(
+        """import { run, string, tool, willDelete, willSend, willWrite } from "./ironclaw.mjs";
+        const will = ({ name }) => [willWrite("a.md", name), willDelete("b.md"),
+          willSend({ url: "https://a.test/" })];
+        tool("greet.person", "Greets.", { name: string("who") }, () => null, will);
+        console.log(run("ironclaw.preview", '{"tool": "greet.person", "args": {"name": "x"}}'));
+        """
+    )
+    said = subprocess.run(["node", tmp_path / "app.mjs"], capture_output=True, text=True, check=True)
+
+    request = {"method": "GET", "url": "https://a.test/", "headers": {}, "secret": None, "text": ""}
+    files = [{"path": "a.md", "text": "x"}, {"path": "b.md", "delete": True}]
+    assert {"files": files, "requests": [request]} == json.loads(said.stdout)

@@ -9,7 +9,17 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from ironclaw_guest import Denied, Failure, Internal, InvalidInput, Response, Unavailable, http
+from ironclaw_guest import (
+    Denied,
+    Effect,
+    Failure,
+    Internal,
+    InvalidInput,
+    Response,
+    Unavailable,
+    http,
+    will_send,
+)
 
 #: For GitHub Enterprise Server https://HOST/api/v3; README.md says what else must be changed then.
 API = "https://api.github.com"
@@ -69,12 +79,20 @@ def ask(method: str, where: str, secret: str, accept: str = JSON, body: Any = No
     :raises Denied: the host does not send it
     :raises Unavailable: no usable answer came
     """
-    headers = {"accept": accept} | ({} if body is None else {"content-type": "application/json"})
-    content = b"" if body is None else json.dumps(body).encode()
     try:
-        return http(method, f"{API}{where}", headers, content, secret=secret)
+        return http(method, f"{API}{where}", *_worded(accept, body), secret=secret)
     except Denied as refusal:
         raise Denied(f"{refusal} {_remedy(str(refusal), secret)}") from None
+
+
+def will_ask(method: str, where: str, secret: str, accept: str = JSON, body: Any = None) -> Effect:
+    """What ask will send."""
+    return will_send(method, f"{API}{where}", *_worded(accept, body), secret=secret)
+
+
+def _worded(accept: str, body: Any) -> tuple[dict[str, str], bytes]:
+    headers = {"accept": accept} | ({} if body is None else {"content-type": "application/json"})
+    return headers, b"" if body is None else json.dumps(body).encode()
 
 
 def _remedy(refusal: str, secret: str) -> str:

@@ -6,7 +6,12 @@ export class InvalidInput extends Failure {}
 export class Denied extends Failure {}
 export class Unavailable extends Failure {}
 export class Internal extends Failure {}
-export function tool(name: string, description: string, args: { [name: string]: Schema }, action: (args: any) => unknown): void;
+export function tool(name: string, description: string, args: { [name: string]: Schema }, action: (args: any) => unknown, preview?: (args: any) => Effect[]): void;
+/** What willSend, willWrite and willDelete give. */
+export type Effect = { [key: string]: Json };
+export function willSend(request: { method?: string; url: string; headers?: { [name: string]: string }; body?: string; secret?: string | null }): Effect;
+export function willWrite(path: string, text: string): Effect;
+export function willDelete(path: string): Effect;
 export function string(description: string, more?: Schema): Schema;
 export function integer(description: string, more?: Schema): Schema;
 export function number(description: string, more?: Schema): Schema;

@@ -14,9 +14,14 @@
  * The build makes the tool's schema of this, unless toolbox.toml has it.  A tool gets its arguments as one
  * object and returns what JSON.stringify takes.  It fails by throwing one of the four failures; whatever else
  * it throws becomes Internal with the error's name.  Nothing traps.
+ *
+ * A tool may say beforehand what a call will do: a fifth argument takes the same arguments and gives a list of
+ * willSend, willWrite and willDelete.  With preview = true in toolbox.toml people see it, and the run is held to it.
  */
 import * as host from "ironclaw:tool/host@1.0.0";
 
+/** Called with {tool, args}: what would this call do? */
+const PREVIEW = "ironclaw.preview";
 /** Called with {} before a tenant is known, so that the next call finds its code paged in. */
 const WARM = "ironclaw.warm";
 
@@ -42,8 +47,24 @@ export class Internal extends Failure {}
 const tools = new Map();
 
 /** Register a function as a tool; see the head of this file. */
-export function tool(name, description, args, action) {
-  tools.set(name, { description, args, action });
+export function tool(name, description, args, action, preview = null) {
+  tools.set(name, { description, args, action, preview });
+}
+
+/** Exactly this request will be sent, at most once: what http takes, the body a string. */
+export const willSend = ({ method = "GET", url, headers = {}, body = "", secret = null }) => ({
+  method, url, headers, secret, text: body,
+});
+/** A file will have this text, all of it. */
+export const willWrite = (path, text) => ({ path, text });
+/** A file, or an empty folder, will be gone. */
+export const willDelete = (path) => ({ path, delete: true });
+
+function previewed({ tool: name, args }) {
+  const preview = tools.get(name)?.preview;
+  if (!preview) throw new InvalidInput(`${name} has no preview`);
+  const effects = preview(args);
+  return { files: effects.filter((each) => "path" in each), requests: effects.filter((each) => !("path" in each)) };
 }
 
 export const string = (description, more = {}) => ({ type: "string", description, ...more });
@@ -81,6 +102,7 @@ export function run(name, input) {
 
 function find(name) {
   if (name === WARM) return () => ({});
+  if (name === PREVIEW) return previewed;
   const found = tools.get(name);
   if (!found) throw new InvalidInput(`this toolbox has no tool ${name}`);
   return found.action;
