@@ -232,6 +232,19 @@ async def test_edit(slack):
     assert {"path": "c.md", "text": "b\n", "lines": 3} == json.loads(text)
 
 
+async def test_edit_of_an_old_version(slack):
+    """
+    A form that was opened on an older version changes nothing.
+    """
+    ref = await slack.card(args=canonical_text({"path": "a"}))
+    await choose(slack, ref, "edit")
+    slack.engine.reviews["ap_1"] = an_approval(version=2, args=canonical_text({"path": "b"}))
+    await submit(slack, **{"arg:path": "c"})
+
+    assert "This approval has a newer version." in str(slack.modal("U1BO")["blocks"])
+    assert [] == slack.engine.edits
+
+
 async def test_edit_is_no_value(slack):
     """
     What is no value of its kind is told at its input.

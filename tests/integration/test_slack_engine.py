@@ -56,6 +56,19 @@ async def test_copy_that_nobody_posted(office: Office, tmp_path: Path) -> None:
     assert 1 == len(await office.app.approvals("acme"))
 
 
+async def test_where_a_card_stands(office: Office) -> None:
+    """
+    A card stands where it was posted and nowhere else: not in no place, and not for another tenant.
+    """
+    ts = await office.asked()
+    [approval] = await office.app.approvals("acme")
+    posted = {"channel": "C1OPS", "ts": ts}
+    asked = [("acme", posted), ("acme", {}), ("acme", {**posted, "ts": "1.000000"}), ("other", posted)]
+    stands = [await office.app.cards.is_shown_at(tenant, approval.card, spot) for tenant, spot in asked]
+
+    assert [True, False, False, False] == stands
+
+
 async def test_edit(office: Office, tmp_path: Path) -> None:
     """
     An edited call is a new version on its card: the old button is stale, the new one runs what was written.

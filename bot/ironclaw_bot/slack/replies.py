@@ -34,7 +34,7 @@ class Replies:
         )
 
     async def open(self, click: Click, view: Drawing) -> None:
-        """Show a modal, which Slack takes within three seconds of the click; too late, the clicker is told."""
+        """Show a modal, which Slack takes within three seconds of the click; else the clicker is told."""
         try:
             await self._clients(click.place["team"]).views_open(trigger_id=click.trigger_id, view=view)
         except SlackApiError as error:
