@@ -29,6 +29,8 @@ from ironclaw.task import (
     Role,
     WorkflowView,
 )
+from ironclaw_bot.authoring.cases import Case
+from ironclaw_bot.authoring.trying import open_trials
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 people = itertools.count(1)
@@ -437,3 +439,35 @@ async def test_nothing_is_left_behind(stage: Stage) -> None:
         sorted(each.name for each in root.iterdir()),
         [*(root / ".held-T1").iterdir()],
     )
+
+
+WROTE = {"said": json.dumps([NEW]), "done": json.dumps([NEW])}
+TWICE = {"path": "x.md", "text": "x"}
+
+
+@pytest.mark.parametrize(
+    ("effects", "fault"),
+    [
+        (WROTE, ""),
+        ({**WROTE, "done": json.dumps([NEW, TWICE])}, "its preview does not say what it did to 'x.md'"),
+        (
+            {**WROTE, "done": json.dumps([{"method": "GET", "url": "https://a.example.com/"}])},
+            "its preview does not say that it asks for GET https://a.example.com/, or not exactly so",
+        ),
+        ({**WROTE, "said": "[1]"}, "it has no preview: TypeError in ironclaw.preview"),
+    ],
+)
+async def test_an_author_hears_of_it(tmp_path: Path, effects: dict[str, str], fault: str) -> None:
+    """
+    `ironclaw tool test` holds each case that succeeds against the tool's preview.
+    """
+    answer = {"url": "https://a.example.com/", "text": "ok"}
+    case = Case.model_validate(
+        {"tool": "liar.act", "input": effects, "output_schema": {}, "files": {FILE: "one\n"},
+         "http": [answer], "http_allow": ["a.example.com"]}
+    )  # fmt: skip
+    built = guests.kept(Path(__file__).parents[1] / "fakes" / "liar", "liar")
+    async with open_trials(settings(tmp_path), lambda _line: None) as trials:
+        faults = [trial.faults async for trial in trials.run(built, [case])]
+
+    assert [(fault,) if fault else ()] == faults

@@ -45,6 +45,7 @@ def facts(tool: Tool) -> list[str]:
             for prefix in rule.path_prefixes
         ),
         *(f"secret       {name}" for name in capabilities.secrets),
+        *(["preview      yes"] if tool.preview else []),
         f"fuel         {limits.fuel:,}",
         f"memory       {limits.memory_mb} MiB",
         f"time         {limits.seconds:g} s",

@@ -21,6 +21,7 @@ from ironclaw.sandbox import Call, Component, Profile, Sandbox
 from ironclaw.settings import Settings
 from ironclaw.task import FailureKind, Json, ToolFailure, ToolResult
 from ironclaw_bot.authoring.cases import Case, Schema, Sent
+from ironclaw_bot.authoring.foretelling import Foretold
 from ironclaw_bot.authoring.stage import Stage
 
 TENANT = "trial"
@@ -78,9 +79,13 @@ class Trials:
         wrong = registry.validate(tool, case.input) if case.raw is None else []
         if wrong:
             result = ToolResult(failure=ToolFailure(FailureKind.INVALID_INPUT, f"schema: {'; '.join(wrong)}"))
-        else:
-            result = await self._sandbox.call(self._call(registry, case, tool), stage)
-        return Trial(case, result, tuple(_faults(case, result, stage, self._folder)))
+            return Trial(case, result, tuple(_faults(case, result, stage, self._folder)))
+        call = self._call(registry, case, tool)
+        has_preview = tool.preview and case.raw is None
+        foretold = await Foretold.ask(self._sandbox, call, stage) if has_preview else None
+        result = await self._sandbox.call(call, stage)
+        beside = foretold.faults(stage) if foretold and not result.failure else ()
+        return Trial(case, result, (*_faults(case, result, stage, self._folder), *beside))
 
     def _call(self, registry: Registry, case: Case, tool: Tool) -> Call:
         given = case.raw

@@ -13,7 +13,6 @@ import structlog
 from ironclaw.capabilities import Capabilities, HttpRequest, HttpResponse, HttpRule, Scratch
 from ironclaw.egress import effective_rules
 from ironclaw.envelope import Preview
-from ironclaw.errors import SandboxError
 from ironclaw.orchestrator import dry_run
 from ironclaw.orchestrator.holding import AGAIN, Holding, Requests
 from ironclaw.plugin_manager import Hooks
@@ -91,19 +90,8 @@ class Body:
         if not tool.preview:
             return None
         redact = functools.partial(self._hooks.redact, call.tenant)
-        dry = self._as_sandbox_call(
-            call, tool, dry_run.withheld(call.capabilities), self._folder(call.tenant)
-        )
-        dry = replace(dry, tool=dry_run.PREVIEW, input=dry_run.question(call))
-        try:
-            result = await self._sandbox.call(dry, dry_run.Withheld())
-        except SandboxError as error:
-            return dry_run.failed(str(error), redact)
-        if result.failure:
-            return dry_run.failed(result.failure.message, redact)
-        rules = self._rules(call)
-        folder = self._folder(call.tenant)
-        return await dry_run.read_answer(result.output or "", call.capabilities, rules, folder, redact)
+        dry = self._as_sandbox_call(call, tool, call.capabilities, self._folder(call.tenant))
+        return await dry_run.foretold(self._sandbox, dry, self._rules(call), redact)
 
     async def obstacle(self, tenant: str, preview: Preview | None) -> str:
         """Why a call may not begin that was approved with this preview; "" when it may."""

@@ -22,10 +22,10 @@ from ironclaw.capabilities import Capabilities, HttpRequest, HttpResponse, HttpR
 from ironclaw.egress.rules import check
 from ironclaw.egress.urls import Target, parse_url
 from ironclaw.envelope import FOLDER, GONE, FileEffect, Preview, RequestEffect
-from ironclaw.errors import BadRequest, EgressDenied
+from ironclaw.errors import BadRequest, EgressDenied, SandboxError
 from ironclaw.orchestrator.differing import MOST_BYTES, difference, plain
+from ironclaw.sandbox import Call, Sandbox
 from ironclaw.sandbox.tree import IS_POSSIBLE, OTHER, Tree
-from ironclaw.task import ToolCall
 
 PREVIEW = "ironclaw.preview"  #: What a component is asked for instead of a tool.
 LIMITS = Limits(seconds=5.0, output_bytes=1 << 20)  #: At most; the rest is the tool's own.
@@ -92,9 +92,22 @@ class Withheld:
         pass
 
 
-def question(call: ToolCall) -> str:
-    """What a component is asked."""
-    return canonical_text({"tool": call.tool, "args": parse(call.args)})
+async def foretold(sandbox: Sandbox, call: Call, allowed: tuple[HttpRule, ...], redact: Redact) -> Preview:
+    """What a call of a tool that has a preview will do, found out without doing it.
+
+    :param call: as it would run
+    :param allowed: what it may ask, ``@allowlist`` already replaced
+    :param redact: takes secrets out of what people see
+    """
+    asked = canonical_text({"tool": call.tool, "args": parse(call.input)})
+    dry = replace(call, tool=PREVIEW, input=asked, capabilities=withheld(call.capabilities))
+    try:
+        result = await sandbox.call(dry, Withheld())
+    except SandboxError as error:
+        return failed(str(error), redact)
+    if result.failure:
+        return failed(result.failure.message, redact)
+    return await read_answer(result.output or "", call.capabilities, allowed, call.scratch, redact)
 
 
 def withheld(capabilities: Capabilities) -> Capabilities:
