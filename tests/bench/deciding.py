@@ -21,7 +21,7 @@ from ironclaw.store import Flow
 from ironclaw.task import CallState, Decision, WorkflowState, WorkflowView
 from tests.bench.measure import Result, Samples, ms, say, times
 from tests.bench.replay import Noted, Replay, copy_of, noting
-from tests.bench.workflows import PATIENCE, _engine, _pause
+from tests.bench.workflows import PATIENCE, bench_engine, new_review
 from tests.integration.engine import approver
 
 BAR = 1.5  #: Times the floor, from the issue.
@@ -57,6 +57,7 @@ class LastGate:
         self._go_on = asyncio.Event()
 
     def close(self) -> None:
+        """From now on they wait."""
         step = self._orchestrator.step
 
         async def held(flow: Flow) -> None:
@@ -71,6 +72,7 @@ class LastGate:
         self._orchestrator.step = held
 
     def open(self) -> None:
+        """They go on."""
         del self._orchestrator.step
         self._go_on.set()
 
@@ -99,7 +101,7 @@ async def measure(size: Size = Size()) -> Result:
         folder.mkdir()
         with contextlib.ExitStack() as stack:
             floor, alone, together = await _noted(source, size, stack)
-            async with _engine(folder) as app:
+            async with bench_engine(folder) as app:
                 taken = Taken()
                 await _alone(app, floor, alone, size, taken)
                 await _together(app, floor, together, size, taken)
@@ -110,11 +112,11 @@ async def _noted(
     folder: Path, size: Size, stack: contextlib.ExitStack
 ) -> tuple[Replay, list[Noted], list[Noted]]:
     """What the engine runs for single decisions and for waves, and the database from before all of it."""
-    async with _engine(folder) as app:
+    async with bench_engine(folder) as app:
         for chore in app._chores:
             chore.cancel()  # What they read and send is of no decision.
         groups = [1] * (size.warmup + size.rounds) + [size.lanes] * size.waves
-        views = [await asyncio.gather(*(_pause(app) for _ in range(count))) for count in groups]
+        views = [await asyncio.gather(*(new_review(app) for _ in range(count))) for count in groups]
         floor = stack.enter_context(copy_of(folder / "data" / "ironclaw.db", folder / "floor.db"))
         noted = [await _note(app, each) for each in views]
     return floor, noted[: -size.waves], noted[-size.waves :]
@@ -143,7 +145,7 @@ async def _together(app: Ironclaw, floor: Replay, noted: Sequence[Noted], size: 
 
 async def _round(app: Ironclaw, count: int) -> float:
     """New workflows, their cards told; only the decisions are taken.  Then they run to their end."""
-    views = await asyncio.gather(*(_pause(app) for _ in range(count)))
+    views = await asyncio.gather(*(new_review(app) for _ in range(count)))
     await _told(app)
     gate = LastGate(app)
     gate.close()
@@ -175,17 +177,17 @@ def _result(taken: Taken, alone: Noted, wave: Noted, size: Size) -> Result:
         title="From a yes until the workflow goes on",
         head=("", "p50 ms", "p99 ms", "floor p50 ms", "ms each", "of floor"),
         rows=tuple(rows),
-        numbers={name: each.summary() for name, each in samples.items()},
+        numbers={
+            "taken": {name: each.summary() for name, each in samples.items()},
+            "floor": {"alone": alone.summary(), "together": wave.summary()},
+        },
         notes=(
             *met,
-            f"Floor: the same statements by plain sqlite3, {_counts(alone)} alone;"
-            f" {_counts(wave)} for {size.lanes} at once.",
+            f"Alone: {_said(alone)}; {size.lanes} at once: {_said(wave)}.",
+            "Floor: the same statements on the same rows by plain sqlite3, without the hops.",
         ),
     )
 
 
-def _counts(noted: Noted) -> str:
-    return (
-        f"{noted.count('SELECT')} reads, {noted.changes} rows changed,"
-        f" {noted.count('COMMIT')} commit{'s' * (noted.count('COMMIT') != 1)}"
-    )
+def _said(noted: Noted) -> str:
+    return ", ".join(f"{count} {what}" for what, count in noted.summary().items())

@@ -27,9 +27,18 @@ class Noted:
 
     statements: list[tuple[str, Parameters]] = field(default_factory=list)
     changes: int = 0
+    hops: int = 0
 
-    def count(self, word: str) -> int:
-        """How many statements begin with a word."""
+    def summary(self) -> dict[str, int]:
+        """How much of what: a hop is a visit of the engine to the thread of its database."""
+        return {
+            "hops": self.hops,
+            "reads": self._count("SELECT"),
+            "changed rows": self.changes,
+            "commits": self._count("COMMIT"),
+        }
+
+    def _count(self, word: str) -> int:
         return sum(sql.lstrip().upper().startswith(word) for sql, _ in self.statements)
 
 
@@ -63,6 +72,7 @@ def noting(app: Ironclaw) -> Iterator[Noted]:
 
     async def hop(unit: Callable[[Any], Any]) -> Any:
         def listened(raw: sqlite3.Connection) -> Any:
+            noted.hops += 1
             before = raw.total_changes
             try:
                 return unit(_Listening(raw, noted))

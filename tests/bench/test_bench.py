@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import sandbox, slack_ack, verdict, workflows
+from tests.bench import deciding, sandbox, slack_ack, verdict, workflows
 from tests.bench.measure import Result, Samples, keep, table
 
 pytestmark = pytest.mark.sandbox
@@ -59,6 +59,19 @@ async def test_verdict_bench(tmp_path: Path) -> None:
     numbers = kept(await verdict.measure(verdict.Size(rounds=3, warmup=1, rules=4)), tmp_path)
 
     assert [3] * 4 == [row["samples"] for row in numbers.values()]
+
+
+async def test_deciding_bench(built_toolboxes: Path, tmp_path: Path) -> None:
+    """
+    A decision visits the database three times: to read what it is about, to write it, to go on; many at once
+    share these visits, and one commit.
+    """
+    size = deciding.Size(rounds=2, warmup=1, lanes=3, waves=1)
+    numbers = kept(await deciding.measure(size), tmp_path)
+    alone, together = numbers["floor"]["alone"], numbers["floor"]["together"]
+
+    assert [2, 2, 1, 1] == [row["samples"] for row in numbers["taken"].values()]
+    assert [(3, 1), (3, 1)] == [(each["hops"], each["commits"]) for each in (alone, together)]
 
 
 def test_percentiles() -> None:

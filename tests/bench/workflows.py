@@ -95,14 +95,15 @@ async def measure(size: Size = Size()) -> Result:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with floor(folder) as bare:
-            async with _engine(folder) as app:
+            async with bench_engine(folder) as app:
                 taken = await _alone(app, bare, size)
                 rates = await _together(app, bare, size)
             return _result(taken, rates, _tool_seconds(folder), size)
 
 
 @asynccontextmanager
-async def _engine(folder: Path) -> AsyncIterator[Ironclaw]:
+async def bench_engine(folder: Path) -> AsyncIterator[Ironclaw]:
+    """The whole engine with one tool that a person is asked for, open until the block ends."""
     box = folder / "bench"
     box.mkdir()
     wasm = toolbox()
@@ -115,7 +116,8 @@ async def _engine(folder: Path) -> AsyncIterator[Ironclaw]:
         yield app
 
 
-async def _pause(app: Ironclaw) -> WorkflowView:
+async def new_review(app: Ironclaw) -> WorkflowView:
+    """A new workflow that waits for its approver."""
     # Somebody new each time: one person is not asked about too often, nor about what was denied.
     task = ask(requester=f"slack:T1:U{next(_REQUESTERS)}")
     view = await app.wait("T1", await app.submit(task), PATIENCE)
@@ -139,7 +141,7 @@ async def _alone(app: Ironclaw, bare: Floor, size: Size) -> Taken:
         into = taken if number >= size.warmup else Taken()
         for decision, resumed in ((Decision.APPROVE, into.approve), (Decision.DENY, into.deny)):
             began = time.perf_counter()
-            view = await _pause(app)
+            view = await new_review(app)
             paused = time.perf_counter()
             await _resume(app, view, decision)
             resumed.append(time.perf_counter() - paused)
@@ -165,7 +167,7 @@ async def _together(app: Ironclaw, bare: Floor, size: Size) -> Rates:
 async def _pause_wave(app: Ironclaw, size: Size, waiting: list[WorkflowView]) -> float:
     async def lane() -> None:
         for _ in range(size.depth):
-            waiting.append(await _pause(app))
+            waiting.append(await new_review(app))
 
     return await _rate(size, [lane() for _ in range(size.lanes)])
 
