@@ -239,7 +239,7 @@ async def test_edit_of_an_old_version(slack):
     ref = await slack.card(args=canonical_text({"path": "a"}))
     await choose(slack, ref, "edit")
     slack.engine.reviews["ap_1"] = an_approval(version=2, args=canonical_text({"path": "b"}))
-    await submit(slack, **{"arg:path": "c"})
+    await submit(slack, **{"arg:path": '"c"'})
 
     assert "This approval has a newer version." in str(slack.modal("U1BO")["blocks"])
     assert [] == slack.engine.edits
