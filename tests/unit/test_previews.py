@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from ironclaw.capabilities import Capabilities, HttpRequest, HttpRule, Quota, Scratch
 from ironclaw.envelope import FOLDER, GONE, FileEffect, Preview, RequestEffect
-from ironclaw.errors import EgressDenied
+from ironclaw.errors import EgressDenied, StoreError
 from ironclaw.orchestrator.differing import MOST_COMPARED, difference, plain
 from ironclaw.orchestrator.dry_run import fingerprint, read_answer
-from ironclaw.orchestrator.holding import Requests, _apply, _apply_one, _Changed, outside
+from ironclaw.orchestrator.holding import Holding, Requests, _apply, _apply_one, _Changed, outside
 from ironclaw.sandbox.tree import OTHER, Tree
+from ironclaw.task import ToolResult
 from ironclaw.terms import Circumstances
 
 WRITES = Capabilities(scratch=Scratch.WRITE)
@@ -342,6 +343,26 @@ def test_somebody_is_quicker(tmp_path: Path) -> None:
         _apply_one(source, target, effect, tmp_path / "spool")
 
     assert "theirs" == (tmp_path / "folder/a").read_text()
+
+
+async def test_it_is_noted_first(tmp_path: Path) -> None:
+    """
+    The first file changes after the host has durably noted that it begins: where it cannot, nothing changes.
+    """
+    (tmp_path / "acme").mkdir()
+    preview = Preview((FileEffect("a", GONE, digest(b"new"), 3),))
+
+    async def write(folder: Path) -> ToolResult:
+        (folder / "a").write_text("new")
+        return ToolResult(output="null")
+
+    async def fail() -> None:
+        raise StoreError
+
+    with pytest.raises(StoreError):
+        await Holding(tmp_path).run("acme", preview, Quota(), fail, write)
+
+    assert [[], []] == [os.listdir(tmp_path / "acme"), os.listdir(tmp_path / ".held-acme")]
 
 
 def test_no_room(tmp_path: Path) -> None:
