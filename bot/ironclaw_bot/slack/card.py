@@ -20,7 +20,7 @@ from ironclaw_bot.slack.blocks import (
 )
 from ironclaw_bot.slack.presses import APPROVE, DENY, DETAILS, EDIT, MORE, REASON, REMEMBER
 from ironclaw_bot.slack.preview import ON_CARD, is_cut, previewed
-from ironclaw_bot.slack.text import escape, one_line, person, visible
+from ironclaw_bot.slack.text import escape, one_line, visible
 
 MOST_BLOCKS = 50  #: Of one message.
 DIVIDER: Block = {"type": "divider"}
@@ -49,9 +49,7 @@ def card(approvals: Sequence[ApprovalView], values: Sequence[str], workspace: st
 def _single(approval: ApprovalView, title: str, value: str, workspace: str) -> Iterator[Block]:
     verb = "wants" if approval.state is ApprovalState.PENDING else "wanted"
     yield header(f"{title}: {visible(approval.tool)}")
-    yield section(
-        f"IronClaw {verb} to run *{one_line(approval.tool, 100)}* for {person(approval.requester)}."
-    )
+    yield section(f"IronClaw {verb} to run *{one_line(approval.tool, 100)}* for {facts.requester(approval)}.")
     yield from _tainted(approval)
     yield fields([*facts.of_call(approval), *facts.of_task(approval, workspace)])
     yield from _body(approval, value, argued(approval), "")
@@ -65,7 +63,7 @@ def _batch(approvals: Sequence[ApprovalView], values: Sequence[str], workspace: 
     verb = "wants" if waiting else "wanted"
     blocks = [
         header(title),
-        section(f"IronClaw {verb} to run {count} calls for {person(first.requester)}."),
+        section(f"IronClaw {verb} to run {count} calls for {facts.requester(first)}."),
         fields(facts.of_task(first, workspace)),
     ]
     titles = [f"{number}. {one_line(each.tool, 100)}" for number, each in enumerate(approvals, start=1)]

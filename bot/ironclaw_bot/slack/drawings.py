@@ -177,10 +177,10 @@ def reminder(approvals: Sequence[ApprovalView]) -> Drawing:
 
 def waiting_line(approval: ApprovalView) -> str:
     """One that waits, in a line."""
-    more = [facts.progress(approval), facts.source(approval), code(approval.id)]
+    more = [facts.progress(approval), code(approval.id)]
     return " · ".join(
         [
-            f"*{one_line(approval.tool, 100)}* for {person(approval.requester)}, "
+            f"*{one_line(approval.tool, 100)}* for {facts.requester(approval)}, "
             f"{escape(approval.risk.value)} risk, until {moment(approval.expires_at)}",
             *filter(None, more),
         ]

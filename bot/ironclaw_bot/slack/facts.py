@@ -30,12 +30,12 @@ _CALLS = {
     CallState.IN_DOUBT: "A crash hid whether it ran. Somebody must find out.",
 }
 _NOT_RUN = "It was not run."
-_DOORS = {"slack": "Slack", "http": "HTTP", "cli": "Command line"}
+_DOORS = {"slack": "in Slack", "http": "over HTTP", "cli": "on the command line"}
 _CHANNELS = {
-    "im": "direct message",
-    "channel": "channel",
-    "group": "private channel",
-    "mpim": "group message",
+    "im": "in a direct message",
+    "channel": "in a Slack channel",
+    "group": "in a private channel",
+    "mpim": "in a group message",
 }
 _SCOPES = {GrantScope.WORKFLOW: "in one task", GrantScope.TOOL: "asked in the same channel"}
 LISTED = 12  #: Names in one line; the rest are counted.
@@ -52,20 +52,18 @@ def of_call(approval: ApprovalView) -> list[Fact]:
 
 
 def of_task(approval: ApprovalView, workspace: str) -> list[Fact]:
-    """What is true of all calls of a turn: whose they are, and where they were asked.
+    """What is true of all calls of a turn: whose they are.
 
     :param workspace: what Slack calls the tenant's workspace, where the operator gave it no name
     """
     whose = ("Workspace", workspace) if workspace else ("Tenant", approval.tenant)
-    asked = source(approval)
-    return [(whose[0], one_line(whose[1], 100)), *([("Asked in", asked)] if asked else [])]
+    return [(whose[0], one_line(whose[1], 100))]
 
 
-def source(approval: ApprovalView) -> str:
-    """Such as ``Slack, direct message``; "" where it is not known."""
-    door = _DOORS.get(approval.door, escape(approval.door))
-    kind = _CHANNELS.get(approval.circumstances.channel, "")
-    return ", ".join(filter(None, (door, kind)))
+def requester(approval: ApprovalView) -> str:
+    """Such as ``<@U1>, who asked in a direct message``."""
+    asked = _CHANNELS.get(approval.circumstances.channel) or _DOORS.get(approval.door, "")
+    return person(approval.requester) + (f", who asked {asked}" if asked else "")
 
 
 def taint(approval: ApprovalView) -> str:

@@ -11,12 +11,12 @@ from ironclaw_bot.slack.blocks import Block, button, context, header, section
 from ironclaw_bot.slack.card import rows
 from ironclaw_bot.slack.drawings import STATES, listed, waiting_line
 from ironclaw_bot.slack.presses import REVOKE
-from ironclaw_bot.slack.text import code, one_line, person
+from ironclaw_bot.slack.text import code, one_line, visible
 
 MOST_BLOCKS = 100  #: Of one view.
 MOST_CARDS = 6  #: Decided here at once; the rest follow as these are decided.
 MOST_TASKS, MOST_GRANTS = 8, 10
-NOTHING = "Nothing waits for you."
+TITLE, NOTHING = "Waiting for your decision", "Nothing waits for you."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +44,11 @@ def closed(sentence: str) -> dict[str, object]:
 
 
 def _mine(seen: Seen, workspace: str, room: int) -> list[Block]:
-    head = header("Waiting for your decision")
     if not seen.mine:
-        return [head, section(NOTHING)]
-    titles = [_title(each, workspace) for each in seen.mine]
+        return [header(TITLE), section(NOTHING)]
+    titles = [f"{one_line(each.tool, 100)} for {facts.requester(each)}" for each in seen.mine]
+    head = header(f"{TITLE} in {visible(workspace or seen.mine[0].tenant)}")
     return [head, *rows(seen.mine, seen.values, titles, room - 1)]
-
-
-def _title(approval: ApprovalView, workspace: str) -> str:
-    """A row stands without the card's head here: it says itself whose it is, and what shaped it."""
-    asked = [f"{one_line(approval.tool, 100)} for {person(approval.requester)}"]
-    known = [value for _, value in facts.of_task(approval, workspace)]
-    return ", ".join([*asked, *known])
 
 
 def _others(seen: Seen) -> list[Block]:
