@@ -72,6 +72,26 @@ async def test_own_call(demo: Demo, person: Person) -> None:
     assert not (demo.notes / "own.md").exists()
 
 
+async def test_a_difference(demo: Demo, person: Person) -> None:
+    """
+    The card shows what a write changes in a file; when that has changed meanwhile, the yes runs nothing.
+    """
+    demo.notes.mkdir(parents=True, exist_ok=True)
+    plan = demo.notes / "plan.md"
+    plan.write_text("one\ntwo\nthree\n")
+    await person.write('@ironclaw files.write path=notes/plan.md text="one\\n2\\nthree\\n"')
+    await expect(person.card("Approval needed: files.write")).to_contain_text("▸   - two")
+    await expect(person.card("Approval needed: files.write")).to_contain_text("▸   + 2")
+    await person.picture("difference")
+    plan.write_text("one\nmine\nthree\n")
+    await person.speak_as("Bo Lindqvist")
+    await person.press("Approve")
+    await expect(person.thread).to_contain_text("was changed after this was approved. Nothing was run.")
+    await person.picture("difference-changed")
+
+    assert "one\nmine\nthree\n" == plan.read_text()
+
+
 async def test_help(demo: Demo, person: Person) -> None:
     """
     /ironclaw help shows what there is to type.
