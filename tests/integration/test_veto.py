@@ -26,6 +26,7 @@ from ironclaw.task import (
     WorkflowState,
     WorkflowView,
 )
+from ironclaw.terms import Terms
 
 pytestmark = pytest.mark.sandbox
 WRITE = moves(wants("files.write", path="notes/today.md", text="hello"))
@@ -348,6 +349,14 @@ async def test_policy_is_asked_again_before_the_run(
     assert "superseded" in brain.seen[-1].messages[-1].text
 
 
+class TwoPeople:
+    """Whatever is asked takes two."""
+
+    @hookimpl
+    async def ironclaw_verdict(self, call: ToolCall) -> Opinion:
+        return Opinion(Verdict.REVIEW, "two", terms=Terms(quorum=2))
+
+
 async def test_what_was_decided_before_a_stop_runs_after_it(tmp_path: Path, built_toolboxes: Path) -> None:
     """
     The other side of the tests above: an honest decision that the host could not carry out is carried out.
@@ -372,3 +381,19 @@ async def test_what_cannot_be_shown_is_not_asked(tmp_path: Path, built_toolboxes
 
     assert None is after.approval
     assert "cannot be shown" in after.outcome
+
+
+async def test_who_said_yes_may_still_say_no(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    Of a review that needs two: the first one's later no ends it, as anybody's does.
+    """
+    plugins = {"two": lambda _: TwoPeople()}
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, plugins=plugins) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        shown = await app.decide(approver(), view.approval.id, Decision.DENY)
+        await app.wait("T1", view.id, 30)
+
+    said = [vote.decision for vote in shown.votes]
+    assert ([Decision.APPROVE, Decision.DENY], ApprovalState.DENIED) == (said, shown.state)
+    assert [] == written(tmp_path)

@@ -14,9 +14,22 @@ ALTER TABLE approvals ADD COLUMN asked_args TEXT NOT NULL DEFAULT '';
 UPDATE approvals SET card = id;
 CREATE INDEX approvals_by_card ON approvals (card);
 
-ALTER TABLE decisions ADD COLUMN person TEXT NOT NULL DEFAULT '';
-ALTER TABLE decisions ADD COLUMN factor TEXT NOT NULL DEFAULT '';
-UPDATE decisions SET person = principal;
+-- Whoever has said yes may still say no: that is a second row.
+CREATE TABLE every_decision (
+    approval_id TEXT NOT NULL REFERENCES approvals (id),
+    principal TEXT NOT NULL,
+    decision TEXT NOT NULL CHECK (decision IN ('approve', 'deny')),
+    reason TEXT NOT NULL,
+    at REAL NOT NULL,
+    mac TEXT NOT NULL,
+    person TEXT NOT NULL DEFAULT '',
+    factor TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (approval_id, principal, decision)
+) STRICT;
+INSERT INTO every_decision (approval_id, principal, decision, reason, at, mac, person)
+    SELECT approval_id, principal, decision, reason, at, mac, principal FROM decisions;
+DROP TABLE decisions;
+ALTER TABLE every_decision RENAME TO decisions;
 
 -- A yes that is remembered.  mac: the host's seal over all but revoked_at, made anew with each use.
 CREATE TABLE grants (
