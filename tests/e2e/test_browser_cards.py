@@ -79,9 +79,7 @@ class Clock:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def office(
-    tmp_path_factory: pytest.TempPathFactory, built_toolboxes: Path
-) -> AsyncIterator[Office]:
+async def office(tmp_path_factory: pytest.TempPathFactory, built_toolboxes: Path) -> AsyncIterator[Office]:
     folder = tmp_path_factory.mktemp("office")
     shipped = resources.files("ironclaw_plugins") / "policies" / "shipped.cedar"
     policy = folder / "policy.cedar"
