@@ -14,6 +14,7 @@ from ironclaw.app.slack_groups import SlackGroups
 from ironclaw.app.step_ups import StepUps
 from ironclaw.app.stopping import Stopping
 from ironclaw.app.tools import HOST, ReloadedTools
+from ironclaw.deciders import Deciders, deciders
 from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import LocalDispatcher
 from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError
@@ -169,6 +170,10 @@ class Ironclaw:
         :raises NotFound: no such approval of this tenant
         """
         return await self._store.approvals.view(tenant, approval_id)
+
+    def deciders(self, approval: ApprovalView) -> Deciders:
+        """Whom to name as those whose yes would count, or why there is nobody."""
+        return deciders(self._tenancy, approval)
 
     async def card(self, tenant: str, card: str) -> tuple[ApprovalView, ...]:
         """What one card shows: the reviews of one turn, in order; none of another tenant's."""
