@@ -19,7 +19,7 @@ from ironclaw.task import (
     Role,
     ToolOffer,
 )
-from ironclaw_plugins.command_answers import error_of, shown, trouble
+from ironclaw_plugins.command_answers import OUTSIDE, error_of, shown, trouble
 from ironclaw_plugins.command_help import Catalogue
 from ironclaw_plugins.command_syntax import BLOCK, SyntaxProblem, argument, kinds, types, words
 
@@ -46,7 +46,7 @@ class Commands:
         """The one call that was typed, then its result as the answer."""
         asked, after = _last_task(conversation.messages)
         if after:
-            return _outcome(after, conversation)
+            return _again(after) or _outcome(_last_turn(after), conversation)
         # What an HTTP caller gave along with the task is no part of the command.
         return read(asked.split(CONTEXT_MARKER)[0], conversation.tools, conversation.door)
 
@@ -55,6 +55,20 @@ def _last_task(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
     """The last task's text and what came after it."""
     last = max((index for index, each in enumerate(messages) if each.role is Role.USER), default=None)
     return ("", ()) if last is None else (messages[last].text, messages[last + 1 :])
+
+
+def _again(after: Sequence[Message]) -> Move | None:
+    """The same call, once more, where it was not as whoever approved it had seen: they see it anew."""
+    proposed = [message for message in after if message.role is Role.ASSISTANT]
+    said = error_of(after[-1].text) or {}
+    is_first = len(proposed) == 1 and said.get("kind") == OUTSIDE
+    return Move(calls=proposed[0].calls) if is_first else None
+
+
+def _last_turn(after: Sequence[Message]) -> Sequence[Message]:
+    """The last proposal with what came of it."""
+    last = max((index for index, each in enumerate(after) if each.role is Role.ASSISTANT), default=0)
+    return after[last:]
 
 
 def _outcome(after: Sequence[Message], conversation: Conversation) -> Move:

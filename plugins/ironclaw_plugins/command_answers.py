@@ -13,6 +13,10 @@ CELL = 60  #: Characters of one cell of a table.
 FENCE = "```"
 EDITED = frozenset({"edited_by", "arguments"})  #: Beside the result of a call that a person changed.
 
+OUTSIDE = (
+    "outside_envelope"  #: The kind of an observation: something was not as the person saw it who approved.
+)
+
 #: What to say first, by the kind of an observation; other kinds are failures of a tool that ran.
 TROUBLE = {
     "unknown_tool": "Not run",
@@ -40,7 +44,8 @@ def trouble(error: Mapping[str, str], tool: str, requester: str) -> str:
     if error.get("by"):
         return _denied(error["by"], error.get("reason", ""), tool, requester)
     # A message that says itself what came of it needs no word before it.
-    stands_alone = "nothing was" in message.lower() or (kind == "invalid_input" and message[:1].isupper())
+    is_sentence = kind in ("invalid_input", OUTSIDE) and message[:1].isupper()
+    stands_alone = is_sentence or "nothing was" in message.lower()
     return message if stands_alone else f"{TROUBLE.get(kind, 'The tool failed')}: {message}"
 
 

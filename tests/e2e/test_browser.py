@@ -74,22 +74,27 @@ async def test_own_call(demo: Demo, person: Person) -> None:
 
 async def test_a_difference(demo: Demo, person: Person) -> None:
     """
-    The card shows what a write changes in a file; when that has changed meanwhile, the yes runs nothing.
+    The card shows what a write changes in a file; when that has changed meanwhile, the yes runs nothing, and
+    another card asks again, with the difference to what is there now.
     """
     demo.notes.mkdir(parents=True, exist_ok=True)
     plan = demo.notes / "plan.md"
     plan.write_text("one\ntwo\nthree\n")
     await person.write('@ironclaw files.write path=notes/plan.md text="one\\n2\\nthree\\n"')
     await expect(person.card("Approval needed: files.write")).to_contain_text("▸   - two")
-    await expect(person.card("Approval needed: files.write")).to_contain_text("▸   + 2")
     await person.picture("difference")
     plan.write_text("one\nmine\nthree\n")
     await person.speak_as("Bo Lindqvist")
     await person.press("Approve")
-    await expect(person.thread).to_contain_text("was changed after this was approved. Nothing was run.")
-    await person.picture("difference-changed")
-
+    await expect(person.card("Approved: files.write")).to_contain_text("It was not run.")
+    await expect(person.card("Approval needed: files.write")).to_contain_text("▸   - mine")
+    await person.picture("difference-again")
     assert "one\nmine\nthree\n" == plan.read_text()
+
+    await person.press("Approve")
+    await expect(person.thread).to_contain_text("bytes: 12")
+    await expect(person.thread).not_to_contain_text("was changed after this was approved")
+    assert "one\n2\nthree\n" == plan.read_text()
 
 
 async def test_help(demo: Demo, person: Person) -> None:

@@ -281,6 +281,20 @@ async def test_calls_once_then_shows_the_result() -> None:
     assert Move(answer="none") == second
 
 
+async def test_asks_again_once() -> None:
+    """
+    What was not as whoever approved it had seen is proposed once more; then the sentence is the answer.
+    """
+    asked = Message(Role.USER, "files.list")
+    first = await plan(asked)
+    sentence = "Stopped, and no file was changed: a.md was changed."
+    stopped = Message(Role.TOOL, observation("outside_envelope", sentence), call_id="command")
+    turn = (Message(Role.ASSISTANT, calls=first.calls), stopped)
+
+    assert first == await plan(asked, *turn)
+    assert Move(answer=sentence, failed=True) == await plan(asked, *turn, *turn)
+
+
 async def test_earlier_tasks_are_over() -> None:
     """
     Only the last task of a thread is carried out.

@@ -8,7 +8,7 @@ from pathlib import Path
 from ironclaw.capabilities import HttpRequest
 from ironclaw.envelope import Preview
 from ironclaw.errors import EgressDenied
-from ironclaw.orchestrator.dry_run import foretold
+from ironclaw.orchestrator.dry_run import LIMITS, foretold
 from ironclaw.orchestrator.holding import Requests, outside
 from ironclaw.sandbox import Call, Sandbox
 from ironclaw.sandbox.tree import IS_POSSIBLE, States, Tree
@@ -26,7 +26,8 @@ class Foretold:
     @classmethod
     async def ask(cls, sandbox: Sandbox, call: Call, stage: Stage) -> Foretold:
         """Before the call runs."""
-        return cls(await foretold(sandbox, call, stage.rules, str), call.scratch)
+        preview = await foretold(sandbox, call, stage.rules, str, LIMITS)
+        return cls(preview, call.scratch)
 
     def faults(self, stage: Stage) -> Iterator[str]:
         """After a call that succeeded: what it did beside its preview."""

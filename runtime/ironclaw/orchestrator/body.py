@@ -91,7 +91,8 @@ class Body:
             return None
         redact = functools.partial(self._hooks.redact, call.tenant)
         dry = self._as_sandbox_call(call, tool, call.capabilities, self._folder(call.tenant))
-        return await dry_run.foretold(self._sandbox, dry, self._rules(call), redact)
+        most = self._tenancy.most(call.tenant)
+        return await dry_run.foretold(self._sandbox, dry, self._rules(call), redact, most)
 
     async def obstacle(self, tenant: str, preview: Preview | None) -> str:
         """Why a call may not begin that was approved with this preview; "" when it may."""

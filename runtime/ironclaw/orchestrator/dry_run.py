@@ -92,15 +92,18 @@ class Withheld:
         pass
 
 
-async def foretold(sandbox: Sandbox, call: Call, allowed: tuple[HttpRule, ...], redact: Redact) -> Preview:
+async def foretold(
+    sandbox: Sandbox, call: Call, allowed: tuple[HttpRule, ...], redact: Redact, most: Limits
+) -> Preview:
     """What a call of a tool that has a preview will do, found out without doing it.
 
     :param call: as it would run
     :param allowed: what it may ask, ``@allowlist`` already replaced
     :param redact: takes secrets out of what people see
+    :param most: what any call of the tenant may use
     """
     asked = canonical_text({"tool": call.tool, "args": parse(call.input)})
-    dry = replace(call, tool=PREVIEW, input=asked, capabilities=withheld(call.capabilities))
+    dry = replace(call, tool=PREVIEW, input=asked, capabilities=withheld(call.capabilities, most))
     try:
         result = await sandbox.call(dry, Withheld())
     except SandboxError as error:
@@ -110,11 +113,11 @@ async def foretold(sandbox: Sandbox, call: Call, allowed: tuple[HttpRule, ...], 
     return await read_answer(result.output or "", call.capabilities, allowed, call.scratch, redact)
 
 
-def withheld(capabilities: Capabilities) -> Capabilities:
+def withheld(capabilities: Capabilities, most: Limits) -> Capabilities:
     """What a dry run may touch: files to read, where the tool may read any."""
     scratch = Scratch.NONE if capabilities.scratch is Scratch.NONE else Scratch.READ
-    limits = replace(capabilities.limits.capped(LIMITS), output_bytes=LIMITS.output_bytes)
-    return Capabilities(scratch=scratch, limits=limits)
+    limits = replace(capabilities.limits, output_bytes=LIMITS.output_bytes)
+    return Capabilities(scratch=scratch, limits=limits.capped(LIMITS).capped(most))
 
 
 async def read_answer(

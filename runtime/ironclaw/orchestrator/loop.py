@@ -178,9 +178,11 @@ class Orchestrator:
         """Last gate, ticket, sandbox, result: the ticket is durable before the sandbox is called."""
         tool = self._registry.get(call.tool)
         gate = await self._veto.gate(flow, call)
-        obstacle = gate.obstacle or await self._body.obstacle(flow.tenant, call.circumstances.preview)
-        if obstacle or tool is None:
-            seen = observation("superseded", obstacle)
+        if gate.obstacle or tool is None:
+            seen = observation("superseded", gate.obstacle)
+            return await self._store.calls.supersede(flow, call, seen, self._clock())
+        if changed := await self._body.obstacle(flow.tenant, call.circumstances.preview):
+            seen = observation(FailureKind.OUTSIDE_ENVELOPE.value, changed)
             return await self._store.calls.supersede(flow, call, seen, self._clock())
         ticket = await self._veto.admit(flow, call, tool, gate)
         began = time.monotonic()
