@@ -8,12 +8,12 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from datetime import datetime
 from functools import partial
+from getpass import getpass
 from importlib.metadata import version
 from pathlib import Path
 
-from ironclaw.errors import IronclawError, SettingsError
+from ironclaw.errors import IronclawError, SettingsError, StepUpNeeded
 from ironclaw.settings import Settings, TenantSettings, load
 from ironclaw.task import Json
 from ironclaw.terms import GrantScope
@@ -24,13 +24,13 @@ from ironclaw_bot.authoring.supplying import add_supplying
 from ironclaw_bot.build import build, built_folder
 from ironclaw_bot.crashing import prepare_for_the_worst
 from ironclaw_bot.demo_folder import DEMO, add_demo_options, in_demo
-from ironclaw_bot.hints import called
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
 from ironclaw_bot.policy_commands import add_policies
 from ironclaw_bot.progress import Progress
 from ironclaw_bot.review_commands import add_edit, add_grants
 from ironclaw_bot.secret_commands import add_secrets
 from ironclaw_bot.user_commands import add_users
+from ironclaw_bot.waiting import listed, next_step
 
 DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3
 STATES = {"done": DONE, "failed": FAILED, "cancelled": FAILED, "paused": WAITING}
@@ -106,6 +106,7 @@ def _add_work(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         decision.add_argument("--wait", type=float, default=600, help=argparse.SUPPRESS)
     scopes = [scope.value for scope in GrantScope]
     approve.add_argument("--grant", choices=scopes, default="", help="also for calls like it")
+    approve.add_argument("--code", default="", help="of your authenticator app, where a rule asks for one")
     add_edit(partial(_add, commands), _door)
     for parser in (run, listing, approve, deny):
         parser.add_argument("--tenant", default="", help="whose (default: the only one there is)")
@@ -167,12 +168,7 @@ async def _approvals(settings: Settings, chosen: argparse.Namespace) -> int:
     async with _door(settings) as door:
         waiting = await door.ask("approvals", tenant=chosen.tenant)
     for each in waiting:
-        until = datetime.fromtimestamp(each["expires_at"]).astimezone().strftime("%Y-%m-%d %H:%M")
-        print(
-            f"{each['id']}  {each['tool']}  {each['args']}\n    asked by {each['requester']}, until {until}"
-        )
-        problem = [f"Nobody knows what it will do: {each['problem']}"] if each["problem"] else []
-        print("".join(f"    {line}\n" for line in (*each["effects"], *problem)), end="")
+        print(*listed(each), sep="\n")
     if not waiting:
         print("Nothing waits for approval.")
     return DONE
@@ -188,11 +184,25 @@ async def _deny(settings: Settings, chosen: argparse.Namespace) -> int:
 
 async def _decide(settings: Settings, chosen: argparse.Namespace, decision: str) -> int:
     words = {"approval_id": chosen.id, "decision": decision, "reason": chosen.reason, "wait": chosen.wait}
-    words["grant"] = getattr(chosen, "grant", "")
+    words |= {"grant": getattr(chosen, "grant", ""), "code": getattr(chosen, "code", "")}
     async with _door(settings) as door:
-        code = _told(await door.ask("decide", tenant=chosen.tenant, **words), chosen)
+        code = _told(await _with_code(door, {**words, "tenant": chosen.tenant}), chosen)
     # A task that failed because it was denied is what who denies it wants.
     return DONE if decision == "deny" and code == FAILED else code
+
+
+async def _with_code(door: Remote | Here, words: dict[str, Json]) -> Json:
+    """Decide; where a second factor is needed, ask for the code on a terminal.
+
+    :raises StepUpNeeded: one is needed, and nobody sits there
+    """
+    try:
+        return await door.ask("decide", **words)
+    except StepUpNeeded as needed:
+        if words["code"] or not sys.stdin.isatty():
+            raise StepUpNeeded(f"{needed} Run it again with --code 123456.") from None
+    code = await asyncio.to_thread(getpass, "Code of your authenticator app: ")
+    return await door.ask("decide", **{**words, "code": code})
 
 
 async def _tool_list(settings: Settings, chosen: argparse.Namespace) -> int:
@@ -276,25 +286,10 @@ def _told(result: Json, chosen: argparse.Namespace) -> int:
     approval = result["approval"]
     if result["state"] == "paused" and approval:
         print(f"Waiting for approval of {approval['tool']} {approval['args']}")
-        print(_next(result, chosen))
+        print(next_step(result, chosen))
     else:
         print(result["outcome"] or f"Still {result['state']}: workflow {result['workflow_id']}")
     return STATES.get(result["state"], DONE)
-
-
-def _next(result: Json, chosen: argparse.Namespace) -> str:
-    if not result["deciders"]:
-        where = f"[tenants.{result['tenant']}] of ironclaw.toml"
-        back = called("deny", result["approval"]["id"], *_same_place(chosen))
-        return f"Nobody may approve this yet: set approvers in {where}.\nTo take it back: {back}"
-    return f"An approver runs: {called('approve', result['approval']['id'], *_same_place(chosen))}"
-
-
-def _same_place(chosen: argparse.Namespace) -> list[object]:
-    """The options with which another command gets to the same tenant of the same bot."""
-    tenant = ["--tenant", chosen.tenant] if chosen.tenant else []
-    demo = [] if chosen.demo is None else ["--demo"] if chosen.demo == DEMO else ["--folder", chosen.demo]
-    return [*tenant, *demo]
 
 
 def _port(word: str) -> int:

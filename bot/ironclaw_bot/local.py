@@ -23,7 +23,17 @@ from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, IdentityError, IronclawError
 from ironclaw.settings import PERSON
 from ironclaw.showing import show_effects
-from ironclaw.task import Address, ApprovalView, Decision, GrantView, Json, Principal, Task, WorkflowView
+from ironclaw.task import (
+    Address,
+    ApprovalView,
+    Decision,
+    GrantView,
+    Json,
+    Principal,
+    Task,
+    Vote,
+    WorkflowView,
+)
 from ironclaw.terms import GrantScope
 from ironclaw_bot.keeper import Keeper
 
@@ -57,20 +67,33 @@ class Door:
     async def approvals(self, tenant: str) -> Json:
         """What waits for people."""
         own = self._principal(tenant).tenant
-        return [shown_approval(each) for each in await self.app.approvals(own)]
+        return [self._waiting(each) for each in await self.app.approvals(own)]
 
     async def decide(
-        self, tenant: str, approval_id: str, decision: str, reason: str, wait: float, grant: str = ""
+        self,
+        tenant: str,
+        approval_id: str,
+        decision: str,
+        reason: str,
+        wait: float,
+        grant: str = "",
+        code: str = "",
     ) -> Json:
         """Decide, then wait for what comes of it.
 
         :param grant: how far a yes reaches: "workflow", "tool", or "" for this call alone
+        :param code: of the person's second factor, where they give one
         """
         principal = self._principal(tenant)
         scope = GrantScope(grant) if grant else None
-        decided = await self.app.decide(
-            principal, approval_id, Decision(decision), reason=reason, grant=scope
-        )
+        if code and decision == Decision.APPROVE.value:
+            decided = await self.app.step_ups.approve_with_code(
+                principal, approval_id, code, reason=reason, grant=scope
+            )
+        else:
+            decided = await self.app.decide(
+                principal, approval_id, Decision(decision), reason=reason, grant=scope
+            )
         return self._shown(await self.app.wait(principal.tenant, decided.workflow_id, wait))
 
     async def edit(self, tenant: str, approval_id: str, arguments: str) -> Json:
@@ -86,10 +109,20 @@ class Door:
         return shown_grant(await self.app.revoke(self._principal(tenant), grant_id))
 
     def _shown(self, view: WorkflowView) -> Json:
-        """A workflow as JSON, with those who may be asked to decide."""
-        tenant = self.app.tenant(view.tenant)
-        deciders = list(tenant.deciders(view.requester)) if tenant else []
-        return {**shown(view), "tenant": view.tenant, "deciders": deciders}
+        """A workflow as JSON."""
+        approval = self._waiting(view.approval) if view.approval else None
+        return {
+            "workflow_id": view.id,
+            "state": view.state.value,
+            "outcome": view.outcome,
+            "approval": approval,
+        }
+
+    def _waiting(self, approval: ApprovalView) -> Json:
+        """An approval as JSON, with those who may be asked to decide."""
+        found = self.app.deciders(approval)
+        deciders = {"words": found.words(), "groups": list(found.groups), "problem": found.problem}
+        return {**shown_approval(approval), "deciders": deciders}
 
     async def reload(self) -> Json:
         """Take up toolboxes that were added, upgraded or removed."""
@@ -158,12 +191,6 @@ def chosen_tenant(name: str, known: Iterable[str]) -> str:
     return name
 
 
-def shown(view: WorkflowView) -> Json:
-    """A workflow as JSON."""
-    approval = shown_approval(view.approval) if view.approval else None
-    return {"workflow_id": view.id, "state": view.state.value, "outcome": view.outcome, "approval": approval}
-
-
 def shown_approval(approval: ApprovalView) -> Json:
     """An approval as JSON."""
     preview = approval.circumstances.preview
@@ -174,10 +201,16 @@ def shown_approval(approval: ApprovalView) -> Json:
         "args": approval.args,
         "requester": approval.requester,
         "rule": approval.rule,
+        "terms": approval.terms.as_json(),
+        "votes": [_shown_vote(vote) for vote in approval.votes],
         "expires_at": approval.expires_at,
         "effects": list(show_effects(preview)) if preview else [],
         "problem": preview.problem if preview else "",
     }
+
+
+def _shown_vote(vote: Vote) -> Json:
+    return {"by": vote.principal, "decision": vote.decision.value, "at": vote.at, "factor": vote.factor}
 
 
 def shown_grant(grant: GrantView) -> Json:

@@ -74,7 +74,7 @@ class Refused(IronclawError):
 
 
 class StepUpNeeded(Refused):
-    """This needs a second factor: approve it on the page that the card opens."""
+    """This needs a second factor: the code of your authenticator app."""
 
 
 class NotAuthorized(IronclawError):

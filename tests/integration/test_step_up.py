@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import html
+import os
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +17,20 @@ from tests.fakes.door import served
 from tests.integration.engine import BO, Moves, approver, ask, engine, moves, wants
 
 from ironclaw.app import Ironclaw
-from ironclaw.errors import NotFound, Refused, StepUpNeeded
+from ironclaw.errors import Conflict, NotFound, Refused, StepUpNeeded
 from ironclaw.hookspecs import hookimpl
+from ironclaw.settings import TenantSettings
 from ironclaw.task import ApprovalState, ApprovalView, Decision, Opinion, ToolCall, Verdict
 from ironclaw.terms import Terms
+from ironclaw_bot import cli
 from ironclaw_bot.http.gateway import make_gateway
+from ironclaw_bot.local import Here, login_name
 
 pytestmark = pytest.mark.sandbox
 WRITE = moves(wants("files.write", path="a.md", text="hello <b>& all"))
 CY = "slack:T1:U_CY"
+ME = f"local:{login_name(os.getuid())}"
+TENANTS = {"T1": TenantSettings(slack=("T1",), approvers=(BO, CY, ME)), "T2": TenantSettings(slack=("T2",))}
 
 
 class Clock:
@@ -79,7 +86,7 @@ async def world(tmp_path: Path, built_toolboxes: Path) -> AsyncIterator[World]:
     plugins = {"asks": lambda _: AsksForCodes()}
     async with contextlib.AsyncExitStack() as stack:
         app = await stack.enter_async_context(
-            engine(tmp_path, Moves(WRITE), built_toolboxes, plugins=plugins, clock=clock)
+            engine(tmp_path, Moves(WRITE), built_toolboxes, plugins=plugins, clock=clock, tenants=TENANTS)
         )
         port = await stack.enter_async_context(served(make_gateway(app)))
         app.step_ups.base_url = f"http://127.0.0.1:{port}"
@@ -247,3 +254,58 @@ async def test_a_factor_is_bound_to_its_person(world: World) -> None:
         await world.app.factors.remove("T1", CY, "local:test")
 
     assert (503, ApprovalState.PENDING) == (status, await world.state())
+
+
+async def test_a_code_on_the_command_line(world: World) -> None:
+    """
+    A local approver gives their code with the command; a wrong one, or somebody else's, approves nothing.
+    """
+    mine = pyotp.parse_uri(await world.app.factors.enroll("T1", ME, "local:test"))
+    assert isinstance(mine, pyotp.TOTP)
+    words = {
+        "tenant": "T1",
+        "approval_id": world.approval.id,
+        "decision": "approve",
+        "reason": "",
+        "wait": 30,
+    }
+    with pytest.raises(Refused, match="not right"):
+        await Here(world.app).ask("decide", **words, wait=30, code=world.code)
+    assert ApprovalState.PENDING is await world.state()
+    await Here(world.app).ask("decide", **words, wait=30, code=mine.at(int(world.clock.now)))
+
+    decided = await world.app.approval("T1", world.approval.id)
+    assert [(ME, "totp")] == [(vote.principal, vote.factor) for vote in decided.votes]
+    assert ["a.md"] == world.files()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+async def test_the_command_line_asks_for_the_code(
+    world: World, monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    """
+    On a terminal the code is asked for; elsewhere the command says how to give it, and nothing is decided.
+    """
+    mine = pyotp.parse_uri(await world.app.factors.enroll("T1", ME, "local:test"))
+    assert isinstance(mine, pyotp.TOTP)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: is_terminal)
+    monkeypatch.setattr(cli, "getpass", lambda _: mine.at(int(world.clock.now)))
+    words = {"tenant": "T1", "approval_id": world.approval.id, "decision": "approve", "reason": ""}
+    problem = contextlib.nullcontext() if is_terminal else pytest.raises(StepUpNeeded, match="--code 123456")
+    with problem:
+        await cli._with_code(Here(world.app), {**words, "wait": 30.0, "code": ""})
+
+    expected = ApprovalState.APPROVED if is_terminal else ApprovalState.PENDING
+    assert expected is await world.state()
+
+
+async def test_a_code_for_another_version(world: World) -> None:
+    """
+    A code that came with an older version approves nothing, and is not used up.
+    """
+    again = {"approval_id": world.approval.id, "code": world.code}
+    with pytest.raises(Conflict, match="has changed"):
+        await world.app.step_ups.approve_with_code(approver(), **again, version=2)
+    done = await world.app.step_ups.approve_with_code(approver(), **again, version=1)
+
+    assert ApprovalState.APPROVED is done.state

@@ -76,6 +76,8 @@ class DecisionRequest(Strict):
     tenant_id: str | None = None  #: What a token says counts; another tenant has no such approval.
     #: How far a yes reaches: calls like this one of this workflow, or of this tool; else this call alone.
     grant: Literal["workflow", "tool"] | None = None
+    #: Of the person's second factor, where a rule asks for one.
+    code: str = Field("", max_length=10, repr=False)
 
 
 class EditRequest(Strict):

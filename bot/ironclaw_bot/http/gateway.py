@@ -9,8 +9,8 @@ from aiohttp import web
 
 from ironclaw.app import Ironclaw
 from ironclaw.canonical import canonical_text
-from ironclaw.errors import BadRequest, IdentityError, NotFound, Refused
-from ironclaw.task import Bearer, Decision, Principal, WorkflowView
+from ironclaw.errors import BadRequest, IdentityError, NotFound, Refused, StepUpNeeded
+from ironclaw.task import ApprovalView, Bearer, Decision, Principal, WorkflowView
 from ironclaw.terms import GrantScope
 from ironclaw_bot.http.bodies import (
     ApprovalsResponse,
@@ -149,16 +149,24 @@ class Gateway:
         body = await read(request, DecisionRequest) if request.body_exists else DecisionRequest()
         if body.tenant_id not in (None, principal.tenant):
             raise NotFound
-        approval = await self._app.decide(
-            principal,
-            request.match_info["id"],
-            decision,
-            version=body.version,
-            reason=body.reason,
-            grant=GrantScope(body.grant) if body.grant else None,
-        )
+        approval = await self._decided(principal, request.match_info["id"], decision, body)
         view = await self._app.wait(principal.tenant, approval.workflow_id, body.wait)
         return _answer(200, run_response(view, approval))
+
+    async def _decided(
+        self, principal: Principal, approval_id: str, decision: Decision, body: DecisionRequest
+    ) -> ApprovalView:
+        grant = GrantScope(body.grant) if body.grant else None
+        if body.code and decision is Decision.APPROVE:
+            return await self._app.step_ups.approve_with_code(
+                principal, approval_id, body.code, version=body.version, reason=body.reason, grant=grant
+            )
+        try:
+            return await self._app.decide(
+                principal, approval_id, decision, version=body.version, reason=body.reason, grant=grant
+            )
+        except StepUpNeeded as needed:
+            raise StepUpNeeded(f'{needed} Send it as "code".') from None
 
     async def _principal(self, request: web.Request, *, single_use: bool) -> Principal:
         """:raises IdentityError: no token, more than one, or not a valid one"""

@@ -9,6 +9,7 @@ from ironclaw.factors import Factors
 from ironclaw.store import Store
 from ironclaw.task import ApprovalView, Decision, Principal
 from ironclaw.tenancy import Tenancy
+from ironclaw.terms import GrantScope
 from ironclaw.veto import Links, StepUp
 
 CHANGED = "This request has changed since the link was made. Look at its card."
@@ -68,3 +69,34 @@ class StepUps:
         roles = self._tenancy.roles(asked.tenant, asked.principal)
         person = Principal(asked.tenant, asked.principal, roles)
         return await self._decide(person, approval.id, Decision.APPROVE, version=asked.version, factor="totp")
+
+    async def approve_with_code(
+        self,
+        principal: Principal,
+        approval_id: str,
+        code: str,
+        *,
+        version: int | None = None,
+        reason: str = "",
+        grant: GrantScope | None = None,
+    ) -> ApprovalView:
+        """The yes of somebody whom a door knows by itself, with their code; without a page.
+
+        :param version: the version that they saw; None where the door shows none, then the one of now
+        :raises NotFound: no such approval of the principal's tenant
+        :raises Conflict: the call has changed since
+        :raises Refused, Expired: the code is not right, or as :meth:`ironclaw.veto.Veto.decide`
+        """
+        approval = await self._approvals.view(principal.tenant, approval_id)
+        if version not in (None, approval.version):
+            raise Conflict(CHANGED)  # Before the code is used up.
+        await self._factors.check(principal.tenant, principal.id, code)
+        return await self._decide(
+            principal,
+            approval_id,
+            Decision.APPROVE,
+            version=approval.version,
+            reason=reason,
+            factor="totp",
+            grant=grant,
+        )

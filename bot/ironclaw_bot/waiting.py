@@ -1,0 +1,61 @@
+"""What waits for people, in lines for the command line; and what to type next."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from datetime import datetime
+
+from ironclaw.task import Json
+from ironclaw.terms import Terms
+from ironclaw_bot.demo_folder import DEMO
+from ironclaw_bot.hints import called
+from ironclaw_bot.policy.telling import terms
+
+VERBS = {"approve": "approved", "deny": "denied"}
+
+
+def listed(approval: Json) -> Iterator[str]:
+    """One approval: what would run, who asked, what it needs, who has decided, and who may."""
+    yield f"{approval['id']}  {approval['tool']}  {approval['args']}"
+    yield f"    asked by {approval['requester']}, until {_moment(approval['expires_at'])}"
+    yield f"    rule {approval['rule']}, {approval['risk']} risk: {terms(Terms.from_json(approval['terms']))}"
+    yield from (f"    {_vote(vote)}" for vote in approval["votes"])
+    yield f"    {_who(approval['deciders'])}"
+    yield from (f"    {line}" for line in approval["effects"])
+    if approval["problem"]:
+        yield f"    Nobody knows what it will do: {approval['problem']}"
+
+
+def next_step(result: Json, chosen: argparse.Namespace) -> str:
+    """What to type about a workflow that waits, or why nobody can approve it."""
+    approval = result["approval"]
+    deciders = approval["deciders"]
+    if deciders["problem"]:
+        back = called("deny", approval["id"], *same_place(chosen))
+        return f"{deciders['problem']}\nTo take it back: {back}"
+    code = ["--code", "123456"] if approval["terms"]["step_up"] else []
+    run = called("approve", approval["id"], *code, *same_place(chosen))
+    if deciders["groups"] or approval["terms"]["quorum"] > 1:
+        return f"Waiting for {deciders['words']}. Who decides runs: {run}"
+    return f"An approver runs: {run}"
+
+
+def same_place(chosen: argparse.Namespace) -> list[object]:
+    """The options with which another command gets to the same tenant of the same bot."""
+    tenant = ["--tenant", chosen.tenant] if chosen.tenant else []
+    demo = [] if chosen.demo is None else ["--demo"] if chosen.demo == DEMO else ["--folder", chosen.demo]
+    return [*tenant, *demo]
+
+
+def _who(deciders: Json) -> str:
+    return deciders["problem"] or f"may decide: {deciders['words']}"
+
+
+def _vote(vote: Json) -> str:
+    factor = f" with {vote['factor']}" if vote["factor"] else ""
+    return f"{VERBS[vote['decision']]} by {vote['by']}, {_moment(vote['at'])}{factor}"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
