@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
+import shutil
 import sys
 import tempfile
 import time
@@ -22,6 +23,7 @@ from ironclaw_bot.guests.described import as_toml, completed, is_complete
 from ironclaw_bot.guests.languages import LANGUAGES, source_of
 from ironclaw_bot.guests.locks import lock
 from ironclaw_bot.guests.source import MANIFEST, Source, read_manifest
+from ironclaw_bot.hints import called
 from ironclaw_bot.progress import Progress
 
 COMPONENT = "component.wasm"
@@ -61,6 +63,23 @@ def build_folder(folder: Path, progress: Progress | None = None, target: Path | 
     return source.target
 
 
+def check_current(built: Path) -> None:
+    """See that a built folder is what its source would be built to, where the source is around it.
+
+    :raises ToolboxError: the source or its toolbox.toml changed since the build
+    """
+    built = built.resolve()
+    folder = built.parent.parent
+    if built.parent.name != "built" or not (folder / MANIFEST).is_file():
+        return  # Its source is elsewhere.
+    source = source_of(folder, tools_folder())
+    if source.target != built or not _is_current(source):
+        raise ToolboxError(
+            f"{built}: out of date, its source or {MANIFEST} changed since the build: "
+            f"{called('tool', 'build', folder)} first"
+        )
+
+
 def _source(name: str) -> Source:
     tools = tools_folder()
     if not name.isidentifier() or not (tools / name / MANIFEST).is_file():
@@ -78,18 +97,23 @@ def _build_one(source: Source, progress: Progress) -> None:
     if _is_current(source):
         return  # Another process built it while we waited for the lock.
     language = LANGUAGES[source.language]
-    language.need(source)
+    digest = _digests(source)  # Before: a source that changes meanwhile must be built again.
+    is_kept = _is_component_current(source, digest)
+    if not is_kept:
+        language.need(source)
     started = time.monotonic()
-    digest = source.digest()  # Before: a source that changes meanwhile must be built again.
     with tempfile.TemporaryDirectory(dir=source.target.parent, prefix=".building-") as work:
         fresh = Path(work) / source.name
         fresh.mkdir()
         manifest = _whole_manifest(source, Path(work))
-        progress.begin(source.name, language.seconds)
-        language.make(source, manifest, fresh / COMPONENT, progress)
+        if is_kept:
+            shutil.copyfile(source.target / COMPONENT, fresh / COMPONENT)
+        else:
+            progress.begin(source.name, language.seconds)
+            language.make(source, manifest, fresh / COMPONENT, progress)
         (fresh / MANIFEST).write_bytes(_stamped(manifest, _sha256(fresh / COMPONENT), digest))
         _replace(fresh, source.target)
-    progress.done(source.name, time.monotonic() - started)
+    progress.done(source.name, time.monotonic() - started, "only toolbox.toml changed" if is_kept else "")
 
 
 def _whole_manifest(source: Source, work: Path) -> dict[str, Any]:
@@ -107,11 +131,34 @@ def _whole_manifest(source: Source, work: Path) -> dict[str, Any]:
 def _is_current(source: Source) -> bool:
     """Whether what is built came from these sources and is what its stamp says."""
     try:
-        stamp = tomllib.loads((source.target / MANIFEST).read_text("utf-8"))
-        component = _sha256(source.target / COMPONENT)
-        return stamp.get("source") == source.digest() and stamp.get("sha256") == component
+        return _stamp(source).partition("-")[0] == source.digest()
     except (OSError, ValueError):
         return False
+
+
+def _is_component_current(source: Source, digest: str) -> bool:
+    """Whether a build with these digests would only make the component again that is there."""
+    try:
+        return _stamp(source).partition("-")[2] == digest.partition("-")[2]
+    except (OSError, ValueError):
+        return False
+
+
+def _stamp(source: Source) -> str:
+    """What is noted of the sources of what is built.
+
+    :raises ValueError: the component is not the one that the note is of
+    """
+    stamp = tomllib.loads((source.target / MANIFEST).read_text("utf-8"))
+    if stamp.get("sha256") != _sha256(source.target / COMPONENT):
+        raise ValueError("another component")
+    return str(stamp.get("source"))
+
+
+def _digests(source: Source) -> str:
+    """The build's note: the digest of all that is read, and half of that of what makes the component."""
+    profile = read_manifest(source.folder)["profile"]
+    return f"{source.digest()}-{source.component_digest(profile)[:32]}"
 
 
 def _stamped(manifest: dict[str, Any], sha256: str, digest: str) -> bytes:

@@ -87,8 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     verify = _add(audit, "verify", _audit_verify, "check every tenant's chain")
     add_verify_options(verify)
     add_demo_options(verify)
-    _add(audit, "rotate-key", _audit_rotate, "have a new key sign the checkpoints")
-    _add(commands, "doctor", _doctor, "say what works here and what does not")
+    rotating = _add(audit, "rotate-key", _audit_rotate, "have a new key sign the checkpoints")
+    doctor = _add(commands, "doctor", _doctor, "say what works here and what does not")
+    for parser_ in (rotating, doctor, verbs.choices["show"]):
+        add_demo_options(parser_)
     _add(commands, "version", _version, "print the version")
     return parser
 

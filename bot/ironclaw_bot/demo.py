@@ -16,7 +16,7 @@ from ironclaw.errors import SettingsError
 from ironclaw.settings import Settings
 from ironclaw.store import is_in_use
 from ironclaw_bot import logs
-from ironclaw_bot.demo_folder import BO, in_demo
+from ironclaw_bot.demo_folder import BO, CY, in_demo
 from ironclaw_bot.hints import called
 from ironclaw_bot.playground import Playground
 from ironclaw_bot.serve import running, stopped
@@ -55,7 +55,7 @@ async def demo(
         signing_secret=tokens["signing_secret"],
         bot_token=tokens["bot_token"],
         snapshot=folder / "playground.json",
-        labels={BO: "approver"},
+        labels={BO: "approver", CY: "approver"},
     )
     try:
         url = await playground.start(port=port)

@@ -15,6 +15,7 @@ from ironclaw.settings import LOCAL, Settings
 from ironclaw.store import judged_calls
 from ironclaw.task import Json
 from ironclaw_bot.authoring.showing import everything
+from ironclaw_bot.demo_folder import add_demo_options
 from ironclaw_bot.local import SOCKET, Remote, login_name
 from ironclaw_bot.policy import cases, recording, telling
 from ironclaw_bot.policy.trial import Question, Trial
@@ -38,12 +39,15 @@ def add_policies(add: Add, need_toolbox: Callable[[], None]) -> None:
     )
     testing = add("test", commands.test, "try cases: calls with the verdict that they must get")
     testing.add_argument("files", nargs="+", type=Path, metavar="CASES.toml")
-    _add_question(add("explain", commands.explain, "say what policy says of a call, and why"))
+    explaining = add("explain", commands.explain, "say what policy says of a call, and why")
+    _add_question(explaining)
     record = add("record", commands.record, "write what was judged into a file of cases")
     record.add_argument("file", type=Path, metavar="CASES.toml")
     record.add_argument("--tenant", default="", help="whose (default: everybody's)")
     record.add_argument("--limit", type=int, default=200, help="the newest so many (default 200)")
-    add("reload", commands.reload, "have a running bot take up changed files now")
+    reload = add("reload", commands.reload, "have a running bot take up changed files now")
+    for parser in (checking, testing, explaining, record, reload):
+        add_demo_options(parser)
 
 
 def _add_question(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from ironclaw.settings import Settings
 from ironclaw.task import Json
-from ironclaw_bot.demo_folder import add_demo_options
+from ironclaw_bot.demo_folder import add_place
 from ironclaw_bot.local import Here, Remote
 
 Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
@@ -27,21 +27,16 @@ def add_edit(add: Add, door: Door) -> None:
     parser = add("edit", Reviews(door).edit, "change the arguments of a waiting call; it waits on")
     parser.add_argument("id")
     parser.add_argument("arguments", help="all of them as one JSON object, or - for standard input")
-    _add_place(parser)
+    add_place(parser)
 
 
 def add_grants(add: Add, door: Door) -> None:
     """Add the verbs of ``grants``."""
     reviews = Reviews(door)
-    _add_place(add("list", reviews.grants, "list what runs without asking, because somebody said so"))
+    add_place(add("list", reviews.grants, "list what runs without asking, because somebody said so"))
     revoke = add("revoke", reviews.revoke, "take a grant back")
     revoke.add_argument("id")
-    _add_place(revoke)
-
-
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tenant", default="", help="whose (default: the only one there is)")
-    add_demo_options(parser)
+    add_place(revoke)
 
 
 class Reviews:

@@ -11,6 +11,7 @@ from typing import Any
 import segno
 
 from ironclaw.settings import Settings
+from ironclaw_bot.demo_folder import add_place
 from ironclaw_bot.local import Here, Remote
 
 Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
@@ -30,9 +31,8 @@ def add_users(add: Callable[..., argparse.ArgumentParser], door: Door) -> None:
     for verb, (command, about) in verbs.items():
         parser = add(verb, command, about)
         parser.add_argument("person", help="slack:TEAM:USER, jwt:ISSUER|SUBJECT or local:NAME")
-        parser.add_argument("--tenant", default="", help="whose (default: the only one there is)")
-    listing = add("list", users.list, "list who has a second factor")
-    listing.add_argument("--tenant", default="", help="whose (default: the only one there is)")
+        add_place(parser)
+    add_place(add("list", users.list, "list who has a second factor"))
 
 
 class UserCommands:

@@ -90,3 +90,23 @@ async def test_faults(tmp_path: Path) -> None:
         (fault, words) for fault, (_, words) in zip(faults, WRONG, strict=True) if words not in str(fault)
     ]
     assert {1} == {len(each) for each in faults}
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "where"),
+    [("python", "NoneType", "app.py line "), ("js", "null", "at run (/component.js:")],
+)
+async def test_for_the_author(tmp_path: Path, language: str, words: str, where: str) -> None:
+    """
+    Where and why a tool broke is told to its author, in no line that it logged and not in its failure.
+    """
+    guests.need(language)
+    built = guests.kept(suite() / language, f"conformance-{language}")
+    broken = {"tool": "conform.size", "raw": '{"text": null}', "failure": "internal", "logs": []}
+    async with open_trials(settings(tmp_path), quiet) as trials:
+        (trial,) = [each async for each in trials.run(built, [Case.model_validate(broken)])]
+    name, message = trial.result.failure.message.split(" in ") if trial.result.failure else ("", "")
+
+    assert ((), "conform.size") == (trial.faults, message)
+    assert any(line.startswith(f"{name}: ") and words in line for line in trial.said)
+    assert any(where in line for line in trial.said)

@@ -16,8 +16,10 @@ from tests.fakes import guests
 import ironclaw_bot.build
 from ironclaw.errors import ToolboxError
 from ironclaw.registry import Registry
+from ironclaw.registry.signing import SIGNATURE
 from ironclaw_bot.authoring.templates import new
 from ironclaw_bot.build import build, main, tools_folder
+from ironclaw_bot.cli import main as cli
 from ironclaw_bot.guests.npm_lock import cleaned
 from ironclaw_bot.guests.python import COMPONENTIZE_PY
 from ironclaw_bot.guests.sections import component_imports
@@ -84,9 +86,7 @@ def test_up_to_date(target: Path, no_builder: Callable[[], None]) -> None:
     assert quietly_build() == [target]
 
 
-@pytest.mark.parametrize(
-    "changed", ["hello/app.py", "hello/toolbox.toml", "sdk/python/ironclaw_guest.py", "wit/ironclaw.wit"]
-)
+@pytest.mark.parametrize("changed", ["hello/app.py", "sdk/python/ironclaw_guest.py", "wit/ironclaw.wit"])
 def test_changed_source(tools: Path, target: Path, no_builder: Callable[[], None], changed: str) -> None:
     """
     Any changed source means another build; without its builder the error says what to install.
@@ -94,10 +94,57 @@ def test_changed_source(tools: Path, target: Path, no_builder: Callable[[], None
     no_builder()
     (tools / changed).write_text((tools / changed).read_text() + "\n")
 
-    with pytest.raises(ToolboxError, match=r"pip install 'ironclaw\[build\]'"):
+    with pytest.raises(ToolboxError, match=f"-m pip install componentize-py=={COMPONENTIZE_PY}"):
         quietly_build()
 
     assert target.exists()
+
+
+def test_changed_manifest(tools: Path, target: Path, no_builder: Callable[[], None]) -> None:
+    """
+    Another version or description alone is stamped: the component is the same, and needs no builder.
+    """
+    no_builder()
+    (target / SIGNATURE).write_text("of the old one")
+    before = Registry.load([target.parent]).toolboxes[0]
+    _replace(tools / "hello" / "toolbox.toml", 'version = "0.1.0"', 'version = "0.2.0"')
+    quietly_build()
+    after = Registry.load([target.parent]).toolboxes[0]
+
+    assert ("0.2.0", before.component_sha256) == (after.version, after.component_sha256)
+    assert not (target / SIGNATURE).exists()
+
+
+def test_changed_profile(tools: Path, target: Path, no_builder: Callable[[], None]) -> None:
+    """
+    Another profile makes another component: it is built again.
+    """
+    no_builder()
+    _replace(tools / "hello" / "toolbox.toml", 'version = "0.1.0"', 'version = "0.1.0"\nprofile = "scratch"')
+
+    with pytest.raises(ToolboxError, match="not installed"):
+        quietly_build()
+
+
+@pytest.mark.parametrize("changed", ["app.py", "toolbox.toml"])
+def test_stale_is_not_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
+    """
+    What was built before the source or its toolbox.toml changed is not signed; what is up to date is.
+    """
+    folder = new("hello", "python", tmp_path)[0].parent
+    shutil.copytree(guests.kept(folder, "page-python"), folder / "built" / "hello")
+    monkeypatch.chdir(tmp_path)
+    key = str(tmp_path / "acme.pem")
+    codes = [cli(["tool", "keygen", key]), cli(["tool", "sign", "hello", "--key", key])]
+    (folder / changed).write_text((folder / changed).read_text() + "\n# changed\n")
+    codes += [cli(["tool", "sign", where, "--key", key]) for where in ("hello", "hello/built/hello")]
+
+    assert [0, 0, 1, 1] == codes
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
 
 
 def test_damaged_component(target: Path, no_builder: Callable[[], None]) -> None:
@@ -182,31 +229,36 @@ class Terminal(io.StringIO):
 
 def test_progress() -> None:
     """
-    On a terminal one line moves; elsewhere there is a line at the beginning and one at the end.
+    On a terminal one line moves; elsewhere there is a line at the beginning, every 10 s, and at the end.
     """
     said = []
     for stream in (Terminal(), io.StringIO()):
         progress = Progress(stream)
         progress.begin("hello", "about 15 s")
         progress.tick("hello", 1)
-        progress.tick("hello", 2)
-        progress.done("hello", 2.5)
+        progress.tick("hello", 12)
+        progress.tick("hello", 13)
+        progress.done("hello", 13.5)
         said.append(stream.getvalue())
 
     assert said[0].split(CLEAR_LINE)[1:] == [
         "building the toolbox hello ... 1 s",
-        "building the toolbox hello ... 2 s",
-        "built the toolbox hello in 2.5 s\n",
+        "building the toolbox hello ... 12 s",
+        "building the toolbox hello ... 13 s",
+        "built the toolbox hello in 13.5 s\n",
     ]
-    assert (said[1].count("\n"), CLEAR_LINE in said[1]) == (2, False)
+    assert (said[1].splitlines()[1:], CLEAR_LINE in said[1]) == (
+        ["building the toolbox hello ... 12 s", "built the toolbox hello in 13.5 s"],
+        False,
+    )
 
 
 @pytest.mark.parametrize(
     ("folder", "words"),
     [
         ("js", "node is not installed; it builds JavaScript toolboxes: install Node.js 20 or newer"),
-        ("c", r"ziglang is not installed; .* C toolboxes: pip install 'ironclaw\[guests\]'"),
-        ("zig", r"ziglang is not installed; .* Zig toolboxes: pip install 'ironclaw\[guests\]'"),
+        ("c", r"ziglang is not installed; .* C toolboxes: .* -m pip install ziglang=="),
+        ("zig", r"ziglang is not installed; .* Zig toolboxes: .* -m pip install ziglang=="),
     ],
 )
 def test_no_builder(

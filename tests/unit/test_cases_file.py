@@ -25,9 +25,9 @@ def test_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "case: Field required"),
+        ("", r": case is missing$"),
         ("case = []", "at least 1 item"),
-        ('[[case]]\ntool = "a.b"\nodd = 1', "case.0.odd: Extra inputs"),
+        ('[[case]]\ntool = "a.b"\nodd = 1', r"case\.0\.odd: there is no such key\. There are: name, tool, "),
         (
             '[[case]]\ntool = "a.b"\noutput = 1\nfailure = "denied"',
             "one of output, output_schema and failure",
@@ -36,6 +36,11 @@ def test_read(tmp_path: Path) -> None:
         ('[[case]]\ntool = "a.b"\nmessage = "x"', "expects no failure"),
         ('[[case]]\ntool = "a.b"\noutput_schema = { type = "odd" }', "is not valid under any"),
         ('[[case]]\ntool = "a.b"\nlogs = [["info"]]', "case.0.logs.0"),
+        ('[[case]]\ntool = "a.b"\noutptu = 1', r"case\.0\.outptu: .* Did you mean output\?"),
+        (
+            '[[case]]\ntool = "a.b"\n[[case.http]]\nurl = "a"\nstate = 1',
+            r"case\.0\.http\.0\.state: .* Did you mean status\?",
+        ),
         ("case = [", "cannot be read"),
     ],
 )

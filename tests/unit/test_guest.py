@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from tests.fakes import guests
@@ -49,6 +50,27 @@ def test_printing(guest: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
 
     assert guest.dispatch("x.print", "{}") == "null"
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_author_is_told(guest: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What a tool prints, and where and why it broke, goes to the host's debug log, bounded.
+    """
+    lines: list[tuple[str, str]] = []
+    host = SimpleNamespace(Level={"DEBUG": "debug"}, log=lambda level, text: lines.append((level, text)))
+    monkeypatch.setattr(guest, "host", host)
+
+    def broken() -> None:
+        print("x" * 5000, "so far")
+        raise ValueError("too small")
+
+    guest.tool("x.broken")(broken)
+    with pytest.raises(guest.Internal, match=r"^ValueError in x\.broken$"):
+        guest.dispatch("x.broken", "{}")
+
+    printed, trace = [text.removeprefix(guest.FOR_AUTHOR) for level, text in lines if level == "debug"]
+    assert (guest.MAX_TOLD, True) == (len(printed), printed.endswith("x so far\n"))
+    assert re.fullmatch(rf"{__file__} line \d+, in broken\nValueError: too small", trace)
 
 
 def raising(error: BaseException) -> object:

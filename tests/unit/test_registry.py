@@ -94,12 +94,24 @@ def test_folders(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "unknown key": (manifest('colour = "red"'), "colour"),
-    "unknown key of a tool": (manifest(tool='netwrok = "all"'), "netwrok"),
+    "unknown key": (manifest('colour = "red"'), "colour: there is no such key. There are: name, version, "),
+    "unknown key of a tool": (
+        manifest(tool='secert = ["a"]'),
+        "secert: there is no such key. Did you mean secrets?",
+    ),
+    "unknown key of a rule": (manifest(tool='http = [{ host = "a.example", pats = ["/"] }]'), "mean paths?"),
+    "unknown limit": (
+        manifest(tool="limits = { memory = 1 }"),
+        "notes.add.limits.memory: there is no such key. Did you mean memory_mb?",
+    ),
+    "no version": (manifest().replace("version", "# version"), "toolbox.toml: version is missing"),
     "unknown risk": (manifest(tool='risk = "none"'), "risk"),
     "a number as text": (manifest(tool='limits = { fuel = "9" }'), "fuel"),
     "too much memory": (manifest(tool="limits = { memory_mb = 4096 }"), "memory_mb"),
-    "files without the profile": (manifest(tool='scratch = "read"'), "scratch"),
+    "files without the profile": (
+        manifest(tool='scratch = "read"'),
+        'toolbox.toml: scratch of notes.add needs the line: profile = "scratch"',
+    ),
     "upper case name": (manifest(name="Notes.add"), "Notes.add"),
     "look-alike name": (manifest(name="n\u043etes.add"), "tools"),
     "name with a line end": (manifest(name="notes.add\\n"), "tools"),

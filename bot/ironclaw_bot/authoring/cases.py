@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator, SchemaError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ironclaw.errors import ToolboxError
+from ironclaw.registry.explaining import explained
 from ironclaw.task import FailureKind, Json
 
 FILES = ("cases.toml", "cases.json")
@@ -121,8 +122,6 @@ def read_case_file(path: Path) -> list[Case]:
         content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         return _File.model_validate(content).case
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(str(part) for part in problem["loc"]) or "the whole file"
-        raise ToolboxError(f"{path}: {field}: {problem['msg']}") from None
+        raise ToolboxError(f"{path}: {explained(error.errors()[0], _File)}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ToolboxError(f"{path}: cannot be read: {error}") from None

@@ -31,13 +31,15 @@ def add_authoring(add: Add) -> None:
     new = add("new", _new, "make the folder of a new toolbox, with a test")
     new.add_argument("name")
     new.add_argument("--lang", choices=templates.LANGUAGES, default="python", help="default: python")
-    for name, command, about in (
-        ("build", _build, "build the toolbox in a folder"),
-        ("test", _test, "build a toolbox and run its cases in the real sandbox"),
-    ):
-        add(name, command, about).add_argument(
+    build = add("build", _build, "build the toolbox in a folder")
+    test = add("test", _test, "build a toolbox and run its cases in the real sandbox")
+    for parser in (build, test):
+        parser.add_argument(
             "folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: this folder"
         )
+    test.add_argument(
+        "--verbose", action="store_true", help="what each tool logs and prints, also where it passes"
+    )
     conform = add("conform", _conform, "run the conformance suite against toolboxes that implement it")
     conform.add_argument(
         "folder", nargs="*", type=Path, metavar="DIR", help="default: ours, in each language"
@@ -71,14 +73,16 @@ async def _test(settings: Settings, chosen: argparse.Namespace) -> int:
             mark = "FAIL" if trial.faults else "pass"
             print(f"{mark}  {trial.case.tool:<20} {trial.case.name:<32} {used(trial.result.usage)}")
             _tell(trial.faults)
+            if trial.faults or chosen.verbose:
+                _tell(trial.said, "      | ")
             failed += bool(trial.faults)
     print(f"{len(cases) - failed} passed, {failed} failed")
     return FAILED if failed else DONE
 
 
-def _tell(faults: Sequence[str]) -> None:
-    for fault in faults:
-        print(f"      {printable(fault)}")
+def _tell(lines: Sequence[str], margin: str = "      ") -> None:
+    for line in lines:
+        print(f"{margin}{printable(line)}")
 
 
 async def _show(settings: Settings, chosen: argparse.Namespace) -> int:

@@ -13,6 +13,8 @@ from ironclaw.egress.urls import parse_url
 from ironclaw.errors import EgressDenied, EgressUnavailable
 from ironclaw_bot.authoring.cases import Answer
 
+FOR_AUTHOR = "for the author: "  #: As the SDKs begin what no tool asked for.
+
 
 @dataclass
 class Stage:
@@ -23,6 +25,7 @@ class Stage:
     answers: Sequence[Answer]
     requests: list[HttpRequest] = field(default_factory=list)
     lines: list[tuple[str, str]] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)  #: What the SDK says to the author: prints, where it broke.
 
     async def http(self, request: HttpRequest) -> HttpResponse:
         """The case's answer to a request that the manifest covers.
@@ -46,7 +49,14 @@ class Stage:
         return fitting[min(before, len(fitting) - 1)]
 
     def log(self, level: str, message: str) -> None:
-        self.lines.append((level, message))
+        if level == "debug" and message.startswith(FOR_AUTHOR):
+            self.told += message.removeprefix(FOR_AUTHOR).splitlines()
+        else:
+            self.lines.append((level, message))
+
+    def said(self) -> tuple[str, ...]:
+        """Everything that helps to find a fault, the tool's own log first."""
+        return (*(f"{level}: {line}" for level, text in self.lines for line in text.splitlines()), *self.told)
 
 
 def _response(answer: Answer) -> HttpResponse:

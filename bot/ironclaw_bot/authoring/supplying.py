@@ -20,6 +20,7 @@ from ironclaw_bot.authoring.commands import DONE, FAILED, Add, printable
 from ironclaw_bot.authoring.differences import differences
 from ironclaw_bot.authoring.showing import built, pins
 from ironclaw_bot.authoring.signing_keys import load_signing_key, make_signing_key
+from ironclaw_bot.build import check_current
 from ironclaw_bot.demo_folder import add_demo_options
 from ironclaw_bot.local import SOCKET, Remote
 
@@ -62,6 +63,7 @@ async def _keygen(settings: Settings, chosen: argparse.Namespace) -> int:
 async def _sign(settings: Settings, chosen: argparse.Namespace) -> int:
     key = load_signing_key(chosen.key)
     folder = built(chosen.folder)
+    check_current(folder)
     (box,) = Registry.load([folder]).toolboxes
     expires = int(time.time()) + chosen.days * DAY
     fresh = folder / f".{SIGNATURE}"

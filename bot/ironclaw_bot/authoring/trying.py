@@ -35,6 +35,7 @@ class Trial:
     case: Case
     result: ToolResult
     faults: tuple[str, ...]  #: What is not as the case says; () for a case that passes.
+    said: tuple[str, ...] = ()  #: What the tool logged, what it printed, and where it broke.
 
 
 @asynccontextmanager
@@ -85,7 +86,7 @@ class Trials:
         foretold = await Foretold.ask(self._sandbox, call, stage) if has_preview else None
         result = await self._sandbox.call(call, stage)
         beside = foretold.faults(stage) if foretold and not result.failure else ()
-        return Trial(case, result, (*_faults(case, result, stage, self._folder), *beside))
+        return Trial(case, result, (*_faults(case, result, stage, self._folder), *beside), stage.said())
 
     def _call(self, registry: Registry, case: Case, tool: Tool) -> Call:
         given = case.raw

@@ -27,7 +27,7 @@ def run(
     """Run a program to its end.
 
     :param what: the program's name for messages
-    :param name: of the toolbox
+    :param name: of what is built, for messages
     :param folder: its working directory
     :param log: where its words go; removed in the end
     :raises ToolboxError: it failed, with its last words, or it took too long
@@ -46,7 +46,7 @@ def run(
     log.unlink()
     if status != 0:
         progress.failed(name)
-        raise ToolboxError(f"{what} could not build the toolbox {name}:\n{said}")
+        raise ToolboxError(f"{what} could not build {name}:\n{said}")
 
 
 def _wait(child: subprocess.Popen[bytes], name: str, progress: Progress) -> int:
@@ -57,7 +57,7 @@ def _wait(child: subprocess.Popen[bytes], name: str, progress: Progress) -> int:
             seconds = time.monotonic() - started
             progress.tick(name, seconds)
             if seconds > BUILD_SECONDS:
-                raise ToolboxError(f"building the toolbox {name} took more than {BUILD_SECONDS} s")
+                raise ToolboxError(f"building {name} took more than {BUILD_SECONDS} s")
             try:
                 return child.wait(timeout=0.5)
             except subprocess.TimeoutExpired:

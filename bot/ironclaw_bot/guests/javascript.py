@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ironclaw_bot.progress import Progress
 
 WORLD = "toolbox"
 HOST = "ironclaw:tool/host@1.0.0"
+BUILDER = "the builder of JavaScript toolboxes"
 INSTALLED = ".ironclaw"  #: In node_modules: the digest of the lock file that it was installed from.
 
 
@@ -53,14 +55,15 @@ def _lock_digest(sdk: Path) -> str:
 
 def _install(source: Source) -> None:
     """What the lock file names, each package checked against its hash; no script of a package runs."""
-    progress = Progress(sys.stderr)
+    progress, started = Progress(sys.stderr, "installing", "installed"), time.monotonic()
     modules = source.sdk / "node_modules"
-    progress.begin("sdk/js", "installs its builder once, about 10 s")
+    progress.begin(BUILDER, "npm packages, once; 10 s to a minute")
     children.run(
         ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-        what="npm ci", name="sdk/js", folder=source.sdk, log=source.sdk / ".npm.log", progress=progress,
+        what="npm ci", name=BUILDER, folder=source.sdk, log=source.sdk / ".npm.log", progress=progress,
     )  # fmt: skip
     (modules / INSTALLED).write_text(_lock_digest(source.sdk))
+    progress.done(BUILDER, time.monotonic() - started)
 
 
 def describe(source: Source, work: Path) -> Descriptions:
@@ -68,6 +71,7 @@ def describe(source: Source, work: Path) -> Descriptions:
 
     :raises ToolboxError: it cannot be loaded
     """
+    need(source)
     output = work / "describe.mjs"
     stub = f"--alias:{HOST}={source.sdk / 'ironclaw_host.js'}"
     _bundle(source, "ironclaw_describe.js", output, ["--platform=node", stub], Progress(sys.stderr))

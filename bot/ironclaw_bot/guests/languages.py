@@ -30,19 +30,19 @@ class Language:
 LANGUAGES: Mapping[str, Language] = {
     "python": Language(
         ("app.py",), frozenset({".py"}), f"componentize-py {python.COMPONENTIZE_PY}",
-        "about 15 s on one core", python.need, python.describe, python.make,
+        "10 s to a minute", python.need, python.describe, python.make,
     ),
     "js": Language(
         ("app.ts", "app.js"), frozenset({".js", ".mjs", ".ts", ".json"}), "as sdk/js/package-lock.json says",
-        "about 2 s", javascript.need, javascript.describe, javascript.make,
+        "some seconds", javascript.need, javascript.describe, javascript.make,
     ),
     "c": Language(
         ("app.c",), frozenset({".c", ".h"}), f"ziglang {zig_compiler.ZIGLANG}",
-        "about 2 s, the first time 30 s", zig_compiler.need, zig_compiler.describe, c.make,
+        "some seconds, the first time up to a minute", zig_compiler.need, zig_compiler.describe, c.make,
     ),
     "zig": Language(
         ("app.zig",), frozenset({".zig"}), f"ziglang {zig_compiler.ZIGLANG}",
-        "about 2 s, the first time 5 s", zig_compiler.need, zig_compiler.describe, zig.make,
+        "some seconds, the first time up to a minute", zig_compiler.need, zig_compiler.describe, zig.make,
     ),
 }  # fmt: skip
 

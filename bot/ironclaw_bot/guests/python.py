@@ -15,9 +15,11 @@ from ironclaw.errors import ToolboxError
 from ironclaw_bot.guests import children
 from ironclaw_bot.guests.described import Descriptions
 from ironclaw_bot.guests.source import Source
+from ironclaw_bot.hints import pip
 from ironclaw_bot.progress import Progress
 
 COMPONENTIZE_PY = "0.25.1"  #: Exactly: another version makes another component.
+WANTED = f"componentize-py=={COMPONENTIZE_PY}"
 WORLD = "toolbox"
 #: The SDK's module that imports the author's app and holds the world's export.
 ENTRY = "ironclaw_entry"
@@ -31,12 +33,10 @@ def need(source: Source) -> None:
         found = importlib.metadata.version("componentize-py")
     except importlib.metadata.PackageNotFoundError:
         raise ToolboxError(
-            "componentize-py is not installed; it builds Python toolboxes: pip install 'ironclaw[build]'"
+            f"componentize-py is not installed; it builds Python toolboxes: {pip(WANTED)}"
         ) from None
     if found != COMPONENTIZE_PY:
-        raise ToolboxError(
-            f"componentize-py is {found}, but {COMPONENTIZE_PY} is needed: pip install 'ironclaw[build]'"
-        )
+        raise ToolboxError(f"componentize-py is {found}, but {COMPONENTIZE_PY} is needed: {pip(WANTED)}")
 
 
 def describe(source: Source, work: Path) -> Descriptions:

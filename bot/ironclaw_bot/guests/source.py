@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,20 @@ class Source:
 
     def digest(self) -> str:
         """SHA-256 over the builder's versions and each file's name and bytes."""
-        sha = hashlib.sha256(f"{self.builder}\n".encode())
-        for name, file in self.files():
-            content = file.read_bytes()
-            sha.update(f"{name} {len(content)}\n".encode() + content)
-        return sha.hexdigest()
+        return _digest(self.builder, self.files())
+
+    def component_digest(self, profile: str) -> str:
+        """The same of what the component is made of: of toolbox.toml, the profile alone."""
+        files = ((name, file) for name, file in self.files() if file != self.manifest)
+        return _digest(f"{self.builder} {self.language} {self.entry} {profile}", files)
+
+
+def _digest(head: str, files: Iterable[tuple[str, Path]]) -> str:
+    sha = hashlib.sha256(f"{head}\n".encode())
+    for name, file in files:
+        content = file.read_bytes()
+        sha.update(f"{name} {len(content)}\n".encode() + content)
+    return sha.hexdigest()
 
 
 def _below(root: Path) -> list[Path]:

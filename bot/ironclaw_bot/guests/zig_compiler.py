@@ -14,6 +14,7 @@ from ironclaw_bot.guests import children
 from ironclaw_bot.guests.described import Descriptions
 from ironclaw_bot.guests.source import Source
 from ironclaw_bot.guests.wrapping import wrapped
+from ironclaw_bot.hints import pip
 from ironclaw_bot.progress import Progress
 
 ZIGLANG = "0.17.1"  #: Exactly: another version makes another component.
@@ -29,7 +30,7 @@ def need(source: Source) -> None:
     if found != ZIGLANG:
         language = SHOWN[source.language]
         raise ToolboxError(
-            f"ziglang is {found}; {ZIGLANG} builds {language} toolboxes: pip install 'ironclaw[guests]'"
+            f"ziglang is {found}; {ZIGLANG} builds {language} toolboxes: {pip(f'ziglang=={ZIGLANG}')}"
         )
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 
 from ironclaw.capabilities import TENANT_ALLOWLIST, Capabilities, HttpRule, Limits, Scratch
 from ironclaw.errors import ToolboxError
+from ironclaw.registry.explaining import explained
 from ironclaw.registry.schemas import schema_fault
 from ironclaw.task import Effect, Risk
 
@@ -128,8 +129,9 @@ class Manifest(_Table):
 
     @model_validator(mode="after")
     def _pure_has_no_files(self) -> Manifest:
-        if self.profile == "pure" and any(tool.scratch is not Scratch.NONE for tool in self.tools.values()):
-            raise ValueError('scratch needs profile = "scratch"')
+        having = [name for name, tool in self.tools.items() if tool.scratch is not Scratch.NONE]
+        if self.profile == "pure" and having:
+            raise ValueError(f'scratch of {", ".join(having)} needs the line: profile = "scratch"')
         return self
 
 
@@ -143,12 +145,7 @@ def parse_manifest(content: bytes, shown: str) -> Manifest:
         return Manifest.model_validate(tomllib.loads(content.decode("utf-8")))
     except ValidationError as error:
         raise ToolboxError(
-            "\n".join(f"{shown}: {_explain(problem)}" for problem in error.errors()[:10])
+            "\n".join(f"{shown}: {explained(problem, Manifest)}" for problem in error.errors()[:10])
         ) from None
     except (ValueError, RecursionError) as error:
         raise ToolboxError(f"{shown}: cannot be read as TOML: {error}") from None
-
-
-def _explain(problem: Any) -> str:
-    field = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "the whole file"
-    return f"{field}: {problem['msg']}"

@@ -22,6 +22,8 @@ import * as host from "ironclaw:tool/host@1.0.0";
 
 /** Called with {tool, args}: what would this call do? */
 const PREVIEW = "ironclaw.preview";
+/** How log lines begin that the SDK writes and no tool asked for. */
+const FOR_AUTHOR = "for the author: ";
 /** Called with {} before a tenant is known, so that the next call finds its code paged in. */
 const WARM = "ironclaw.warm";
 
@@ -95,8 +97,18 @@ export function run(name, input) {
   try {
     return encode(name, find(name)(decode(input)));
   } catch (error) {
+    if (!(error instanceof Failure)) tellAuthor(error);
     const failure = error instanceof Failure ? error : new Internal(`${errorName(error)} in ${name}`);
     throw { tag: failure.constructor.tag, val: wellFormed(failure.message) };
+  }
+}
+
+/** To the host's debug log, of which `ironclaw tool test` shows these lines; nobody else is told. */
+function tellAuthor(error) {
+  try {
+    host.log("debug", wellFormed(`${FOR_AUTHOR}${error}\n${error?.stack ?? ""}`.slice(0, 1900)));
+  } catch {
+    // Memory may be what broke the tool.
   }
 }
 

@@ -35,6 +35,7 @@ import contextlib
 import inspect
 import io
 import json
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -46,6 +47,9 @@ try:  # The bindings exist only inside a component; tools can be tested without 
 except ModuleNotFoundError:
     wit_world = host = None  # type: ignore[assignment]
 
+FOR_AUTHOR = "for the author: "  #: How log lines begin that the SDK writes and no tool asked for.
+MAX_TOLD = 1900  #: Characters of one of them; the host cuts at 2,000.
+MAX_FRAMES = 12
 SCRATCH = "/mnt/scratch"  #: The tenant's folder, for toolboxes of the profile scratch.
 PREVIEW = "ironclaw.preview"  #: Called with {"tool", "args"}: what would this call do?
 WARM = "ironclaw.warm"  #: Called with {} before a tenant is known, so that the next call finds code paged in.
@@ -107,18 +111,47 @@ def registered() -> dict[str, Tool]:
 
 
 def dispatch(name: str, arguments: str) -> str:
-    """Run one tool on JSON text; its printing goes nowhere.
+    """Run one tool on JSON text; its author alone sees what it prints and where it broke.
 
     :return: the result as JSON text
     :raises Failure: and nothing else
     """
+    printed, trace = io.StringIO(), ""
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             return _encode(_call(_find(name), _decode(arguments)))
     except Failure:
         raise
     except BaseException as error:  # noqa: BLE001 - anything else would trap, and a trap says nothing
+        trace = _trace(error)
         raise Internal(f"{type(error).__name__} in {name}") from None
+    finally:
+        _tell_author(printed.getvalue())
+        _tell_author(trace)
+
+
+def _trace(error: BaseException) -> str:
+    """Where a tool broke, and why.
+
+    Without the source's lines: there are no files to read them from, and trying to would trap.
+    """
+    frames: deque[str] = deque(maxlen=MAX_FRAMES)
+    at = error.__traceback__
+    while at is not None:
+        code = at.tb_frame.f_code
+        if code.co_filename != _trace.__code__.co_filename:
+            frames.append(f"{code.co_filename} line {at.tb_lineno}, in {code.co_name}")
+        at = at.tb_next
+    with contextlib.suppress(BaseException):  # The author's own __str__.
+        return "\n".join([*frames, f"{type(error).__name__}: {error}"])
+    return "\n".join([*frames, type(error).__name__])
+
+
+def _tell_author(text: str) -> None:
+    """To the host's debug log, of which ``ironclaw tool test`` shows these lines; nobody else is told."""
+    if text and host is not None:
+        with contextlib.suppress(BaseException):  # Memory may be what broke the tool.
+            log(FOR_AUTHOR + text[-MAX_TOLD:], "debug")
 
 
 def _call(function: Tool, arguments: dict[str, Any]) -> Any:
