@@ -23,7 +23,7 @@ from ironclaw_bot.authoring.commands import add_authoring
 from ironclaw_bot.authoring.supplying import add_supplying
 from ironclaw_bot.build import build, built_folder
 from ironclaw_bot.crashing import prepare_for_the_worst
-from ironclaw_bot.demo_folder import DEMO, add_demo_options, in_demo
+from ironclaw_bot.demo_folder import DEMO, add_demo_options, add_place, in_demo
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
 from ironclaw_bot.policy_commands import add_policies
 from ironclaw_bot.progress import Progress
@@ -81,16 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     add_users(partial(_add, users.add_subparsers(required=True, metavar="COMMAND")), _door)
     verbs = commands.add_parser("grants", help="what runs without asking, because somebody said so")
     add_grants(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")), _door)
-    audit = commands.add_parser("audit", help="the audit log").add_subparsers(
-        required=True, metavar="COMMAND"
-    )
-    verify = _add(audit, "verify", _audit_verify, "check every tenant's chain")
-    add_verify_options(verify)
-    add_demo_options(verify)
-    rotating = _add(audit, "rotate-key", _audit_rotate, "have a new key sign the checkpoints")
-    doctor = _add(commands, "doctor", _doctor, "say what works here and what does not")
-    for parser_ in (rotating, doctor, verbs.choices["show"]):
-        add_demo_options(parser_)
+    _add_audit(commands)
+    add_demo_options(_add(commands, "doctor", _doctor, "say what works here and what does not"))
     _add(commands, "version", _version, "print the version")
     return parser
 
@@ -111,8 +103,7 @@ def _add_work(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     approve.add_argument("--code", default="", help="of your authenticator app, where a rule asks for one")
     add_edit(partial(_add, commands), _door)
     for parser in (run, listing, approve, deny):
-        parser.add_argument("--tenant", default="", help="whose (default: the only one there is)")
-        add_demo_options(parser)
+        add_place(parser)
 
 
 def _add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -121,12 +112,22 @@ def _add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_demo_options(listing)
     add_authoring(partial(_add, tools))
     add_supplying(partial(_add, tools))
+    add_demo_options(tools.choices["show"])
     run = _add(tools, "run", _tool_run, "run one tool, through the same policy and approvals")
     run.add_argument("name")
     run.add_argument("arguments", nargs="*", metavar="KEY=VALUE")
-    run.add_argument("--tenant", default="", help="whose (default: the only one there is)")
-    add_demo_options(run)
+    add_place(run)
     run.add_argument("--wait", type=float, default=600, help=argparse.SUPPRESS)
+
+
+def _add_audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verbs = commands.add_parser("audit", help="the audit log").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    verify = _add(verbs, "verify", _audit_verify, "check every tenant's chain")
+    add_verify_options(verify)
+    for parser in (verify, _add(verbs, "rotate-key", _audit_rotate, "have a new key sign the checkpoints")):
+        add_demo_options(parser)
 
 
 def _add_secrets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -43,9 +43,7 @@ def in_demo(settings: Settings, folder: Path) -> Settings:
 
 def _tenant(settings: Settings) -> TenantSettings:
     """The tenant of the demo's workspace: what the settings say of it, and the demo's people."""
-    named = (
-        tenant for name, tenant in settings.tenants.items() if TEAM in tenant.slack or name == TEAM
-    )
+    named = (tenant for name, tenant in settings.tenants.items() if TEAM in tenant.slack or name == TEAM)
     own = next(named, TenantSettings.model_validate({}))
     changes = {
         "slack": (TEAM,),

@@ -16,6 +16,7 @@ from tests.e2e.demo import Demo
 
 from ironclaw.settings import Settings
 from ironclaw_bot.demo import demo_settings
+from ironclaw_bot.demo_folder import APPROVERS
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -120,10 +121,10 @@ async def test_settings() -> None:
     given = Settings(port=3000, log_level="info", approvers=("U1", "local:ann"))
     told = demo_settings(given, tokens, "http://127.0.0.1:1", Path("d"))
 
-    assert (0, "warning", ("slack:T0001:U1BO",)) == (
+    assert (0, "warning", APPROVERS) == (
         plain.port,
         plain.log_level,
         plain.tenants["T0001"].approvers,
     )
     assert (3000, "info") == (told.port, told.log_level)
-    assert ("slack:T0001:U1BO", "local:ann") == told.tenants["T0001"].approvers
+    assert (*APPROVERS, "local:ann") == told.tenants["T0001"].approvers

@@ -6,7 +6,6 @@ import argparse
 
 from tests.fakes.approvals import NOW, an_approval
 
-from ironclaw.settings import TenantSettings
 from ironclaw.task import Decision, Json, Vote
 from ironclaw.terms import Group, Terms
 from ironclaw_bot.local import shown_approval
@@ -55,10 +54,3 @@ def test_who_is_to_type_it() -> None:
 
     assert said.startswith("Waiting for local:cy or local:di. Who decides runs: ")
     assert said.endswith(" approve ap_1 --code 123456 --tenant acme")
-
-
-def test_settings_have_no_deciders_of_their_own() -> None:
-    """
-    Nobody is named from the list of approvers alone.
-    """
-    assert not hasattr(TenantSettings(), "deciders")
