@@ -145,17 +145,26 @@ class Door:
         """Seal everybody's secrets anew."""
         return await Keeper(self.app.vault, f"local:{self.person}").rotate()
 
-    async def factors(self, tenant: str, verb: str, person: str) -> Json:
+    async def factors(self, tenant: str, verb: str, person: str, replace: bool = False) -> Json:
         """What ``ironclaw user`` does with one tenant's second factors."""
         principal = self._principal(tenant)
         factors = self.app.factors
         if verb == "enroll":
             if not PERSON.fullmatch(person):
                 raise BadRequest(f"{person!r} is nobody: slack:TEAM:USER, jwt:ISSUER|SUBJECT or local:NAME.")
-            return {"uri": await factors.enroll(principal.tenant, person, principal.id)}
+            uri = await factors.enroll(principal.tenant, person, principal.id, replace=replace)
+            return {"uri": uri, "warning": self._no_decider(principal.tenant, person)}
         if verb == "remove":
             await factors.remove(principal.tenant, person, principal.id)
         return {"people": list(await factors.people(principal.tenant))}
+
+    def _no_decider(self, tenant: str, person: str) -> str:
+        """That a person's factor is of no use in a tenant; "" where it is."""
+        if self.app.roles(tenant, person):
+            return ""
+        others = [each for each in sorted(self.app.tenant_ids - {tenant}) if self.app.roles(each, person)]
+        where = f" They are in {', '.join(others)}: name it with --tenant." if others else ""
+        return f"{person} is no approver, and of no group, of the tenant {tenant}.{where}"
 
     def _principal(self, tenant: str) -> Principal:
         tenant = chosen_tenant(tenant, self.app.tenant_ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -32,6 +33,8 @@ def add_users(add: Callable[..., argparse.ArgumentParser], door: Door) -> None:
         parser = add(verb, command, about)
         parser.add_argument("person", help="slack:TEAM:USER, jwt:ISSUER|SUBJECT or local:NAME")
         add_place(parser)
+        if verb == "enroll":
+            parser.add_argument("--replace", action="store_true", help="where they have one already")
     add_place(add("list", users.list, "list who has a second factor"))
 
 
@@ -43,7 +46,10 @@ class UserCommands:
 
     async def enroll(self, settings: Settings, chosen: argparse.Namespace) -> int:
         async with self._asking(settings) as ask:
-            done = await ask("factors", tenant=chosen.tenant, verb="enroll", person=chosen.person)
+            words = {"verb": "enroll", "person": chosen.person, "replace": chosen.replace}
+            done = await ask("factors", tenant=chosen.tenant, **words)
+        if done["warning"]:
+            print(f"Warning: {done['warning']}", file=sys.stderr)
         drawn = io.StringIO()
         segno.make(done["uri"]).terminal(out=drawn, compact=True)
         print(f"{chosen.person} scans this with an authenticator app. It is shown only now.\n")

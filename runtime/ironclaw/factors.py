@@ -32,13 +32,16 @@ class Factors:
         self._key = subkey(key, "second factors")
         self._clock = clock
 
-    async def enroll(self, tenant: str, principal: str, actor: str) -> str:
-        """Give a person a new factor, in place of the one before.
+    async def enroll(self, tenant: str, principal: str, actor: str, *, replace: bool = False) -> str:
+        """Give a person a new factor.
 
+        :param replace: in place of the one before
+        :raises Conflict: they have one, and nobody said that it may go
         :return: the ``otpauth://`` address for their device: a secret, to be shown once and kept nowhere
         """
         secret = pyotp.random_base32()
-        await self._store.put(tenant, principal, self._seal(tenant, principal, secret), actor, self._clock())
+        sealed = self._seal(tenant, principal, secret)
+        await self._store.put(tenant, principal, sealed, actor, self._clock(), replace=replace)
         return pyotp.TOTP(secret).provisioning_uri(name=principal, issuer_name=f"IronClaw {tenant}")
 
     async def remove(self, tenant: str, principal: str, actor: str) -> None:

@@ -270,9 +270,9 @@ async def test_a_code_on_the_command_line(world: World) -> None:
         "wait": 30,
     }
     with pytest.raises(Refused, match="not right"):
-        await Here(world.app).ask("decide", **words, wait=30, code=world.code)
+        await Here(world.app).ask("decide", **words, code=world.code)
     assert ApprovalState.PENDING is await world.state()
-    await Here(world.app).ask("decide", **words, wait=30, code=mine.at(int(world.clock.now)))
+    await Here(world.app).ask("decide", **words, code=mine.at(int(world.clock.now)))
 
     decided = await world.app.approval("T1", world.approval.id)
     assert [(ME, "totp")] == [(vote.principal, vote.factor) for vote in decided.votes]
@@ -297,6 +297,32 @@ async def test_the_command_line_asks_for_the_code(
 
     expected = ApprovalState.APPROVED if is_terminal else ApprovalState.PENDING
     assert expected is await world.state()
+
+
+async def test_a_factor_is_not_replaced_without_a_word(world: World) -> None:
+    """
+    Who has a factor keeps it; with a word it is another one, and the old one's codes count no more.
+    """
+    with pytest.raises(Conflict, match="--replace"):
+        await Here(world.app).ask("factors", tenant="T1", verb="enroll", person=BO)
+    await world.app.factors.check("T1", BO, world.code)
+    await Here(world.app).ask("factors", tenant="T1", verb="enroll", person=BO, replace=True)
+
+    with pytest.raises(Refused):
+        await world.app.factors.check("T1", BO, world.totp.at(int(world.clock.now) + 30))
+
+
+@pytest.mark.parametrize(
+    ("tenant", "says"), [("T1", ""), ("T2", "of the tenant T2. They are in T1: name it")]
+)
+async def test_a_factor_where_it_is_of_no_use(world: World, tenant: str, says: str) -> None:
+    """
+    Whoever decides nothing in a tenant gets a factor there, with a warning that names where they do.
+    """
+    done = await Here(world.app).ask("factors", tenant=tenant, verb="enroll", person=CY)
+
+    assert bool(says) == bool(done["warning"])
+    assert says in done["warning"]
 
 
 async def test_a_code_for_another_version(world: World) -> None:

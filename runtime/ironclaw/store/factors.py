@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from ironclaw.errors import NotFound
+from ironclaw.errors import Conflict, NotFound
 from ironclaw.store.chain import note
 from ironclaw.store.rows import sql
 from ironclaw.store.writer import Writer
@@ -12,6 +12,7 @@ from ironclaw.store.writer import Writer
 MAX_FAILURES = 5  #: Wrong codes in a row; then the person waits.
 #: Seconds that they wait.  Five guesses each time, of which three in a million are right: one in two years.
 PAUSE = 900.0
+THERE = "{} has a second factor already. With --replace a new one takes its place: the old one counts no more."
 
 
 class Factors:
@@ -20,10 +21,18 @@ class Factors:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    async def put(self, tenant: str, principal: str, sealed: str, actor: str, now: float) -> None:
-        """Keep a person's factor, in place of the one before."""
+    async def put(
+        self, tenant: str, principal: str, sealed: str, actor: str, now: float, *, replace: bool = False
+    ) -> None:
+        """Keep a person's factor.
+
+        :param replace: in place of the one before
+        :raises Conflict: there is one, and nobody said that it may go
+        """
 
         def unit(c: sqlite3.Connection) -> None:
+            if not replace and sql.factor(c, tenant=tenant, principal=principal):
+                raise Conflict(THERE.format(principal))
             sql.add_tenant(c, id=tenant, now=now)
             sql.put_factor(c, tenant=tenant, principal=principal, sealed=sealed, now=now)
             note(c, tenant, now, "factor_enrolled", actor, person=principal)
