@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -174,6 +176,45 @@ async def test_shown_difference(world: World) -> None:
         "  + memory       300 MiB",
         "Installed notes 1.1.0.",
     ] == lines
+
+
+def with_argument(world: World, version: str, about: str) -> Path:
+    """A toolbox whose tool takes one argument."""
+    box = world.box(version=version, is_signed=False)
+    with (box / "toolbox.toml").open("a") as file:
+        file.write(f'properties.text = {{ type = "string", description = "{about}" }}\n')
+    world.vouch(box, version=version)
+    return box
+
+
+@pytest.mark.sandbox
+async def test_shown_arguments(world: World) -> None:
+    """
+    A new tool is a line with all that it may do; of arguments names are shown, also of those that change.
+    """
+    first = await world.tool("add", with_argument(world, "1.0.0", "A note."), "--yes")
+    second = await world.tool("add", with_argument(world, "1.1.0", "Any note."), "--yes")
+    third = await world.tool("add", with_argument(world, "1.2.0", "No note."), "--yes", "--verbose")
+
+    may = "risk high, effect once; no hosts, no secrets, no files; 10 s, 256 MiB, fuel 2,000,000,000, "
+    assert f"notes.add (new)  {may}output 262,144 B\n" in first.out
+    assert "  + arguments    text (--verbose shows them)\n" in first.out
+    assert "notes.add\n  ~ 1 of 1 arguments: text (--verbose shows them)\nInstalled" in second.out
+    assert '  + argument     text: {"description":"No note.","type":"string"}\nInstalled' in third.out
+
+
+@pytest.mark.sandbox
+async def test_the_line_that_trusts(world: World) -> None:
+    """
+    Who is not trusted is refused with the very line that would trust them, for this name alone.
+    """
+    world.trusted = (f"other:{ONE}",)
+    refused = await world.add(world.box())
+    (line,) = re.findall(r"^.*ironclaw\.toml: (.*)$", refused.error)
+    world.trusted = tuple(tomllib.loads(line)["trusted_signers"])
+
+    assert (f"other:{ONE}", f"notes:{public_key(world.publisher)}") == world.trusted
+    assert "" == (await world.add(world.box())).error
 
 
 @pytest.mark.sandbox

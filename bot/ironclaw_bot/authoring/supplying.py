@@ -41,6 +41,7 @@ def add_supplying(add: Add) -> None:
     install.add_argument("source", type=Path, metavar="DIR|FILE.tar")
     install.add_argument("--yes", action="store_true", help="do not ask")
     install.add_argument("--allow-downgrade", action="store_true", help="also an older version")
+    install.add_argument("--verbose", action="store_true", help="also the schemas of the arguments")
     remove = add("rm", _remove, "remove a toolbox that was added")
     remove.add_argument("name")
     for parser in (install, remove):
@@ -55,8 +56,13 @@ def _days(word: str) -> int:
 
 async def _keygen(settings: Settings, chosen: argparse.Namespace) -> int:
     key = make_signing_key(chosen.file)
-    print(f"The signing key is in {chosen.file}: keep it to yourself. Its public key, for trusted_signers:")
-    print(public_key(key))
+    public = public_key(key)
+    print(
+        f"The signing key is in {chosen.file}: keep it to yourself. Who trusts it writes into ironclaw.toml,"
+    )
+    print("above the first [table] and with the name of your toolboxes in place of NAME:")
+    print(f'trusted_signers = ["NAME:{public}"]')
+    print(f"The public key is {public}")
     return DONE
 
 
@@ -80,7 +86,7 @@ async def _install(settings: Settings, chosen: argparse.Namespace) -> int:
     source, allow = chosen.source, chosen.allow_downgrade
     source = built(source) if source.is_dir() else source
     async with candidate(source, settings, _say, allow_downgrade=allow) as found:
-        _tell(_shown(found))
+        _tell(_shown(found, verbose=chosen.verbose))
         if not chosen.yes and not _is_confirmed():
             _say("Nothing was installed.")
             return FAILED
@@ -111,13 +117,13 @@ async def _tell_the_bot(settings: Settings) -> None:
         _say(f"The bot that runs goes on with the tools it had: {error}\nRestart it.")
 
 
-def _shown(found: Candidate) -> Iterator[str]:
+def _shown(found: Candidate, *, verbose: bool) -> Iterator[str]:
     """What an admin decides on; all of it is the toolbox's own word, except the digests and the signer."""
     box = found.box
     was = found.installed[0].toolbox.version if found.installed else ""
     yield f"{box.name} {box.version}, " + (f"in place of {was}" if was else "not installed yet")
     yield from (f"  {line}" for line in pins(box))
-    changes = list(differences(found.installed, found.tools))
+    changes = list(differences(found.installed, found.tools, verbose=verbose))
     yield "What changes (- goes, + comes); names, descriptions and schemas are the publisher's words:"
     yield from changes or ["nothing that a tool may do, and nothing that is said of one"]
 

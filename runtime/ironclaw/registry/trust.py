@@ -33,11 +33,17 @@ class Trust:
         if signer in self.revoked:
             return f"the signer {signer} is revoked"
         if signer not in {key for key, _ in self.signers}:
-            return f"the signer {signer} is not in trusted_signers"
+            return f"the signer {signer} is not in trusted_signers; {self._remedy(signer, names)}"
         if statement.expires <= now:
             return EXPIRED
         foreign = [name for name in names if not self._may_name(signer, name)]
         return f"the signer {signer} may not use the name {foreign[0]}" if foreign else None
+
+    def _remedy(self, signer: str, names: Iterable[str]) -> str:
+        """The line that would trust a signer with the toolbox's own name."""
+        known = sorted(f"{space}:{key}" if space else key for key, space in self.signers)
+        words = ", ".join(f'"{word}"' for word in (*known, f"{next(iter(names))}:{signer}"))
+        return f"if the key is whose you think, write into ironclaw.toml: trusted_signers = [{words}]"
 
     def _may_name(self, signer: str, name: str) -> bool:
         """A namespace is its owners' alone; other names are for those who have none."""
