@@ -195,13 +195,23 @@ def spelled(text: str) -> str:
 
 
 def show_effects(preview: Preview) -> tuple[str, ...]:
-    """What a call will do, as its dry run says: a line for each effect, and then what it consists of."""
-    lines: list[str] = []
-    for file in preview.files:
-        lines += [LINE + _file(file), *_rest(file)]
-    for request in preview.requests:
-        lines += [LINE + _request(request), *_rest(request)]
-    return tuple(lines)
+    """What a call will do, as its dry run says: a line for each effect, and then what each consists of."""
+    effects = [(_file(each), list(_rest(each))) for each in preview.files]
+    effects += [(_request(each), list(_rest(each))) for each in preview.requests]
+    heads = [LINE + head for head, _ in effects]
+    if len(effects) == 1:
+        return (*heads, *effects[0][1])
+    return (*heads, *(line for head, rest in effects if rest for line in (_again(head), *rest)))
+
+
+def count_effects(preview: Preview) -> int:
+    """How many of the lines of :func:`show_effects` name an effect: the first ones."""
+    return len(preview.files) + len(preview.requests)
+
+
+def _again(head: str) -> str:
+    """Before what an effect consists of: marked as ours, so that it is no effect of its own."""
+    return f"{LINE}{GAP} {head if len(head) <= WHOLE else f'{head[:HEAD]} {GAP}'}:"
 
 
 def _rest(effect: FileEffect | RequestEffect) -> Iterator[str]:

@@ -19,7 +19,7 @@ from ironclaw_bot.slack.blocks import (
     section,
 )
 from ironclaw_bot.slack.presses import APPROVE, DENY, DETAILS, EDIT, MORE, REASON, REMEMBER
-from ironclaw_bot.slack.preview import ON_CARD, is_cut, previewed
+from ironclaw_bot.slack.preview import ON_CARD, is_cut, is_too_long, previewed
 from ironclaw_bot.slack.text import escape, one_line, visible
 
 MOST_BLOCKS = 50  #: Of one message.
@@ -29,6 +29,7 @@ _LATER = (
     "There is no room for its arguments beside the others: *Show all* shows them. "
     "It can be approved once the others are decided."
 )
+_TOO_LONG = "*What it will do is too long to be shown whole.*\nSo it cannot be approved here."
 _ROW_FACTS = ("Risk", "Rule")  #: Said in a row's first line.
 
 
@@ -120,7 +121,7 @@ def _fold(approval: ApprovalView) -> Argued:
 
 
 def _body(approval: ApprovalView, value: str, shown: Argued, end: str) -> Iterator[Block]:
-    """The arguments, how it stands, and what can be done: at most five blocks beside the boxes.
+    """The arguments, how it stands, and what can be done: at most six blocks beside the boxes.
 
     :param end: stands before how it ended
     """
@@ -135,6 +136,8 @@ def _body(approval: ApprovalView, value: str, shown: Argued, end: str) -> Iterat
         return
     if shown.boxes:
         yield from previewed(approval.circumstances.preview, ON_CARD)
+    if is_too_long(approval.circumstances.preview):
+        yield section(_TOO_LONG)
     if facts.so_far(approval):
         yield section(facts.so_far(approval))
     yield _buttons(approval, value, shown)
@@ -149,10 +152,11 @@ def _tainted(approval: ApprovalView) -> Iterator[Block]:
 
 def _buttons(approval: ApprovalView, value: str, shown: Argued) -> Block:
     """What cannot be shown cannot be approved; what is cut can be seen whole."""
-    can_approve = not shown.problem and bool(shown.boxes)
+    preview = approval.circumstances.preview
+    can_approve = bool(shown.boxes) and not shown.problem and not is_too_long(preview)
     buttons = [button("Approve", APPROVE, value, "primary")] if can_approve else []
     buttons.append(button("Deny", DENY, value, "danger"))
-    if shown.is_cut or is_cut(approval.circumstances.preview):
+    if shown.is_cut or is_cut(preview):
         buttons.append(button("Show all", DETAILS, value))
     more = [("Deny with a reason…", f"{REASON}:{value}")]
     if not shown.problem:
