@@ -298,3 +298,59 @@ async def test_ready(bot: Open) -> None:
         reply = await ask(door.port, "GET", "/ready")
 
     assert (reply.status, set(reply.json["checks"].values())) == (200, {True})
+
+
+async def listed(door: Bot, query: str = "", **claims: Any) -> Reply:
+    token = door.issuer.token("ed1", **claims)
+    return await ask(door.port, "GET", f"/approvals{query}", [("Authorization", f"Bearer {token}")])
+
+
+async def test_what_waits(bot: Open) -> None:
+    """
+    A token's tenant sees what waits for its people; another one sees nothing, whatever it asks for.
+    """
+    async with bot(WRITE) as door:
+        run = await door.run()
+        own, others = await listed(door), await listed(door, "?tenant=T1", tenant_id="T2")
+        odd = await listed(door, "?filter=1")
+
+    assert [run.json["approval"]["id"]] == [each["id"] for each in own.json["approvals"]]
+    assert (200, []) == (others.status, others.json["approvals"])
+    assert odd.status == 400
+
+
+async def test_cancel(bot: Open) -> None:
+    """
+    Who asked for it stops it; what waited is gone.
+    """
+    async with bot(WRITE) as door:
+        run = await door.run()
+        path = f"/workflows/{run.json['workflow_id']}/cancel"
+        reply, again = await door.post(path), await door.post(path)
+        left = await listed(door)
+
+    assert (200, "cancelled", 409) == (reply.status, reply.json["status"], again.status)
+    assert [] == left.json["approvals"]
+
+
+@pytest.mark.parametrize("who", ["svc-1", BOSS])
+async def test_policy_has_no_door(bot: Open, who: str) -> None:
+    """
+    Nobody changes policy over HTTP, not even an approver.
+    """
+    async with bot() as door:
+        reply = await door.post("/policy", '{"text": "permit (principal, action, resource);"}', sub=who)
+
+    assert reply.status == 403
+
+
+async def test_a_decision_for_another_tenant(bot: Open) -> None:
+    """
+    A body that names another tenant than the token's finds nothing there.
+    """
+    async with bot(WRITE) as door:
+        run = await door.run()
+        body = '{"tenant_id": "T2"}'
+        reply = await door.post(f"/approve/{run.json['approval']['id']}", body, sub=BOSS)
+
+    assert reply.status == 404

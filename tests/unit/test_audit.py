@@ -317,3 +317,17 @@ async def test_without_a_place_for_checkpoints_the_bot_runs_on(tmp_path: Path) -
     await store.close()
 
     assert ["checkpoint_failed"] * 2 == [each["event"] for each in said]
+
+
+async def test_an_older_database_is_not_opened(tmp_path: Path, log: Checkpoints) -> None:
+    """
+    What was signed must be in the log: put back, cut or another one, the bot does not start on it.
+    """
+    store = await Store.open(tmp_path / "data/ironclaw.db")
+    log.write([Head("T1", 3, "c" * 64)], 1.0)
+    try:
+        with pytest.raises(StoreError, match="older than its newest checkpoint"):
+            async with keep_checkpoints(store, log, lambda: 7.0):
+                pass
+    finally:
+        await store.close()

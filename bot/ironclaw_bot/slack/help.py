@@ -20,6 +20,7 @@ _SAID = (("@ironclaw", "and what you want, in your own words"),)
 _COMMANDS = (
     ("run TASK", "the same as a mention"),
     ("status [ID]", "the latest tasks, or one of them"),
+    ("cancel ID", "stop one: yours, or as an approver anybody's"),
     ("approvals", "what waits for a decision"),
     ("grants", "what runs without asking again; Home revokes it"),
     ("help", "this"),
