@@ -22,6 +22,7 @@ TROUBLE = {
     "unknown_tool": "Not run",
     "bad_arguments": "Not run, the arguments do not fit",
     "denied": "Denied",
+    "correct": "Policy refused this, and nothing was run",
     "cancelled": "Cancelled",
     "superseded": "Not run",
     "in_doubt": "In doubt",

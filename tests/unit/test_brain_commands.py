@@ -355,6 +355,10 @@ def test_results_are_readable(result: str, text: str) -> None:
     ("seen", "text"),
     [
         (observation("denied", "Not today."), "Denied: Not today."),
+        (
+            observation("correct", "Split nothing: ask ann."),
+            "Policy refused this, and nothing was run: Split nothing: ask ann.",
+        ),
         (observation("expired", "Too late. Nothing was run."), "Too late. Nothing was run."),
         (observation("bad_arguments", "path: too long"), "Not run, the arguments do not fit: path: too long"),
         (observation("invalid_input", "The program failed: line 1"), "The program failed: line 1"),

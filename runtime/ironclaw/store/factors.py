@@ -12,7 +12,7 @@ from ironclaw.store.writer import Writer
 MAX_FAILURES = 5  #: Wrong codes in a row; then the person waits.
 #: Seconds that they wait.  Five guesses each time, of which three in a million are right: one in two years.
 PAUSE = 900.0
-THERE = "{} has a second factor already. With --replace a new one takes its place: the old one counts no more."
+THERE = "{} has a second factor already. With --replace a new one takes its place, for good."
 
 
 class Factors:
