@@ -51,6 +51,30 @@ BAD = {
 }
 
 
+FIRST = '// a; comment\n@id("first")\n' + ALL + "\n\n"
+PLACED = {
+    FIRST
+    + '@id("second")\npermit(principal, action, resource) wen { true };': "line 5: second: invalid policy",
+    FIRST + "permit(principal": "line 5: common#2: unexpected end",
+    FIRST + '@id("x") forbid(principal, action, resource)\nwhen { context.amount > 3 };': (
+        r"line 5: x: .*: write `context has amount && \.\.\.`"
+    ),
+    FIRST + 'forbid(principal, action, resource) when { context.numbers.getTag("/a;b") > 1 };': (
+        r'line 5: common#2: .*: write `context\.numbers\.hasTag\("/a;b"\) && '
+    ),
+    FIRST + '@reason("a; b") ' + ALL + '\n@quorum("0") ' + ASK: "line 6: common#3: @quorum",
+}
+
+
+@pytest.mark.parametrize("text", PLACED)
+def test_a_bad_rule_is_found(tmp_path: Path, text: str) -> None:
+    """
+    The message names the rule's first line, its id or number, and what to write for what is optional.
+    """
+    with pytest.raises(SettingsError, match=rf"(?s)common\.cedar: {PLACED[text]}"):
+        policy(tmp_path, text)
+
+
 @pytest.mark.parametrize("text", BAD)
 def test_a_bad_policy_starts_nothing(tmp_path: Path, text: str) -> None:
     """

@@ -16,6 +16,7 @@ import cedarpy
 from ironclaw.errors import SettingsError
 from ironclaw.settings import Settings
 from ironclaw_plugins.policy_cedar.annotations import Unreadable
+from ironclaw_plugins.policy_cedar.places import beginnings, hint, unreadable
 from ironclaw_plugins.policy_cedar.rules import Rule, rule
 
 SHIPPED, WALLS = "shipped.cedar", "walls.cedar"
@@ -179,28 +180,52 @@ def _read(each: Source, schema: str) -> list[tuple[Rule, Any]]:
     :raises SettingsError: not Cedar, not of the schema, or a rule that could not hold
     """
     try:
-        whole = json.loads(cedarpy.policies_to_json_str(each.text))
-        if whole.get("templates"):
-            raise Unreadable("a template holds for nobody: write ?principal and ?resource out")
+        whole = _parsed(each)
+        ordered = _in_order(whole["staticPolicies"])
+        places = dict(
+            zip([number for number, _ in ordered], beginnings(each.text, len(ordered)), strict=True)
+        )
         found = {
-            number: (rule(policy, f"{each.stem}#{index}", each.name, each.is_common), policy)
-            for index, (number, policy) in enumerate(_in_order(whole["staticPolicies"]), 1)
+            number: (_rule(each, policy, index, places[number]), policy)
+            for index, (number, policy) in enumerate(ordered, 1)
         }
-        _validate(each, schema, {number: read.id for number, (read, _) in found.items()})
+        _validate(
+            each, schema, {number: f"{places[number]}{read.id}: " for number, (read, _) in found.items()}
+        )
     except ValueError as error:
         raise SettingsError(f"{each.name}: {error}. {MEND}") from None
     return list(found.values())
 
 
-def _validate(each: Source, schema: str, names: Mapping[str, str]) -> None:
+def _parsed(each: Source) -> Mapping[str, Any]:
     """
-    :raises ValueError: Cedar's own words, with the rule's @id
+    :raises ValueError: not Cedar, with the line of the rule that is none; or a template
+    """
+    try:
+        whole: Mapping[str, Any] = json.loads(cedarpy.policies_to_json_str(each.text))
+    except ValueError as error:
+        raise ValueError(f"{unreadable(each.text, each.stem)}{error}") from None
+    if whole.get("templates"):
+        raise Unreadable("a template holds for nobody: write ?principal and ?resource out")
+    return whole
+
+
+def _rule(each: Source, policy: Mapping[str, Any], index: int, place: str) -> Rule:
+    try:
+        return rule(policy, f"{each.stem}#{index}", each.name, each.is_common)
+    except Unreadable as error:
+        raise Unreadable(f"{place}{error}") from None
+
+
+def _validate(each: Source, schema: str, places: Mapping[str, str]) -> None:
+    """
+    :raises ValueError: Cedar's own words, with the rule's line and @id, and what to write
     """
     result = cedarpy.validate_policies(each.text, schema)
     if not result.validation_passed:
         first = result.errors[0]
-        name = f"{names[first.policy_id]}: " if first.policy_id in names else ""
-        raise ValueError(name + first.error.removeprefix(f"for policy `{first.policy_id}`, "))
+        said = first.error.removeprefix(f"for policy `{first.policy_id}`, ")
+        raise ValueError(f"{places.get(first.policy_id or '', '')}{said}{hint(said)}")
 
 
 def _in_order(numbered: Mapping[str, Any]) -> list[tuple[str, Any]]:
