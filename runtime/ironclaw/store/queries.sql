@@ -117,13 +117,13 @@ VALUES (:id, :tenant, :workflow_id, :seq, :version, :action_sha256, 'pending', :
     :escalates_at, :terms, :card)
 
 -- name: approval^
--- Only a version that was edited away has arguments of its own: what can be decided shows the call's.
+-- Of its workflow's tenant: a row that says another one is nobody's.  Only a version that was edited away has arguments of its own: what can be decided shows the call's.
 SELECT a.*, CASE WHEN a.state = 'superseded' AND a.asked_args <> '' THEN a.asked_args ELSE c.args END AS args,
     c.tool, c.risk, c.effect, c.component_sha256, c.manifest_sha256, c.policy_version, c.rule,
     c.call_id, c.state AS call_state, c.circumstances, c.fuel, c.memory_bytes, c.seconds, c.bytes_in, c.bytes_out, w.requester, w.door
 FROM approvals a
 JOIN tool_calls c ON c.workflow_id = a.workflow_id AND c.seq = a.seq
-JOIN workflows w ON w.id = a.workflow_id
+JOIN workflows w ON w.id = a.workflow_id AND w.tenant = a.tenant
 WHERE a.id = :id
 
 -- name: approval_of_call^

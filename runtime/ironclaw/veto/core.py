@@ -126,6 +126,9 @@ class Veto:
         if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
             return Gate(NOT_ALLOWED)
         approval, decisions = found
+        if not _is_for(approval, flow, call):
+            log.error("approval_differs", tenant=flow.tenant, workflow=flow.id, seq=call.seq)
+            return Gate(CHANGED)
         return Gate(await self._approval_obstacle(_tightened(approval, opinion), decisions))
 
     async def admit(self, flow: Flow, call: CallRow, tool: Tool, gate: Gate) -> Ticket:
@@ -421,6 +424,12 @@ class Veto:
         person = self._tenancy.person(approval.tenant, principal.id)
         unsealed = Signed(principal.id, decision, reason, round(now, 3), "", person, factor)
         return replace(unsealed, mac=self._seals.decision(approval, unsealed))
+
+
+def _is_for(approval: ApprovalView, flow: Flow, call: CallRow) -> bool:
+    """Whether what people were asked is this very call: their seals are over the approval's own row."""
+    is_same = hmac.compare_digest(approval.action_sha256, call.action_sha256)
+    return is_same and approval.tenant == flow.tenant
 
 
 def _outdated(approval: ApprovalView, current: ToolCall | None, opinion: Opinion) -> str:

@@ -1,0 +1,108 @@
+"""A thief who writes the database, and a policy that changes: neither makes a yes mean more than it did."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes.clock import Clock
+from tests.integration.engine import BO, Moves, approver, ask, engine, moves, wants
+from tests.integration.test_veto import thief, written
+
+from ironclaw.canonical import canonical_text, digest
+from ironclaw.errors import NotFound
+from ironclaw.settings import TenantSettings
+from ironclaw.task import Decision
+from ironclaw.veto.binding import SCHEMA
+
+pytestmark = pytest.mark.sandbox
+MONTH = 30 * 24 * 3600.0
+EVIL = {"path": "evil.md", "text": "evil"}
+WRITE = moves(wants("files.write", path="notes/today.md", text="hello"))
+
+
+def action_of(c: sqlite3.Connection, **changes: Any) -> str:
+    """The digest that the only call would have with these columns.  It is no MAC: anybody can compute it."""
+    c.row_factory = sqlite3.Row
+    row = c.execute(
+        "SELECT t.*, w.tenant, w.requester, a.expires_at FROM tool_calls t "
+        "JOIN workflows w ON w.id = t.workflow_id JOIN approvals a ON a.workflow_id = t.workflow_id"
+    ).fetchone()
+    whose, code = "tenant requester workflow_id seq tool", "component_sha256 manifest_sha256 policy_version"
+    bound = [{**row, **changes}[name] for name in f"{whose} {code} args expires_at".split()]
+    return digest([SCHEMA, *bound, json.loads(changes.get("circumstances", row["circumstances"]))])
+
+
+def forge(c: sqlite3.Connection) -> None:
+    """Other arguments, which were never previewed."""
+    [text] = c.execute("SELECT circumstances FROM tool_calls").fetchone()
+    args, known = canonical_text(EVIL), canonical_text(json.loads(text) | {"preview": None})
+    forged = action_of(c, args=args, circumstances=known)
+    c.execute("UPDATE tool_calls SET args = ?, circumstances = ?, action_sha256 = ?", (args, known, forged))
+
+
+def reset(c: sqlite3.Connection, state: str = "approved") -> None:
+    """The call and its workflow, as if nothing had run yet."""
+    c.execute("UPDATE tool_calls SET state = ?", (state,))
+    c.execute("UPDATE workflows SET state = 'running'")
+
+
+async def test_what_was_approved_is_swapped(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    Between the click and the run a thief writes other arguments, with their digest: nothing runs.
+    """
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        await app._veto.decide(approver(), view.approval.id, Decision.APPROVE)  # Decided, and nobody woken.
+        with thief(tmp_path) as c:
+            forge(c)
+        app._dispatcher.wake(view.id)
+        await app.wait("T1", view.id, 30)
+
+    assert [] == written(tmp_path)
+
+
+async def test_an_old_yes_is_for_nothing_else(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A decision that was carried out long ago: a thief makes it another call, with all the time in the world.
+    """
+    clock = Clock()
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, clock=clock) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        await app.wait("T1", view.id, 30)
+    clock.at += MONTH
+    with thief(tmp_path) as c:
+        c.execute("UPDATE approvals SET expires_at = 9000000000")
+        reset(c)
+        forge(c)
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, clock=clock) as app:
+        await app.wait("T1", view.id, 30)
+
+    assert ["hello"] == written(tmp_path)
+
+
+async def test_another_tenants_approver_decides_nothing(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A thief hands a review to another tenant, with the digest that it would have there: it is nobody's.
+    """
+    zed = "slack:T2:U_ZED"
+    tenants = {
+        "T1": TenantSettings(slack=("T1",), approvers=(BO,)),
+        "T2": TenantSettings(slack=("T2",), approvers=(zed,)),
+    }
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, tenants=tenants) as app:
+        view = await app.wait("T1", await app.submit(ask(requester="jwt:https://i.example|svc")), 30)
+        assert view.approval is not None
+        with thief(tmp_path) as c:
+            forged = action_of(c, tenant="T2")
+            c.execute("UPDATE approvals SET tenant = 'T2', action_sha256 = ?", (forged,))
+        with pytest.raises(NotFound):
+            await app.decide(approver(zed, "T2"), view.approval.id, Decision.APPROVE)
+
+    assert [] == written(tmp_path)
