@@ -346,7 +346,7 @@ class GrantView:
     place: str  #: Only where they asked from: the door, and the channel within it.
     hosts: frozenset[str]  #: Only for calls that may ask exactly these.
     taint: frozenset[str]  #: Only while the brain has read nothing from elsewhere than these.
-    args_sha256: str  #: Only for exactly these arguments; "" for any.
+    args_sha256: str  #: Only for exactly these arguments and what is in the files they name; "" for any.
     component_sha256: str
     manifest_sha256: str
     approval_id: str  #: Of the review in which it was given.

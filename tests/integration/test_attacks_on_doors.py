@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from tests.cases._approval_toolbox import write_toolboxes
 from tests.golden.drawings import an_approval
+from tests.integration.engine import Moves, approver, ask, engine, moves, wants
+from tests.integration.test_editing import Rules
 
 from ironclaw.envelope import FileEffect, Preview, RequestEffect
 from ironclaw.orchestrator.dry_run import failed
-from ironclaw.terms import Circumstances
+from ironclaw.task import Decision, Opinion, Verdict, WorkflowState
+from ironclaw.terms import Circumstances, GrantScope, Terms
 from ironclaw_bot.slack.card import card
 from ironclaw_bot.slack.preview import IN_DETAILS, ON_CARD, previewed
 
@@ -51,3 +56,27 @@ def test_what_a_tool_says_is_no_markup() -> None:
 
     assert ours in json.dumps(blocks)
     assert not [each for each in blocks if each["type"] == "section" and ours in each["text"]["text"]]
+
+
+async def test_a_grant_is_for_what_was_in_the_file(tmp_path: Path) -> None:
+    """
+    A remembered yes to a call that names a file is for what was in the file.
+    """
+    write_toolboxes(tmp_path / "boxes")
+    (tmp_path / "boxes/standard").symlink_to(tmp_path / "boxes/locker")
+    folder = tmp_path / "data/mnt/scratch/T1"
+    folder.mkdir(parents=True)
+    (folder / "report.txt").write_text("public")
+    opinion = Opinion(Verdict.REVIEW, "asks", terms=Terms(grants=frozenset(GrantScope)))
+    plugins = {"rules": lambda _: Rules(lambda args: opinion)}
+    upload = Moves(moves(wants("locker.upload", path="report.txt")))
+    async with engine(tmp_path, upload, tmp_path / "boxes", plugins) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        await app.decide(approver(), view.approval.id, Decision.APPROVE, grant=GrantScope.TOOL)
+        await app.wait("T1", view.id, 30)
+        same = await app.wait("T1", await app.submit(ask()), 30)
+        (folder / "report.txt").write_text("salaries")
+        other = await app.wait("T1", await app.submit(ask()), 30)
+
+    assert (True, WorkflowState.PAUSED) == (same.state.is_final, other.state)

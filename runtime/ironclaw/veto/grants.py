@@ -79,7 +79,7 @@ class Grants:
             hosts=call.circumstances.hosts,
             # What the approved call itself brings before the brain was approved with it.
             taint=call.circumstances.taint | call.circumstances.taints,
-            args_sha256=digest(call.args) if call.risk is Risk.HIGH else "",
+            args_sha256=_asked(call) if call.risk is Risk.HIGH else "",
             component_sha256=call.component_sha256,
             manifest_sha256=call.manifest_sha256,
             approval_id=approval.id,
@@ -169,6 +169,11 @@ def _place(address: Address) -> str:
     return f"{address.door}:{address.place.get('team', '')}:{address.place.get('channel', '')}"
 
 
+def _asked(call: ToolCall) -> str:
+    """The arguments, with what is in the files that they name."""
+    return digest([call.args, [list(each) for each in call.circumstances.files]])
+
+
 def _covers(grant: GrantView, call: ToolCall, place: str) -> bool:
     """Whether a call is like the one that was approved, as far as the grant reaches."""
     if call.risk is Risk.HIGH and not grant.args_sha256:
@@ -177,7 +182,7 @@ def _covers(grant: GrantView, call: ToolCall, place: str) -> bool:
         (grant.tenant, grant.requester, grant.tool) == (call.tenant, call.requester, call.tool)
         and (grant.component_sha256, grant.manifest_sha256) == (call.component_sha256, call.manifest_sha256)
         and (grant.place, grant.hosts) == (place, call.circumstances.hosts)
-        and grant.args_sha256 in ("", digest(call.args))
+        and grant.args_sha256 in ("", _asked(call))
         and call.circumstances.taint <= grant.taint
         and (grant.scope is GrantScope.TOOL or grant.workflow_id == call.workflow_id)
     )
