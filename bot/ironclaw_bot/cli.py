@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from functools import partial
@@ -32,6 +33,7 @@ from ironclaw_bot.secret_commands import add_secrets
 from ironclaw_bot.user_commands import add_users
 from ironclaw_bot.waiting import listed, next_step
 
+TOOL = re.compile(r"[a-z][a-z0-9_]*\.[a-z0-9_]+")  #: A task that begins so is a command.
 DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3
 STATES = {"done": DONE, "failed": FAILED, "cancelled": FAILED, "paused": WAITING}
 
@@ -46,8 +48,8 @@ def main(words: Sequence[str] | None = None) -> int:
         settings = load(os.environ)
         if folder := getattr(chosen, "demo", None):
             settings = in_demo(settings, folder)
-        logs.configure(settings)
         command: Command = chosen.command
+        logs.configure(settings if command in (_serve, _demo) else logs.of_one_command(settings))
         return asyncio.run(command(settings, chosen))
     except SettingsError as error:
         print(f"ironclaw: {error}", file=sys.stderr)
@@ -160,8 +162,10 @@ async def _demo(settings: Settings, chosen: argparse.Namespace) -> int:
 
 
 async def _run(settings: Settings, chosen: argparse.Namespace) -> int:
+    task = " ".join(chosen.task)
+    if settings.brain_name == "commands" and TOOL.fullmatch(task.split()[0] if task.split() else ""):
+        await _check_name(settings, task.split()[0])
     async with _door(settings) as door:
-        task = " ".join(chosen.task)
         return _told(
             await door.ask("run", tenant=chosen.tenant, task=task, brain="", wait=chosen.wait), chosen
         )
@@ -228,6 +232,7 @@ async def _tool_list(settings: Settings, chosen: argparse.Namespace) -> int:
 async def _tool_run(settings: Settings, chosen: argparse.Namespace) -> int:
     # Through the brain that does as it is told: one way to run a call, and one veto before it.
     task = " ".join([chosen.name, *map(_as_typed, chosen.arguments)])
+    await _check_name(settings, chosen.name)
     async with _door(settings) as door:
         how = {"brain": "commands", "tools": [chosen.name], "wait": chosen.wait}
         return _told(await door.ask("run", tenant=chosen.tenant, task=task, **how), chosen)
@@ -277,6 +282,19 @@ async def _door(settings: Settings) -> AsyncIterator[Remote | Here]:
         settings = settings.model_copy(update={"tenants": {LOCAL_TENANT: local}})
     async with open_app(settings, toolboxes=[built_folder() / "standard"], progress=_say) as app:
         yield Here(app)
+
+
+async def _check_name(settings: Settings, name: str) -> None:
+    """See that an engine of our own would have this tool: before it compiles all others for a minute.
+
+    :raises NotFound: it would not
+    """
+    if await Remote(settings.data_dir / SOCKET).is_there():
+        return  # It knows its tools.
+    from ironclaw_bot.authoring.showing import check_name  # noqa: PLC0415 - as _serve
+
+    _need_toolbox()
+    check_name(name, settings)
 
 
 def _need_toolbox() -> None:

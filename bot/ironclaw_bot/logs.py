@@ -62,6 +62,16 @@ def configure(settings: Settings, redact: Redact = str, stream: TextIO | None = 
     logging.captureWarnings(True)
 
 
+def of_one_command(settings: Settings) -> Settings:
+    """The same, for a command that somebody waits for: what is no warning is for servers, and JSON too.
+
+    What the settings say themselves holds.
+    """
+    changes = {"log_level": "warning", "log_format": "console"}
+    said = settings.model_fields_set
+    return settings.model_copy(update={key: value for key, value in changes.items() if key not in said})
+
+
 def _shared() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,

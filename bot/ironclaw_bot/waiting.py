@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from datetime import datetime
 
+from ironclaw.deciders import NOBODY
 from ironclaw.task import Json
 from ironclaw.terms import Terms
 from ironclaw_bot.demo_folder import DEMO
 from ironclaw_bot.hints import called
+from ironclaw_bot.local import login_name
 from ironclaw_bot.policy.telling import terms
 
 VERBS = {"approve": "approved", "deny": "denied"}
@@ -33,12 +36,22 @@ def next_step(result: Json, chosen: argparse.Namespace) -> str:
     deciders = approval["deciders"]
     if deciders["problem"]:
         back = called("deny", approval["id"], *same_place(chosen))
-        return f"{deciders['problem']}\nTo take it back: {back}"
+        return f"{deciders['problem']}{_lines(result)}\nTo take it back: {back}"
     code = ["--code", "123456"] if approval["terms"]["step_up"] else []
     run = called("approve", approval["id"], *code, *same_place(chosen))
     if deciders["groups"] or approval["terms"]["quorum"] > 1:
         return f"Waiting for {deciders['words']}. Who decides runs: {run}"
     return f"An approver runs: {run}"
+
+
+def _lines(result: Json) -> str:
+    """What to write so that whoever types this may decide, where nobody may."""
+    tenant = result.get("tenant")
+    if result["approval"]["deciders"]["problem"] != NOBODY.format(tenant=tenant):
+        return ""
+    me = f"local:{login_name(os.getuid())}"
+    lines = (f"[tenants.{tenant}]", f'approvers = ["{me}"]', "self_approval = true")
+    return "\nSo that you may, also what you asked for yourself, these lines:\n" + "\n".join(lines)
 
 
 def same_place(chosen: argparse.Namespace) -> list[object]:

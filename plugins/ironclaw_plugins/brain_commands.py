@@ -83,19 +83,20 @@ def _outcome(after: Sequence[Message], conversation: Conversation) -> Move:
         else:
             tool = tools.get(message.call_id, "the tool")
             said = trouble(error, tool, conversation.requester)
-            texts.append(said + _examples(error, Catalogue(conversation.tools).get(tool)))
+            texts.append(said + _examples(error, tool, Catalogue(conversation.tools, conversation.door)))
     failed = any(error_of(message.text) for message in results)
     return Move(answer="\n\n".join(texts) or "Nothing came of it.", failed=failed)
 
 
-def _examples(error: Mapping[str, str], tool: ToolOffer | None) -> str:
+def _examples(error: Mapping[str, str], name: str, catalogue: Catalogue) -> str:
     """How the lists and objects are typed that did not fit."""
+    tool = catalogue.get(name)
     if tool is None or error.get("kind") != "bad_arguments":
         return ""
     properties: Mapping[str, Json] = tool.schema.get("properties", {})
     named = dict.fromkeys(_POINTED.findall(error.get("message", "")))
     shapes = [
-        Catalogue.typed_argument(key, properties[key]) for key in named if _is_shaped(properties.get(key))
+        catalogue.typed_argument(key, properties[key]) for key in named if _is_shaped(properties.get(key))
     ]
     return f"\nExample: {tool.name} … {' '.join(shapes)}" if shapes else ""
 
@@ -126,7 +127,7 @@ def _uncoded(text: str) -> str:
 def command(tool: ToolOffer, text: str, catalogue: Catalogue) -> Move:
     """The call with exactly the arguments that were typed, or an answer that says what is wrong with them."""
     try:
-        arguments = _arguments(tool, _named(tool, text))
+        arguments = _arguments(tool, _named(tool, text), catalogue)
     except SyntaxProblem as problem:
         answer = f"{problem} Nothing was run.\nExample: {catalogue.example(tool)}"
         return Move(answer=answer, failed=True)
@@ -140,7 +141,7 @@ def _named(tool: ToolOffer, text: str) -> str:
     return f"{required[0]}={text.lstrip()}" if is_block else text
 
 
-def _arguments(tool: ToolOffer, text: str) -> dict[str, Json]:
+def _arguments(tool: ToolOffer, text: str, catalogue: Catalogue) -> dict[str, Json]:
     known: Mapping[str, Json] = tool.schema.get("properties", {})
     arguments: dict[str, Json] = {}
     for key, word in words(text):
@@ -149,14 +150,14 @@ def _arguments(tool: ToolOffer, text: str) -> dict[str, Json]:
         if key in arguments:
             raise SyntaxProblem(f"{key} is given twice.")
         arguments[key] = argument(word, known.get(key, {}))
-        _check_shape(key, arguments[key], known.get(key, {}))
+        _check_shape(key, arguments[key], known.get(key, {}), catalogue)
     missing = [key for key in tool.schema.get("required", ()) if key not in arguments]
     if missing:
         raise SyntaxProblem(f"{tool.name} also needs {', '.join(missing)}.")
     return arguments
 
 
-def _check_shape(key: str, value: Json, schema: Mapping[str, Json]) -> None:
+def _check_shape(key: str, value: Json, schema: Mapping[str, Json], catalogue: Catalogue) -> None:
     """
     :raises SyntaxProblem: a list or an object is wanted, and something else was typed
     """
@@ -164,7 +165,7 @@ def _check_shape(key: str, value: Json, schema: Mapping[str, Json]) -> None:
         wanted = " or ".join(
             {"array": "a list", "object": "an object"}[each] for each in sorted(types(schema))
         )
-        raise SyntaxProblem(f"{key} is {wanted}: {Catalogue.typed_argument(key, schema)}")
+        raise SyntaxProblem(f"{key} is {wanted}: {catalogue.typed_argument(key, schema)}")
 
 
 def _near(key: str, known: Mapping[str, Json]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 
 from ironclaw.task import Json, ToolOffer
@@ -56,6 +57,7 @@ class Catalogue:
 
     def __init__(self, tools: Sequence[ToolOffer], door: str = "") -> None:
         self._tools = {tool.name: tool for tool in tools}
+        self._is_shell = door == "cli"
         self._all, self._one = ASKING.get(door, ASKING_ANYWHERE)
 
     def get(self, name: str) -> ToolOffer | None:
@@ -100,16 +102,25 @@ class Catalogue:
         required = tool.schema.get("required", ())
         return " ".join([tool.name, *(self.typed_argument(key, properties.get(key, {})) for key in required)])
 
-    @staticmethod
-    def typed_argument(key: str, schema: Mapping[str, Json]) -> str:
-        """``key=value`` with a value that fits."""
-        return f"{key}={_sample(key, schema)}"
+    def typed_argument(self, key: str, schema: Mapping[str, Json]) -> str:
+        """``key=value`` with a value that fits, as the door's people type it."""
+        value = _sample(key, schema)
+        # A shell takes the quotes out of a list, and may take its brackets for names of files.
+        is_bracketed = value.startswith(("[", "{"))
+        return f"{key}={shlex.quote(value) if self._is_shell and is_bracketed else value}"
 
     def _about(self, tool: ToolOffer) -> str:
         required = set(tool.schema.get("required", ()))
         properties: Mapping[str, Json] = tool.schema.get("properties", {})
-        lines = [_line(key, each, key in required) for key, each in properties.items()]
+        lines = [self._line(key, each, key in required) for key, each in properties.items()]
         return "\n".join([f"{tool.name}: {tool.description}", *lines, f"Example: {self.example(tool)}"])
+
+    def _line(self, key: str, schema: Mapping[str, Json], is_required: bool) -> str:
+        """``path (string): The file.``, and how a list or an object is typed."""
+        optional = "" if is_required else ", optional"
+        described = f": {schema['description']}" if schema.get("description") else ""
+        typed_so = f"\n      such as {self.typed_argument(key, schema)}" if schema.get("examples") else ""
+        return f"  {key} ({_type(schema)}{optional}){described}{typed_so}"
 
     def _matching(self, text: str) -> list[ToolOffer]:
         wanted = _words(text)
@@ -135,14 +146,6 @@ def _first_sentence(text: str) -> str:
     return re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0]
 
 
-def _line(key: str, schema: Mapping[str, Json], is_required: bool) -> str:
-    """``path (string): The file.``, and how a list or an object is typed."""
-    optional = "" if is_required else ", optional"
-    described = f": {schema['description']}" if schema.get("description") else ""
-    typed_so = f"\n      such as {Catalogue.typed_argument(key, schema)}" if schema.get("examples") else ""
-    return f"  {key} ({_type(schema)}{optional}){described}{typed_so}"
-
-
 def _type(schema: Mapping[str, Json]) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(typed(value) for value in schema["enum"])
@@ -158,8 +161,6 @@ SAMPLE_TYPES = {
     "integer": "1",
     "number": "1",
     "boolean": "true",
-    "array": '["..."]',
-    "object": '{"...": "..."}',
 }
 
 
@@ -171,7 +172,24 @@ def _sample(key: str, schema: Mapping[str, Json]) -> str:
     if not wanted or "string" in wanted:
         described = _SUCH_AS.search(schema.get("description", ""))
         return described[1] if described else SAMPLES.get(key, '"hello"')
-    return next((sample for kind, sample in SAMPLE_TYPES.items() if kind in wanted), "null")
+    if found := next((sample for kind, sample in SAMPLE_TYPES.items() if kind in wanted), ""):
+        return found
+    return json.dumps(_inner(schema), ensure_ascii=False)
+
+
+def _inner(schema: Mapping[str, Json]) -> Json:
+    """A value that fits within a list or an object, or is one."""
+    for value in (*schema.get("examples", ()), *schema.get("enum", ())):
+        return value
+    wanted = types(schema)
+    if "array" in wanted:
+        return [_inner(schema.get("items", {}))] * max(1, schema.get("minItems", 1))
+    if "object" in wanted:
+        properties: Mapping[str, Json] = schema.get("properties", {})
+        return {key: _inner(properties.get(key, {})) for key in schema.get("required", ())} or {"...": "..."}
+    if not wanted or "string" in wanted:
+        return "..."
+    return next((json.loads(sample) for kind, sample in SAMPLE_TYPES.items() if kind in wanted), None)
 
 
 def typed(value: Json) -> str:

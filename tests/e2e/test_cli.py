@@ -152,7 +152,24 @@ async def test_tool_run_unknown(bot: Bot) -> None:
     """
     said = await bot.command("tool", "run", "no.such", "a=b")
 
-    assert (1, "", "ironclaw: There is no tool called 'no.such'.\n") == (said.code, said.out, said.err)
+    assert (1, "") == (said.code, said.out)
+    assert said.err.startswith("ironclaw: There is no tool called 'no.such'")
+
+
+@pytest.mark.parametrize(
+    "words", [("tool", "run", "file.list"), ("run", "file.list"), ("run", "file.list a=b")]
+)
+async def test_wrong_folder(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """
+    Where no bot runs, a tool that is none is said before anything is compiled, with the settings' place.
+    """
+    bot = Bot(tmp_path, workers=1, cache_dir=str(tmp_path / "empty"))
+    said = await bot.command(*words)
+
+    assert (1, "") == (said.code, said.out)
+    assert "There is no tool called 'file.list' here; near names: files.list" in said.err
+    assert f"The settings: {tmp_path / 'ironclaw.toml'}. " in said.err
+    assert not (tmp_path / "empty").exists()
 
 
 async def test_other_tenant(bot: Bot) -> None:
@@ -334,6 +351,11 @@ async def test_nobody_to_ask(tmp_path: Path) -> None:
 
     assert 3 == said.code
     assert "Nobody may approve this yet: set approvers in [tenants.local] of ironclaw.toml." in said.out
+    lines = said.out.partition("these lines:\n")[2].partition("\nTo take it back: ")[0]
+    with (tmp_path / "ironclaw.toml").open("a") as settings:
+        settings.write(lines)
+    assert 0 == (await bot.command("approve", WAITS.search(said.out)[1])).code  # type: ignore[index]
+    assert "a" == (bot.scratch / "local" / "alone.md").read_text()
 
 
 async def test_failed_run(bot: Bot) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -263,6 +264,32 @@ async def test_a_list_that_does_not_fit_comes_with_one_that_does() -> None:
 
     example = 'Example: data.query … where=[{"column": "region", "op": "=", "value": "north"}]'
     assert (True, example) == (move.failed, (move.answer or "").splitlines()[-1])
+
+
+NUMBERS = {"type": "array", "items": {"type": "number"}, "description": "Them."}
+POINT = {"type": "object", "required": ["x"], "properties": {"x": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "slack", "shell"),
+    [
+        (NUMBERS, "value=[1]", "value='[1]'"),
+        ({**NUMBERS, "minItems": 2}, "value=[1, 1]", "value='[1, 1]'"),
+        ({**NUMBERS, "items": {"type": "string"}}, 'value=["..."]', "value='[\"...\"]'"),
+        ({**NUMBERS, "items": POINT}, 'value=[{"x": 1}]', "value='[{\"x\": 1}]'"),
+        (POINT, 'value={"x": 1}', "value='{\"x\": 1}'"),
+    ],
+)
+def test_an_example_of_a_list(schema: dict[str, Any], slack: str, shell: str) -> None:
+    """
+    The example of a list fits the schema, and comes whole through a shell where one reads it.
+    """
+    tool = ToolOffer("t.t", "T.", {"type": "object", "required": ["value"], "properties": {"value": schema}})
+    said = [read("t.t", (tool,), door).answer or "" for door in ("slack", "cli")]
+
+    assert [slack, shell] == [each.splitlines()[-1].removeprefix("Example: t.t ") for each in said]
+    for typed in (slack, " ".join(shlex.split(shell)), shell):
+        jsonschema.validate(called(f"t.t {typed}", (tool,)), tool.schema)
 
 
 async def test_calls_once_then_shows_the_result() -> None:

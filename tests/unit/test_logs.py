@@ -14,7 +14,7 @@ import structlog
 from tests.fakes.logs import lent_logging
 
 from ironclaw.settings import Settings
-from ironclaw_bot.logs import WITHHELD, configure
+from ironclaw_bot.logs import WITHHELD, configure, of_one_command
 
 SECRET = "sk-" + "live-0123456789"
 
@@ -124,6 +124,20 @@ def test_level(stream: io.StringIO) -> None:
         logging.getLogger(name).info("quiet")
 
     assert stream.getvalue() == ""
+
+
+def test_of_one_command(stream: io.StringIO) -> None:
+    """
+    A command that somebody waits for shows warnings alone and no JSON, unless the settings say otherwise.
+    """
+    configure(of_one_command(Settings()), stream=stream)
+    structlog.get_logger("ours").info("quiet")
+    structlog.get_logger("ours").warning("loud")
+    said = of_one_command(Settings(log_level="info", log_format="json"))
+
+    assert ("quiet" in stream.getvalue(), "loud" in stream.getvalue()) == (False, True)
+    assert not stream.getvalue().startswith("{")
+    assert ("info", "json") == (said.log_level, said.log_format)
 
 
 def test_configured_again(stream: io.StringIO) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ironclaw.capabilities import Capabilities, HttpRule
-from ironclaw.errors import ToolboxError
+from ironclaw.errors import NotFound, ToolboxError
 from ironclaw.registry import Installed, Registry, Tool, Toolbox
 from ironclaw.settings import Settings
 from ironclaw_bot.build import built_folder
@@ -72,6 +73,24 @@ def everything(settings: Settings, but: str = "") -> Registry:
     """
     folders = [built_folder() / "standard", *settings.toolboxes]
     return Registry.load(folders, Installed.of(settings, time.time(), but))
+
+
+def check_name(name: str, settings: Settings) -> None:
+    """See that a bot with these settings has a tool, without compiling any.
+
+    :raises NotFound: it has not; says where these settings come from, and what is nearly called so
+    """
+    known = [tool.name for tool in everything(settings).tools]
+    if name in known:
+        return
+    file = Path("ironclaw.toml").absolute()
+    near = difflib.get_close_matches(name, known, n=3)
+    raise NotFound(
+        f"There is no tool called {name!r} here"
+        + (f"; near names: {', '.join(near)}" if near else "")
+        + f".\nThe settings: {file}{'' if file.exists() else ', which is not there'}. "
+        f"What was added: {(settings.data_dir / 'toolboxes').absolute()}."
+    )
 
 
 def packages(imports: list[str]) -> list[str]:
