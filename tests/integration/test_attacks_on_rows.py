@@ -14,13 +14,16 @@ from tests.integration.test_veto import thief, written
 
 from ironclaw.canonical import canonical_text, digest
 from ironclaw.errors import NotFound
+from ironclaw.orchestrator.body import Body
 from ironclaw.settings import TenantSettings
-from ironclaw.task import Decision
+from ironclaw.store.calls import Calls
+from ironclaw.task import Decision, Role, WorkflowState
 from ironclaw.veto.binding import SCHEMA
 
 pytestmark = pytest.mark.sandbox
 MONTH = 30 * 24 * 3600.0
 EVIL = {"path": "evil.md", "text": "evil"}
+PLAIN = 'permit(principal, action == Action::"run_with_approval", resource);'
 WRITE = moves(wants("files.write", path="notes/today.md", text="hello"))
 
 
@@ -104,5 +107,102 @@ async def test_another_tenants_approver_decides_nothing(tmp_path: Path, built_to
             c.execute("UPDATE approvals SET tenant = 'T2', action_sha256 = ?", (forged,))
         with pytest.raises(NotFound):
             await app.decide(approver(zed, "T2"), view.approval.id, Decision.APPROVE)
+
+    assert [] == written(tmp_path)
+
+
+async def spent(folder: Path, toolboxes: Path, clock: Clock) -> str:
+    """A workflow whose write was approved and carried out; its file is taken away again."""
+    async with engine(folder, Moves(WRITE), toolboxes, clock=clock) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        await app.wait("T1", view.id, 30)
+    (folder / "data/mnt/scratch/T1/notes/today.md").unlink()
+    return view.id
+
+
+@pytest.mark.parametrize("state", ["approved", "executing"])
+async def test_a_spent_call_is_reset(tmp_path: Path, built_toolboxes: Path, state: str) -> None:
+    """
+    Each decision executes once, whatever a row says afterwards: the audit chain has it.
+    """
+    clock = Clock()
+    workflow_id = await spent(tmp_path, built_toolboxes, clock)
+    with thief(tmp_path) as c:
+        reset(c, state)
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, clock=clock) as app:
+        await app.wait("T1", workflow_id, 30)
+
+    assert [] == written(tmp_path)
+
+
+async def test_an_unsealed_decision_prolongs_nothing(
+    tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    An approval of a month ago, and beside its decision a forged one of just now: its time is over.
+    """
+    monkeypatch.setattr(Calls, "was_begun", never)
+    clock = Clock()
+    workflow_id = await spent(tmp_path, built_toolboxes, clock)
+    clock.at += MONTH
+    with thief(tmp_path) as c:
+        reset(c)
+        [(approval_id,)] = c.execute("SELECT id FROM approvals")
+        row = (approval_id, "x", "approve", "", clock.at, "0", "x", "")
+        columns = "(approval_id, principal, decision, reason, at, mac, person, factor)"
+        c.execute(f"INSERT INTO decisions {columns} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, clock=clock) as app:
+        await app.wait("T1", workflow_id, 30)
+
+    assert [] == written(tmp_path)
+
+
+async def never(*_: object) -> bool:
+    """As if the audit chain knew nothing, so that what stands behind it is seen."""
+    return False
+
+
+async def test_what_a_crash_left_is_not_said_to_be_nothing(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A crash after the effect, and a start after the time was over: nobody says that nothing was run.
+    """
+    clock, again = Clock(), Moves(WRITE)
+    workflow_id = await spent(tmp_path, built_toolboxes, clock)
+    with thief(tmp_path) as c:  # As a crash between the effect and its record leaves it.
+        reset(c, "executing")
+        c.execute("DELETE FROM messages WHERE role = 'tool'")
+    clock.at += MONTH
+    async with engine(tmp_path, again, built_toolboxes, clock=clock) as app:
+        view = await app.wait("T1", workflow_id, 30)
+        flow = await app._store.workflows.load(workflow_id)
+
+    assert WorkflowState.FAILED is view.state
+    assert "whether it happened is not known" in view.outcome
+    assert ["in_doubt"] == [json.loads(m.text)["error"]["kind"] for m in flow.messages if m.role is Role.TOOL]
+
+
+async def test_policy_is_asked_just_before_the_ticket_is_spent(
+    tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A policy that is taken up while the files of a call are compared: it forbids, so nothing runs.
+    """
+    file = tmp_path / "p.cedar"
+    file.write_text(PLAIN)
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, policy_file=file) as app:
+        looks = Body.obstacle
+
+        async def meanwhile(self: Body, *asked: Any) -> str:
+            file.write_text(PLAIN + "forbid(principal, action, resource);")
+            await app.policies.reload()
+            return await looks(self, *asked)
+
+        monkeypatch.setattr(Body, "obstacle", meanwhile)
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        await app.wait("T1", view.id, 30)
 
     assert [] == written(tmp_path)

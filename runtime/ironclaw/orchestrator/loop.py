@@ -177,13 +177,11 @@ class Orchestrator:
     async def _carry_out(self, flow: Flow, call: CallRow) -> None:
         """Last gate, ticket, sandbox, result: the ticket is durable before the sandbox is called."""
         tool = self._registry.get(call.tool)
+        if changed := await self._body.obstacle(flow.tenant, call.circumstances.preview):
+            return await self._give_up(flow, call, FailureKind.OUTSIDE_ENVELOPE.value, changed)
         gate = await self._veto.gate(flow, call)
         if gate.obstacle or tool is None:
-            seen = observation("superseded", gate.obstacle)
-            return await self._store.calls.supersede(flow, call, seen, self._clock())
-        if changed := await self._body.obstacle(flow.tenant, call.circumstances.preview):
-            seen = observation(FailureKind.OUTSIDE_ENVELOPE.value, changed)
-            return await self._store.calls.supersede(flow, call, seen, self._clock())
+            return await self._give_up(flow, call, "superseded", gate.obstacle)
         ticket = await self._veto.admit(flow, call, tool, gate)
         began = time.monotonic()
         result = await self._result(flow, call, ticket)
@@ -192,6 +190,13 @@ class Orchestrator:
         return await self._store.calls.end(
             flow, call, state, result, self._seen(flow, call, result), spent, self._clock()
         )
+
+    async def _give_up(self, flow: Flow, call: CallRow, kind: str, sentence: str) -> None:
+        """What was approved is not run.  After a crash nobody can say that it was not."""
+        if call.attempts:
+            return await self._in_doubt(flow, call)
+        seen = observation(kind, sentence)
+        return await self._store.calls.supersede(flow, call, seen, self._clock())
 
     async def _result(self, flow: Flow, call: CallRow, ticket: Ticket) -> ToolResult:
         """What came of a call whose row is spent: whatever goes wrong, it gets an end of its own."""
@@ -221,10 +226,11 @@ class Orchestrator:
         """A call that a crash interrupted: nobody else in this process can be executing it."""
         if call.attempts < MAX_ATTEMPTS and self._may_repeat(call):
             return await self._store.calls.retry(flow, call, self._clock())
-        seen = observation("in_doubt", UNKNOWN)
-        await self._store.calls.end(
-            flow, call, CallState.IN_DOUBT, ToolResult(), seen, Spent(), self._clock()
-        )
+        return await self._in_doubt(flow, call)
+
+    async def _in_doubt(self, flow: Flow, call: CallRow) -> None:
+        """A call that was begun and will not be again, and with it its workflow."""
+        await self._store.calls.doubt(flow, call, observation("in_doubt", UNKNOWN), self._clock())
         again = await self._store.workflows.load(flow.id)
         sentence = f"The host stopped while {call.tool} ran; whether it happened is not known. Look first."
         return await self._store.workflows.finish(

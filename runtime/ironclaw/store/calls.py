@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 from ironclaw.canonical import canonical_text
@@ -19,6 +20,10 @@ ENDS = {
     CallState.APPROVED: CallState.CANCELLED,
     CallState.EXECUTING: CallState.IN_DOUBT,
 }
+
+OPEN = {CallState.PROPOSED, CallState.PENDING, CallState.APPROVED, CallState.EXECUTING}
+#: Events after which a call is never begun again.
+ENDED = frozenset(f"call_{state.value}" for state in CallState if state not in OPEN)
 
 
 class Calls:
@@ -75,6 +80,24 @@ class Calls:
 
         await self._writer.write(unit)
 
+    async def was_begun(self, flow: Flow, call: CallRow) -> bool:
+        """Whether the audit chain has it that this call is spent already, whatever its row says."""
+        return await self._writer.read(lambda c: _was_begun(c, flow, call))
+
+    async def doubt(self, flow: Flow, call: CallRow, observation: str, now: float) -> None:
+        """It was begun, and nobody knows what came of it: it will not be begun again.
+
+        :raises Conflict: the call is neither executing nor approved once more
+        """
+
+        def unit(c: sqlite3.Connection) -> None:
+            move_call(c, flow.id, call.seq, call.state, CallState.IN_DOUBT)
+            observe(c, flow.id, call.call_id, observation)
+            note_call(c, flow, call, "call_in_doubt", now)
+            _show_card(c, flow, call.seq, now)
+
+        await self._writer.write(unit)
+
     async def supersede(self, flow: Flow, call: CallRow, observation: str, now: float) -> None:
         """What was approved is no longer what would run: nothing runs.
 
@@ -88,6 +111,15 @@ class Calls:
             _show_card(c, flow, call.seq, now)
 
         await self._writer.write(unit)
+
+
+def _was_begun(c: sqlite3.Connection, flow: Flow, call: CallRow) -> bool:
+    """An end is an end; of beginnings each but the first follows a retry that allowed it."""
+    of_flow = sql.events_of_workflow(c, tenant=flow.tenant, workflow_id=flow.id)
+    events = [json.loads(row["event"]) for row in of_flow]
+    found = [event["event"] for event in events if event.get("seq") == call.seq]
+    has_ended = any(event in ENDED for event in found)
+    return has_ended or found.count("call_executing") > found.count("call_retried")
 
 
 def add(c: sqlite3.Connection, flow: Flow, call: Judged, card: str, now: float) -> None:

@@ -40,9 +40,9 @@ SELECT workflow_id FROM inbox WHERE source = :source AND event_id = :event_id
 DELETE FROM inbox WHERE kept_until < :now
 
 -- name: add_workflow!
-INSERT INTO workflows (id, tenant, requester, text, door, place, thread, tools, brain, state, version,
+INSERT INTO workflows (id, tenant, requester, text, door, reply_door, place, thread, tools, brain, state, version,
     outcome, steps, tokens, worked, created_at, updated_at)
-VALUES (:id, :tenant, :requester, :text, :door, :place, :thread, :tools, :brain, 'queued', 1,
+VALUES (:id, :tenant, :requester, :text, :door, :reply_door, :place, :thread, :tools, :brain, 'queued', 1,
     '', 0, 0, 0, :now, :now)
 
 -- name: workflow^
@@ -94,6 +94,11 @@ SELECT * FROM tool_calls WHERE workflow_id = :workflow_id ORDER BY seq
 
 -- name: move_call!
 UPDATE tool_calls SET state = :state WHERE workflow_id = :workflow_id AND seq = :seq AND state = :was
+
+-- name: events_of_workflow
+-- JSON's own functions are none that a trusted schema may have; a quote within a string has a backslash before it.
+SELECT event FROM audit
+WHERE tenant = :tenant AND substr(event, instr(event, '"workflow":"') + 12, 32) = :workflow_id
 
 -- name: begin_call!
 -- Spends the ticket: one row once, for exactly the bytes that were judged.

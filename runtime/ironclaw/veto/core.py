@@ -37,6 +37,7 @@ CHANGED = "The tool changed after this was judged. Nothing was run. Propose it a
 NOT_ALLOWED = "Policy does not allow this any more. Nothing was run."
 NOT_DECIDED = "Its approval does not count any more. Nothing was run. Propose it again if it is still needed."
 NOT_GRANTED = "Its grant does not count any more. Nothing was run. Propose it again: a person is asked then."
+SPENT = "It was begun before. Do not repeat it: look first whether it happened."
 TOO_LATE = "It was approved, but could not begin in time. Nothing was run. Propose it again if still needed."
 EXECUTION_WINDOW = 600.0  #: Seconds after the last yes in which an approved call may begin, expiry or not.
 
@@ -112,6 +113,16 @@ class Veto:
         What would run is what was judged, policy of this moment does not forbid it, and where people were
         asked, enough unforged decisions are there of people who may still make them; or a grant is.
         """
+        while True:
+            version = self._hooks.policy_version()
+            gate = await self._gate(flow, call)
+            if self._hooks.policy_version() == version:
+                return gate
+
+    async def _gate(self, flow: Flow, call: CallRow) -> Gate:
+        if await self._store.calls.was_begun(flow, call):
+            log.error("call_begun_before", tenant=flow.tenant, workflow=flow.id, seq=call.seq)
+            return Gate(SPENT)
         current = await self._as_it_would_run(flow, call)
         if current is None:
             return Gate(CHANGED)
@@ -407,7 +418,8 @@ class Veto:
     async def _approval_obstacle(self, approval: ApprovalView, decisions: tuple[Signed, ...]) -> str:
         if approval.state is not ApprovalState.APPROVED:
             return NOT_DECIDED
-        if self._clock() > max([approval.expires_at, *(each.at + EXECUTION_WINDOW for each in decisions)]):
+        said = [each.at for each in decisions if self._seals.is_approval(approval, each)]
+        if self._clock() > max([approval.expires_at, *(at + EXECUTION_WINDOW for at in said)]):
             return TOO_LATE
         people = await self._evidence.people(approval, decisions)
         return "" if len(people) >= approval.terms.quorum else NOT_DECIDED

@@ -2,6 +2,10 @@
 
 ALTER TABLE tool_calls ADD COLUMN circumstances TEXT NOT NULL DEFAULT '{}';
 
+-- The door of its place; that of the workflow is where it came in.
+ALTER TABLE workflows ADD COLUMN reply_door TEXT NOT NULL DEFAULT '';
+UPDATE workflows SET reply_door = door;
+
 ALTER TABLE approvals ADD COLUMN terms TEXT NOT NULL DEFAULT '{}';
 -- The first approval on the same card: the calls of one turn share one.
 ALTER TABLE approvals ADD COLUMN card TEXT NOT NULL DEFAULT '';
@@ -68,3 +72,6 @@ CREATE TABLE group_members (
 ALTER TABLE tool_calls ADD COLUMN ended_at REAL;
 UPDATE tool_calls SET ended_at = (SELECT updated_at FROM workflows WHERE id = workflow_id) WHERE seconds IS NOT NULL;
 CREATE INDEX calls_ended ON tool_calls (tool, ended_at) WHERE ended_at IS NOT NULL;
+
+-- What the audit chain says of one workflow, whose id has 32 characters: asked before each run.
+CREATE INDEX audit_by_workflow ON audit (tenant, substr(event, instr(event, '"workflow":"') + 12, 32));
