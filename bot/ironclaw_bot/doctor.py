@@ -14,6 +14,7 @@ from ironclaw.secrets import Keyring, check_all
 from ironclaw.settings import Settings
 from ironclaw.store import kept_in
 from ironclaw_bot.authoring.showing import everything
+from ironclaw_bot.policy import noting
 from ironclaw_plugins.policy_cedar import Library
 
 
@@ -56,7 +57,7 @@ def verdict(findings: Sequence[Finding]) -> str:
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything that can be looked at without a network."""
     checks = (_python, _key, _data, _tools, _policy, _slack, _jwt, _doors, _brain, _approvers)
-    groups = (_left_out, _secrets, _layers)
+    groups = (_rules, _left_out, _secrets, _layers)
     return [*(check(settings) for check in checks), *(each for group in groups for each in group(settings))]
 
 
@@ -106,14 +107,24 @@ def _left_out(settings: Settings) -> list[Finding]:
 
 def _policy(settings: Settings) -> Finding:
     try:
-        library = Library.read(settings)
+        Library.read(settings)
     except SettingsError as error:
         return _broken(str(error), "A bot that runs goes on with the policy it has.")
-    if unknown := library.unknown_groups(settings):
-        tenant, rule, group = unknown[0]
-        what = f"nobody of tenant {tenant} could approve what the rule {rule} asks about: no group {group}"
-        return _noted(what, f"Set {group} in [tenants.{tenant}.groups].")
     return Finding("policy is valid")
+
+
+def _rules(settings: Settings) -> list[Finding]:
+    """Rules about what nobody has; that policy or toolboxes are not valid, others say."""
+    try:
+        library, tools = Library.read(settings), {tool.name for tool in everything(settings).tools}
+    except IronclawError:
+        return []
+    notes = (
+        *noting.about_tools(library.rules, tools),
+        *noting.about_groups(library.rules, settings),
+        *noting.about_tenants(library, settings),
+    )
+    return [_noted(note) for note in notes]
 
 
 def _slack(settings: Settings) -> Finding:

@@ -113,6 +113,7 @@ class Door:
         approval = self._waiting(view.approval) if view.approval else None
         return {
             "workflow_id": view.id,
+            "tenant": view.tenant,
             "state": view.state.value,
             "outcome": view.outcome,
             "approval": approval,

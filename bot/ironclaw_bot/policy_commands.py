@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from ironclaw.task import Json
 from ironclaw_bot.authoring.showing import everything
 from ironclaw_bot.demo_folder import add_demo_options
 from ironclaw_bot.local import SOCKET, Remote, login_name
-from ironclaw_bot.policy import cases, recording, telling
+from ironclaw_bot.policy import cases, noting, recording, telling
 from ironclaw_bot.policy.trial import Question, Trial
 from ironclaw_plugins.command_syntax import Word, argument
-from ironclaw_plugins.policy_cedar import Library, check
+from ironclaw_plugins.policy_cedar import Library, Rule, check
 
 Add = Callable[..., argparse.ArgumentParser]
 
@@ -72,11 +72,22 @@ class PolicyCommands:
 
     async def check(self, settings: Settings, chosen: argparse.Namespace) -> int:
         for file in chosen.files:
-            print(f"{file}: {len(check(file, is_common=not chosen.own))} rules, all valid")
+            rules = check(file, is_common=not chosen.own)
+            print(f"{file}: {len(rules)} rules, all valid")
+            self._note(rules, settings)
         if not chosen.files:
             library = Library.read(settings)
             print(*telling.listed(library), f"policy {library.version}", sep="\n")
+            self._note(library.rules, settings, *noting.about_tenants(library, settings))
         return 0
+
+    def _note(self, rules: Iterable[Rule], settings: Settings, *more: str) -> None:
+        """Say what is valid and surely not meant."""
+        self._need_toolbox()
+        found = list(rules)
+        tools = {tool.name for tool in everything(settings).tools}
+        said = [*noting.about_tools(found, tools), *noting.about_groups(found, settings), *more]
+        print("".join(f"note: {line}.\n" for line in said), end="")
 
     async def test(self, settings: Settings, chosen: argparse.Namespace) -> int:
         self._need_toolbox()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ironclaw.settings import TenantSettings
 from ironclaw.task import ApprovalView
 from ironclaw.tenancy import Tenancy
-from ironclaw.terms import Group
+from ironclaw.terms import Group, Terms
 
 NAMED = 3  #: People named, at most; the rest are counted.
 NOBODY = "Nobody may approve this yet: set approvers in [tenants.{tenant}] of ironclaw.toml."
@@ -45,34 +45,51 @@ class Deciders:
         return f"{self.quorum} " if self.quorum > 1 else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom a review is asked about, of whom, and on what terms."""
+
+    tenant: str
+    requester: str
+    terms: Terms
+    voters: tuple[str, ...] = ()  #: Who has said yes.
+    is_escalated: bool = False
+
+
 def deciders(tenancy: Tenancy, approval: ApprovalView) -> Deciders:
     """Who could say yes to this review, by the settings as they are."""
-    tenant, terms = tenancy.tenant(approval.tenant), approval.terms
+    voters = tuple(vote.principal for vote in approval.votes)
+    escalated = approval.escalated_at > 0
+    return among(
+        tenancy, Asked(approval.tenant, approval.requester, approval.terms, voters, is_escalated=escalated)
+    )
+
+
+def among(tenancy: Tenancy, asked: Asked) -> Deciders:
+    """The same of a review that nobody has made yet."""
+    tenant, terms = tenancy.tenant(asked.tenant), asked.terms
     if tenant is None:
         return Deciders(problem="There is no such tenant here any more.")
-    circles = [_members(tenancy, approval, group) for group in sorted(terms.groups)]
+    circles = [_members(tenancy, asked, group) for group in sorted(terms.groups)]
     found = frozenset.intersection(*circles) if circles else frozenset(tenant.approvers)
     is_open = any(_is_open(tenant, group) for group in terms.groups)
-    others = (
-        found if tenant.self_approval else _without(tenancy, approval.tenant, found, [approval.requester])
-    )
-    people = _people(tenancy, approval.tenant, others)
-    problem = "" if is_open else _empty(approval, circles) or _too_few(approval, bool(found), len(people))
-    voters = [vote.principal for vote in approval.votes]
+    own = () if tenant.self_approval else (asked.requester,)
+    others = _without(tenancy, asked.tenant, found, own)
+    enough = _too_few(asked, bool(found), len(_people(tenancy, asked.tenant, others)))
     return Deciders(
-        people=_people(tenancy, approval.tenant, _without(tenancy, approval.tenant, others, voters)),
+        people=_people(tenancy, asked.tenant, _without(tenancy, asked.tenant, others, asked.voters)),
         groups=tuple(sorted(group.name for group in terms.groups)),
         is_open=is_open,
-        quorum=max(1, terms.quorum - len(voters)),
-        problem=problem,
+        quorum=max(1, terms.quorum - len(asked.voters)),
+        problem="" if is_open else _empty(asked, circles) or enough,
     )
 
 
-def _members(tenancy: Tenancy, approval: ApprovalView, group: Group) -> frozenset[str]:
+def _members(tenancy: Tenancy, asked: Asked, group: Group) -> frozenset[str]:
     """Of a group, and of its other one where that counts, or will while nobody else can."""
-    own = tenancy.members(approval.tenant, group.name)
-    other = tenancy.members(approval.tenant, group.or_else)
-    return own | other if approval.escalated_at or not own else own
+    own = tenancy.members(asked.tenant, group.name)
+    other = tenancy.members(asked.tenant, group.or_else)
+    return own | other if asked.is_escalated or not own else own
 
 
 def _is_open(tenant: TenantSettings, group: Group) -> bool:
@@ -93,29 +110,29 @@ def _people(tenancy: Tenancy, tenant_id: str, ids: Iterable[str]) -> tuple[str, 
     return tuple(sorted(by_person.values(), key=ordered.index))
 
 
-def _empty(approval: ApprovalView, circles: list[frozenset[str]]) -> str:
+def _empty(asked: Asked, circles: list[frozenset[str]]) -> str:
     """That nobody is of the groups."""
-    names = sorted(group.name for group in approval.terms.groups)
+    names = sorted(group.name for group in asked.terms.groups)
     missing = [name for name, members in zip(names, circles, strict=True) if not members]
     if missing:
-        return NO_MEMBER.format(groups=" and ".join(missing), tenant=approval.tenant)
+        return NO_MEMBER.format(groups=" and ".join(missing), tenant=asked.tenant)
     if circles and not frozenset.intersection(*circles):
-        return NO_COMMON.format(groups=" and ".join(names), tenant=approval.tenant)
+        return NO_COMMON.format(groups=" and ".join(names), tenant=asked.tenant)
     return ""
 
 
-def _too_few(approval: ApprovalView, anybody: bool, count: int) -> str:
+def _too_few(asked: Asked, anybody: bool, count: int) -> str:
     """That those who are there are not enough.
 
     :param count: of people, without who asked
     """
-    place = f"[tenants.{approval.tenant}.groups]" if approval.terms.groups else "approvers"
+    place = f"[tenants.{asked.tenant}.groups]" if asked.terms.groups else "approvers"
     if not anybody:
-        return NOBODY.format(tenant=approval.tenant)
+        return NOBODY.format(tenant=asked.tenant)
     if not count:
         return ONLY_OWN.format(place=place)
-    if count < approval.terms.quorum:
-        return TOO_FEW.format(quorum=approval.terms.quorum, count=count, place=place)
+    if count < asked.terms.quorum:
+        return TOO_FEW.format(quorum=asked.terms.quorum, count=count, place=place)
     return ""
 
 

@@ -68,7 +68,8 @@ async def test_explain(tmp_path: Path, built_toolboxes: Path, capsys: pytest.Cap
     out = capsys.readouterr().out
     assert out.startswith("review: tainted-goes-out,two\n  It read text from elsewhere before")
     assert "No: forbidden by tainted-goes-out (shipped.cedar)." in out
-    assert "2 approvers, within 30 minutes" in out
+    assert "2 approvers, within 30 minutes\n" in out
+    assert "  Nobody may approve this yet: set approvers in [tenants.T1] of ironclaw.toml.\n" in out
     assert "hosts    a.example\n  read     b.example\n" in out
 
 

@@ -10,7 +10,8 @@ from tests.fakes.policy import CALL, policy, settings
 
 from ironclaw.errors import SettingsError
 from ironclaw.task import Verdict
-from ironclaw_bot.doctor import _policy
+from ironclaw_bot.doctor import _rules
+from ironclaw_bot.policy.noting import about_groups, about_tenants, about_tools
 from ironclaw_plugins.policy_cedar import Library
 
 ASK = 'permit(principal, action == Action::"run_with_approval", resource);'
@@ -173,7 +174,7 @@ def test_a_file_put_in_the_others_place_is_seen(tmp_path: Path) -> None:
 
 def test_a_group_that_a_tenant_does_not_have(tmp_path: Path) -> None:
     """
-    A rule that asks for nobody is valid, and found: whoever asks the doctor hears of it.
+    A rule that asks for nobody is valid, and found: whoever checks it or asks the doctor hears of it.
     """
     rules = f'@id("m") @approvers("finance") {ASK}'
     found = settings(tmp_path, rules, T1='@id("o") @approvers("own") ' + ASK)
@@ -183,4 +184,48 @@ def test_a_group_that_a_tenant_does_not_have(tmp_path: Path) -> None:
 
     expected = (("T1", "m", "finance"), ("T1", "o", "own"))
     assert expected == Library.read(both).unknown_groups(both)
-    assert "no group finance" in str(_policy(both))
+    assert ["rule m: nobody of tenant T1 is of finance: set it in [tenants.T1.groups]"] == list(
+        about_tenants(Library.read(both), both)
+    )
+    assert "rule o: no tenant has a group own" in str([*map(str, _rules(both))])
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        'permit(principal, action, resource == Tool::"pay.sned");',
+        'permit(principal, action, resource) when { resource == Tool::"pay.sned" };',
+        'permit(principal, action, resource) when { [Tool::"pay.sned"].contains(resource) };',
+        'permit(principal, action, resource) when { context.tool == "pay.sned" };',
+    ],
+)
+def test_a_tool_that_nobody_has(tmp_path: Path, named: str) -> None:
+    """
+    A misspelt tool is valid Cedar and matches nothing: said, with the nearest that is installed.
+    """
+    rules = Library.read(settings(tmp_path, f'@id("x") {named}')).rules
+
+    assert ["rule x: no installed tool is called pay.sned; nearest: pay.send"] == list(
+        about_tools(rules, {"pay.send", "files.list"})
+    )
+    assert [] == list(about_tools(rules, {"pay.sned"}))
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        '@approvers("finanse") ' + ASK,
+        '@approvers("finance") @escalate("finanse after 5") ' + ASK,
+        'permit(principal, action, resource) when { principal.roles.contains("group:finanse") };',
+    ],
+)
+def test_a_group_that_no_tenant_has(tmp_path: Path, named: str) -> None:
+    """
+    A misspelt group, in terms or as a role: said, with the nearest that there is.
+    """
+    found = settings(tmp_path, f'@id("x") {named}')
+    own = found.tenants["T1"].model_copy(update={"groups": {"finance": ("local:ada",)}})
+    found = found.model_copy(update={"tenants": {"T1": own}})
+
+    (said,) = about_groups(Library.read(found).rules, found)
+    assert said.startswith("rule x: no tenant has a group finanse; nearest: finance.")

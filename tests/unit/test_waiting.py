@@ -39,7 +39,7 @@ def test_nobody_could() -> None:
     A dead end is said in the list and after the command, which says how to take it back.
     """
     problem = "Nobody of finance exists here: set [tenants.acme.groups]."
-    said = next_step({"approval": waiting(problem)}, HERE)
+    said = next_step({"tenant": "acme", "approval": waiting(problem)}, HERE)
 
     assert f"    {problem}" in listed(waiting(problem))
     assert said.startswith(f"{problem}\nTo take it back: ")
@@ -50,7 +50,7 @@ def test_who_is_to_type_it() -> None:
     """
     What to type comes with whose word it takes, and with the code that it needs.
     """
-    said = next_step({"approval": waiting()}, HERE)
+    said = next_step({"tenant": "acme", "approval": waiting()}, HERE)
 
     assert said.startswith("Waiting for local:cy or local:di. Who decides runs: ")
     assert said.endswith(" approve ap_1 --code 123456 --tenant acme")

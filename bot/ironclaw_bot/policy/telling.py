@@ -21,6 +21,7 @@ def explained(said: Said) -> Iterator[str]:
     yield f"May it run on its own?     {_answer(said.answers.run)}"
     if said.opinion.verdict is Verdict.REVIEW:
         yield f"Who decides:               {terms(said.opinion.terms)}"
+        yield f"                           {said.deciders.problem or said.deciders.words()}"
     yield from (f"  {line}" for line in _facts(said))
     yield f"policy {said.version}"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ironclaw.canonical import canonical_text
+from ironclaw.deciders import Asked, Deciders, among
 from ironclaw.errors import BadRequest, NotFound
 from ironclaw.orchestrator.reach import beyond_reach
 from ironclaw.orchestrator.taint import hosts_of
@@ -42,6 +43,7 @@ class Said:
     opinion: Opinion
     answers: Answers
     version: str
+    deciders: Deciders  #: Of a review.
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,9 @@ class Trial:
         answers = answers_about(call, self._library, desk)
         # What cannot get where it says it goes is refused before policy is asked, as in the bot.
         denial = beyond_reach(call, self._tenancy.http_allow(call.tenant))
-        return Said(call, denial or opinion(call, answers), answers, self._library.version)
+        said = denial or opinion(call, answers)
+        found = among(self._tenancy, Asked(call.tenant, call.requester, said.terms))
+        return Said(call, said, answers, self._library.version, found)
 
     def schema(self, name: str) -> Mapping[str, Json]:
         """The schema of a tool's arguments.

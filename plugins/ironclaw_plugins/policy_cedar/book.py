@@ -62,14 +62,19 @@ class Library:
         """The rules for a tenant's calls."""
         return self.own.get(tenant, self.common)
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule once."""
+        books = (self.common, *self.own.values())
+        return tuple({(rule.file, rule.id): rule for book in books for rule in book.rules.values()}.values())
+
     def unknown_groups(self, settings: Settings) -> tuple[tuple[str, str, str], ...]:
-        """Tenant, rule and group of each group that a rule asks for and a tenant does not have."""
+        """Tenant, rule and group of each group that a rule names and a tenant does not have."""
         return tuple(
-            (tenant, rule.id, group.name)
+            (tenant, rule.id, group)
             for tenant, known in sorted(settings.tenants.items())
             for rule in self.of(tenant).rules.values()
-            for group in sorted(rule.terms.groups if rule.terms else ())
-            if group.name not in known.groups
+            for group in sorted(rule.groups - set(known.groups))
         )
 
     @classmethod

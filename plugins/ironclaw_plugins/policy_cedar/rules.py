@@ -15,6 +15,7 @@ from ironclaw_plugins.policy_cedar.annotations import (
     sentence,
     terms_of,
 )
+from ironclaw_plugins.policy_cedar.mentions import groups_in, tools_in
 
 RUN, ASK = "auto_run", "run_with_approval"
 
@@ -39,6 +40,8 @@ class Rule:
     reason: str = ""  #: For people.
     advice: str = ""  #: For the brain.
     terms: Terms | None = None  #: Of a permit that has some.
+    tools: frozenset[str] = frozenset()  #: That it names.
+    groups: frozenset[str] = frozenset()  #: Likewise, in its terms or as somebody's role.
 
 
 def rule(policy: Mapping[str, Any], otherwise: str, file: str, is_common: bool) -> Rule:
@@ -51,6 +54,7 @@ def rule(policy: Mapping[str, Any], otherwise: str, file: str, is_common: bool) 
     name = identifier(said, otherwise)
     try:
         _check(policy, said, is_common)
+        terms = terms_of(said) if TERMS.intersection(said) else None
         return Rule(
             id=name,
             file=file,
@@ -58,7 +62,9 @@ def rule(policy: Mapping[str, Any], otherwise: str, file: str, is_common: bool) 
             is_common=is_common,
             reason=sentence(said, "reason"),
             advice=sentence(said, "advice"),
-            terms=terms_of(said) if TERMS.intersection(said) else None,
+            terms=terms,
+            tools=frozenset(tools_in(policy)),
+            groups=frozenset([*groups_in(policy), *_groups(terms)]),
         )
     except Unreadable as error:
         raise Unreadable(f"{name}: {error}") from None
@@ -76,6 +82,11 @@ def _check(policy: Mapping[str, Any], said: Mapping[str, str], is_common: bool) 
         raise Unreadable(MISPLACED_ADVICE)
     if not is_common and not is_forbid and not terms:
         raise Unreadable(TENANTS_PERMIT)
+
+
+def _groups(terms: Terms | None) -> list[str]:
+    named = [(group.name, group.or_else) for group in terms.groups] if terms else []
+    return [name for names in named for name in names if name]
 
 
 def _actions(scope: Mapping[str, Any]) -> set[str]:
