@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.fakes.sandbox import ECHO, GARBAGE, KEY, Caller, Recorder, nested, sa
 from wasmtime import wat2wasm
 
 from ironclaw.errors import SandboxError, ToolboxError
-from ironclaw.sandbox import Component, Profile, Sandbox
+from ironclaw.sandbox import Component, Profile, Sandbox, preparing
 from ironclaw.sandbox.codecache import CodeCache, sealed_memory
 
 WASI_HTTP = '(import "wasi:http/outgoing-handler@0.2.0" (instance))'
@@ -62,6 +63,19 @@ async def test_compiles_once(tmp_path: Path) -> None:
     second = await prepare_anew(tmp_path, component)
 
     assert (2, 0) == (len(first), len(second))
+
+
+async def test_says_that_it_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A compilation that takes long is told of again and again, with the seconds; and that it ended.
+    """
+    monkeypatch.setattr(preparing, "EVERY", 0.01)
+    first, *between, last = await prepare_anew(tmp_path, saved(tmp_path, toolbox()))
+
+    assert "once for each key_file and cache_dir" in first
+    assert between
+    assert [] == [line for line in between if not re.fullmatch(r"compiling \S+ \.\.\. \d+ s", line)]
+    assert re.fullmatch(r"compiled \S+ in \d+ s", last)
 
 
 @pytest.mark.parametrize("place", [0, 20, -1])

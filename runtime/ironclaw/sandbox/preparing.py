@@ -8,13 +8,15 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
 
 from ironclaw.errors import ToolboxError
 from ironclaw.sandbox.codecache import MOST, CodeCache, sealed_memory
 from ironclaw.sandbox.model import Component
 
 COMPILE_SECONDS = 300
+EVERY = 10.0  #: Seconds between two words of how long it takes.
 MOST_WASM = 128 << 20  #: Bytes of a component.
 
 Progress = Callable[[str], None]
@@ -29,11 +31,29 @@ async def prepared_code(component: Component, cache: CodeCache, progress: Progre
         asyncio.to_thread(_pinned_bytes, component), asyncio.to_thread(cache.load, component)
     )
     if code is None:
-        progress(f"compiling {_shown(component)} (some 10 s, once)")
-        code = await _compile(wasm, component)
-        await asyncio.to_thread(cache.save, component, code)
-        progress(f"compiled {_shown(component)}")
+        async with _told(_shown(component), progress):
+            code = await _compile(wasm, component)
+            await asyncio.to_thread(cache.save, component, code)
     return await asyncio.to_thread(sealed_memory, code)
+
+
+@contextlib.asynccontextmanager
+async def _told(name: str, progress: Progress) -> AsyncIterator[None]:
+    """Say what takes so long, and every EVERY seconds that it still does."""
+    started = time.monotonic()
+    progress(f"compiling {name} (10 s to a minute, once for each key_file and cache_dir)")
+    ticking = asyncio.create_task(_tick(name, started, progress))
+    try:
+        yield
+    finally:
+        ticking.cancel()
+    progress(f"compiled {name} in {time.monotonic() - started:.0f} s")
+
+
+async def _tick(name: str, started: float, progress: Progress) -> None:
+    while True:
+        await asyncio.sleep(EVERY)
+        progress(f"compiling {name} ... {time.monotonic() - started:.0f} s")
 
 
 def _shown(component: Component) -> str:
