@@ -183,6 +183,12 @@ class Task:
     context: Mapping[str, Json] = field(default_factory=dict)  #: Untrusted extra data of the caller.
     #: (source, event id) of the delivery that caused it: the same pair is one workflow.
     delivery: tuple[str, str] | None = None
+    door: str = ""  #: Where it came in, by which policy judges; "" for where its answer goes.
+
+    @property
+    def came_by(self) -> str:
+        """The door that it came in by."""
+        return self.door or self.reply_to.door
 
 
 class Role(Enum):

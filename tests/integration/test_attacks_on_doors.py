@@ -9,12 +9,14 @@ import pytest
 from tests.cases._approval_toolbox import write_toolboxes
 from tests.golden.drawings import an_approval
 from tests.integration.engine import Moves, approver, ask, engine, moves, wants
-from tests.integration.test_editing import Rules
+from tests.integration.test_editing import WRITE, Rules
+from tests.integration.test_veto import written
 
 from ironclaw.envelope import FileEffect, Preview, RequestEffect
 from ironclaw.orchestrator.dry_run import failed
-from ironclaw.task import Decision, Opinion, Verdict, WorkflowState
+from ironclaw.task import Decision, Opinion, Principal, Verdict, WorkflowState
 from ironclaw.terms import Circumstances, GrantScope, Terms
+from ironclaw_bot.http.bodies import ReplyTo, RunRequest
 from ironclaw_bot.slack.card import card
 from ironclaw_bot.slack.preview import IN_DETAILS, ON_CARD, previewed
 
@@ -80,3 +82,28 @@ async def test_a_grant_is_for_what_was_in_the_file(tmp_path: Path) -> None:
         other = await app.wait("T1", await app.submit(ask()), 30)
 
     assert (True, WorkflowState.PAUSED) == (same.state.is_final, other.state)
+
+
+API_ASKS = """
+permit(principal, action == Action::"run_with_approval", resource);
+permit(principal, action == Action::"auto_run", resource);
+@id("api-asks") forbid(principal, action == Action::"auto_run", resource) when { context.door == "http" };
+"""
+
+
+async def test_where_the_answer_goes_is_not_the_door(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A caller of the API who has the answer sent to Slack asks by the API: for policy, and on the card.
+    """
+    file = tmp_path / "p.cedar"
+    file.write_text(API_ASKS)
+    brain = Moves(WRITE)
+    body = RunRequest(task="do it", reply_to=ReplyTo(channel="C1"))
+    async with engine(tmp_path, brain, built_toolboxes, policy_file=file) as app:
+        await app.map_workspace("T1")
+        task = body.to_task(Principal("T1", "jwt:https://i.example|svc"), None)
+        view = await app.wait("T1", await app.submit(task), 30)
+
+    assert (WorkflowState.PAUSED, []) == (view.state, written(tmp_path))
+    assert view.approval is not None
+    assert ("http", "http") == (view.approval.door, brain.seen[0].door)

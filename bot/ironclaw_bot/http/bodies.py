@@ -64,6 +64,7 @@ class RunRequest(Strict):
             tools=None if self.tools is None else tuple(self.tools),
             context=self.context,
             delivery=(f"http:{principal.tenant}:{principal.id}", key) if key else None,
+            door="http",
         )
 
 

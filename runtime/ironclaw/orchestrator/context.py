@@ -20,7 +20,7 @@ def conversation(flow: Flow, offers: tuple[ToolOffer, ...], history_tokens: int)
         requester=flow.requester,
         messages=_past(flow, history_tokens) + flow.messages,
         tools=offers,
-        door=flow.address.door,
+        door=flow.door,
     )
 
 

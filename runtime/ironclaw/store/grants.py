@@ -46,7 +46,7 @@ class Grants:
         return await self._writer.read(unit)
 
     async def asked_from(self, workflow_id: str) -> Address:
-        """Where a workflow was asked for.
+        """Where a workflow was asked for: the door that it came in by, and the place that it speaks in.
 
         :raises NotFound: no such workflow
         """

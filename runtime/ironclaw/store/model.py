@@ -37,7 +37,8 @@ class Flow:
     id: str
     tenant: str
     requester: str
-    address: Address
+    door: str  #: Where it came in.
+    address: Address  #: Where it speaks.
     thread: str
     tools: tuple[str, ...] | None
     brain: str
@@ -75,6 +76,7 @@ class Judged:
     idem_key: str = ""
     approval_id: str = ""
     expires_at: float = 0.0
+    asked_at: float = 0.0
     terms: Terms = Terms()
     circumstances: Circumstances = Circumstances()
 
@@ -92,6 +94,7 @@ class Edited:
     action_sha256: str
     terms: Terms
     expires_at: float
+    asked_at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def _add(c: sqlite3.Connection, task: Task, workflow_id: str, now: float) -> tup
     sql.add_message(
         c, workflow_id=workflow_id, role=Role.USER.value, text=_asked(task), calls="[]", call_id=""
     )
-    detail = {"workflow": workflow_id, "door": task.reply_to.door, "text": task.text}
+    detail = {"workflow": workflow_id, "door": task.came_by, "text": task.text}
     note(c, task.tenant, now, "received", task.requester, **detail)
     subject, body = f"status:{workflow_id}", {"text": "Working on it."}
     tell(c, now, task.tenant, workflow_id, subject, NoticeKind.STATUS, task.reply_to, body)
@@ -155,7 +155,8 @@ def _insert(c: sqlite3.Connection, task: Task, workflow_id: str, now: float) -> 
         tenant=task.tenant,
         requester=task.requester,
         text=task.text,
-        door=task.reply_to.door,
+        door=task.came_by,
+        reply_door=task.reply_to.door,
         place=canonical_text(dict(task.reply_to.place)),
         thread=task.thread,
         tools=None if task.tools is None else json.dumps(task.tools),

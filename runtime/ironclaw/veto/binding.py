@@ -10,11 +10,13 @@ from ironclaw.canonical import digest, mac, subkey
 from ironclaw.registry import Tool
 from ironclaw.store import Flow, SealedGrant, Signed
 from ironclaw.task import ApprovalView, Decision, GrantView, ToolCall
-from ironclaw.terms import Circumstances
+from ironclaw.terms import Circumstances, Terms
 
 #: What the seal of a grant covers: revoking takes the seal itself away.
 GRANT_FIELDS = frozenset(field.name for field in fields(GrantView)) - {"revoked_at"}
-SCHEMA = 2  #: Version of what an approval is bound to.
+SCHEMA = 3  #: Version of what an approval is bound to.
+
+NOT_ASKED = Terms()  #: Of a call that nobody is asked about.
 
 
 def tool_call(flow: Flow, seq: int, tool: Tool, args: str, circumstances: Circumstances) -> ToolCall:
@@ -31,7 +33,7 @@ def tool_call(flow: Flow, seq: int, tool: Tool, args: str, circumstances: Circum
         capabilities=tool.capabilities,
         component_sha256=tool.toolbox.component_sha256,
         manifest_sha256=tool.toolbox.manifest_sha256,
-        door=flow.address.door,
+        door=flow.door,
         circumstances=circumstances,
     )
 
@@ -55,8 +57,14 @@ def asked_call(approval: ApprovalView, tool: Tool) -> ToolCall:
     )
 
 
-def action(call: ToolCall, policy_version: str, expires_at: float) -> str:
-    """What an approval is bound to: exactly this call and no other.
+def action(
+    call: ToolCall,
+    policy_version: str,
+    expires_at: float,
+    terms: Terms = NOT_ASKED,
+    asked_at: float = 0.0,
+) -> str:
+    """What an approval is bound to: exactly this call and no other, asked on these terms at this moment.
 
     :param policy_version: of the policy that asked
     """
@@ -74,8 +82,18 @@ def action(call: ToolCall, policy_version: str, expires_at: float) -> str:
             call.args,
             expires_at,
             call.circumstances.as_json(),
+            terms.as_json(),
+            asked_at,
         ]
     )
+
+
+def action_asked(call: ToolCall, approval: ApprovalView) -> str:
+    """The action of a call in the way that people were asked about it.
+
+    :param approval: with the terms that it was asked on
+    """
+    return action(call, approval.policy_version, approval.expires_at, approval.terms, approval.created_at)
 
 
 def new_id() -> str:
