@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,7 @@ from ironclaw.app import Ironclaw, open_app
 from ironclaw.errors import IronclawError
 from ironclaw.hookspecs import hookimpl
 from ironclaw.settings import Settings, TenantSettings
-from ironclaw.task import Conversation, Move, Opinion, Role, ToolCall, Verdict
-from ironclaw.terms import Terms
+from ironclaw.task import Conversation, Move, Role
 from ironclaw_bot.http import make_gateway
 from ironclaw_bot.slack.app import make_slack
 from ironclaw_bot.slack.background import Background
@@ -59,16 +59,6 @@ class Script:
             return moves[turns]
         said = [message.text for message in messages[asked:] if message.role is Role.TOOL]
         return Move(answer="\n".join(said) or "done")
-
-
-class TwoPeople:
-    """The operator's rule that money takes two people."""
-
-    @hookimpl
-    async def ironclaw_verdict(self, call: ToolCall) -> Opinion | None:
-        if call.tool != known_as("wire_transfer"):
-            return None
-        return Opinion(Verdict.REVIEW, "two-people", "Money takes two people.", Terms(quorum=2))
 
 
 class KilledAfterTool:
@@ -106,6 +96,18 @@ def _tenant(name: str) -> TenantSettings:
     return TenantSettings(slack=(team,), jwt=True, approvers=approvers)
 
 
+def operators_policy(*more: str) -> str:
+    """The shipped policies, with the rules that money takes two people and that mails may be remembered.
+
+    :param more: further rules
+    """
+    shipped = resources.files("ironclaw_plugins").joinpath("policies", "shipped.cedar").read_text("utf-8")
+    asked = 'permit (principal, action == Action::"run_with_approval", resource == Tool::"{}");'
+    money = f'@id("two-people") @quorum("2") {asked.format(known_as("wire_transfer"))}'
+    mail = f'@id("remembered") @grants("workflow, tool") {asked.format(known_as("send_email"))}'
+    return "\n".join([shipped, money, mail, *more])
+
+
 def bot_settings(
     folder: Path,
     slack_url: str,
@@ -122,8 +124,14 @@ def bot_settings(
         "jwt_jwks": issuer.write(folder / "jwks.json", "ed1"),
         "toolboxes": (folder / "boxes",),
         "tenants": dict(tenants),
+        "policy_file": _written(folder / "operator.cedar", operators_policy()),
     }
     return settings(folder, **{**chosen, **changes})
+
+
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text, "utf-8")
+    return path
 
 
 async def open_bot(
@@ -141,7 +149,6 @@ async def open_bot(
     """
     more = {
         "test_brain": lambda _: BrainPlugin(brain),
-        "two_people": lambda _: TwoPeople(),
         **(plugins or {}),
     }
     outside = egress(internet, chosen.data_dir.parent)

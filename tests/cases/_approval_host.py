@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from importlib import resources
 from typing import Any
 
 from ironclaw.errors import NotAuthorized
@@ -16,6 +15,7 @@ from ironclaw.task import Conversation, Move, ProposedCall
 from ironclaw.veto import Ticket, tool_call
 from ironclaw.veto.tickets import Tickets
 from tests.cases import _approval_people as people
+from tests.cases._approval_bot import operators_policy
 from tests.cases._approval_play import USUAL, WORKSPACE, Play, Step, call_of, only
 from tests.cases._approval_slack import Json
 from tests.cases._approval_toolbox import known_as, write_toolboxes
@@ -58,15 +58,14 @@ async def budget(play: Play, step: Json) -> None:
 
 
 async def policy(play: Play, step: Json) -> None:
-    """The operator's own policies in place of the shipped ones: with one rule more for the tool."""
-    shipped = resources.files("ironclaw_plugins").joinpath("policies", "shipped.cedar").read_text("utf-8")
+    """The operator's policies with one rule more for the tool."""
     tool = f'resource == Tool::"{known_as(step["tool"])}"'
     rules = {
         "forbidden": f'@id("changed") forbid (principal, action, {tool});',
         "low": f'@id("changed") permit (principal, action, {tool});',
     }
     file = play.world.stage.folder / "changed.cedar"
-    file.write_text(f"{shipped}\n{rules[step['risk']]}\n", "utf-8")
+    file.write_text(operators_policy(rules[step["risk"]]), "utf-8")
     await play.world.change(policy_file=file)
 
 

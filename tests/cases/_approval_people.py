@@ -18,7 +18,7 @@ from tests.cases._approval_toolbox import remote_content_refused
 
 async def propose(play: Play, step: Json) -> None:
     calls = [call_of(each, number) for number, each in enumerate([step, *step.get("also", [])])]
-    turns = [only(*calls), *_variants(play)]
+    turns = [only(*calls), *_variants(play), *_obeyed(play)]
     if "calls_inside" in step:  # The tool can only say what it would like: a brain that obeys proposes it.
         turns.append(only(call_of({"tool": step["calls_inside"], "args": USUAL}, 9)))
         play.notes["nested"] = await crash.nested_component_refused(play.world)
@@ -42,6 +42,12 @@ def _variants(play: Play) -> list[Move]:
     count = sum(step.get("n", 0) for step in play.scenario["steps"] if step["op"] == "propose_variants")
     changed = ({"tool": "send_email", "args": {**USUAL, "body": f"hi {n}"}} for n in range(count))
     return [only(call_of(each, number)) for number, each in enumerate(changed, start=1)]
+
+
+def _obeyed(play: Play) -> list[Move]:
+    """What a brain does that takes a person's note for an order, where the scenario has one."""
+    notes = [step for step in play.scenario["steps"] if "note" in step]
+    return [only(call_of({"tool": "wire_transfer", "args": USUAL}, 8)) for _ in notes]
 
 
 async def tool_output(play: Play, step: Json) -> None:

@@ -82,8 +82,8 @@ async def click(
     await send(world, sent)
     if settle:
         await world.settle()
-    if settle and step["action"] not in ("approve",):
-        await _give_reason(world, payload, str(step.get("note", "")))
+    if settle and step["action"] != "approve":
+        await _fill_in(world, payload, str(step.get("note", "")))
     return sent
 
 
@@ -159,15 +159,19 @@ async def send_raw(world: World, sent: Sent) -> Reply | None:
         return None
 
 
-async def _give_reason(world: World, payload: Json, note: str) -> None:
-    """Where the button opened a modal that asks why: write it, and submit."""
+async def _fill_in(world: World, payload: Json, note: str) -> None:
+    """Where the button opened a modal: write the note, choose whatever reaches furthest, and submit."""
     team_id, user_id = payload["team"]["id"], payload["user"]["id"]
     stack = world.stage.slack.world.team(team_id).stacks.get(user_id, [])
     if stack:
         view = world.stage.slack.world.team(team_id).views[stack[-1]]
-        inputs = [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
-        answers = dict.fromkeys(inputs[:1], note) if note else {}
+        inputs = [block for block in view["blocks"] if block["type"] == "input"]
+        answers = {block["block_id"]: _answer(block["element"], note) for block in inputs}
         await world.stage.slack.modals.submit(user_id, stack[-1], answers, team=team_id)
+
+
+def _answer(element: Json, note: str) -> str:
+    return str(element["options"][-1]["value"]) if "options" in element else note
 
 
 async def say(world: World, user: str, text: str, *, thread_ts: str = "", mention: bool = True) -> Json:
