@@ -10,33 +10,42 @@ from typing import Any
 import pytest
 from tests.fakes.clock import Clock
 from tests.integration.engine import BO, Moves, approver, ask, engine, moves, wants
+from tests.integration.test_editing import Rules
 from tests.integration.test_veto import thief, written
 
 from ironclaw.canonical import canonical_text, digest
-from ironclaw.errors import NotFound
+from ironclaw.errors import Conflict, NotFound, Refused
 from ironclaw.orchestrator.body import Body
 from ironclaw.settings import TenantSettings
 from ironclaw.store.calls import Calls
-from ironclaw.task import Decision, Role, WorkflowState
+from ironclaw.task import Decision, Opinion, Principal, Role, Verdict, WorkflowState
+from ironclaw.terms import Group, Terms
 from ironclaw.veto.binding import SCHEMA
 
 pytestmark = pytest.mark.sandbox
+CY, EVE = "slack:T1:U_CY", "slack:T1:U_EVE"
 MONTH = 30 * 24 * 3600.0
 EVIL = {"path": "evil.md", "text": "evil"}
 PLAIN = 'permit(principal, action == Action::"run_with_approval", resource);'
 WRITE = moves(wants("files.write", path="notes/today.md", text="hello"))
 
 
+def asking(terms: Terms) -> dict[str, Any]:
+    """A plugin beside the shipped policy: it asks about each call."""
+    return {"rules": lambda _: Rules(lambda _: Opinion(Verdict.REVIEW, "asks", terms=terms))}
+
+
 def action_of(c: sqlite3.Connection, **changes: Any) -> str:
     """The digest that the only call would have with these columns.  It is no MAC: anybody can compute it."""
     c.row_factory = sqlite3.Row
     row = c.execute(
-        "SELECT t.*, w.tenant, w.requester, a.expires_at FROM tool_calls t "
+        "SELECT t.*, w.tenant, w.requester, a.expires_at, a.terms, a.created_at FROM tool_calls t "
         "JOIN workflows w ON w.id = t.workflow_id JOIN approvals a ON a.workflow_id = t.workflow_id"
     ).fetchone()
     whose, code = "tenant requester workflow_id seq tool", "component_sha256 manifest_sha256 policy_version"
-    bound = [{**row, **changes}[name] for name in f"{whose} {code} args expires_at".split()]
-    return digest([SCHEMA, *bound, json.loads(changes.get("circumstances", row["circumstances"]))])
+    now = {**row, **changes}
+    bound = [now[name] for name in f"{whose} {code} args expires_at".split()]
+    return digest([SCHEMA, *bound, *map(json.loads, (now["circumstances"], now["terms"])), now["created_at"]])
 
 
 def forge(c: sqlite3.Connection) -> None:
@@ -204,5 +213,24 @@ async def test_policy_is_asked_just_before_the_ticket_is_spent(
         assert view.approval is not None
         await app.decide(approver(), view.approval.id, Decision.APPROVE)
         await app.wait("T1", view.id, 30)
+
+    assert [] == written(tmp_path)
+
+
+async def test_a_row_escalates_nothing(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    When the other group counts is the clock's to say: not a row's, whichever of its times a thief writes.
+    """
+    tenants = {"T1": TenantSettings(slack=("T1",), approvers=(BO,), groups={"finance": (CY,), "cfo": (EVE,)})}
+    plugins = asking(Terms(groups=frozenset({Group("finance", "cfo", 30.0)})))
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, plugins, tenants=tenants) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        eve = Principal("T1", EVE, app.roles("T1", EVE))
+        for changes in ("escalated_at = 9000000000", "created_at = 0", "terms = '{}'"):
+            with thief(tmp_path) as c:
+                c.execute(f"UPDATE approvals SET {changes}")
+            with pytest.raises((Refused, Conflict)):
+                await app.decide(eve, view.approval.id, Decision.APPROVE)
 
     assert [] == written(tmp_path)

@@ -39,7 +39,7 @@ MUTANTS = (
         (
             Edit(
                 VETO,
-                "if not hmac.compare_digest(action(current, call.policy_version, expires_at), call.action_sha256):",
+                "if not hmac.compare_digest(bound, call.action_sha256):",
                 "if not hmac.compare_digest(call.action_sha256, call.action_sha256):",
             ),
         ),
@@ -58,7 +58,7 @@ MUTANTS = (
         (
             Edit(
                 VETO,
-                "if not hmac.compare_digest(action(current, call.policy_version, expires_at), call.action_sha256):",
+                "if not hmac.compare_digest(bound, call.action_sha256):",
                 "if __import__('json').loads(current.args) != __import__('json').loads(call.args):",
             ),
         ),

@@ -132,4 +132,5 @@ def _edited(call: ToolCall, editor: Principal, verdict: BoundVerdict) -> Edited:
         action_sha256=verdict.action_sha256,
         terms=verdict.opinion.terms,
         expires_at=verdict.expires_at,
+        asked_at=verdict.asked_at,
     )

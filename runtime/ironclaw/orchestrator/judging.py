@@ -151,6 +151,7 @@ def _judged(flow: Flow, seq: int, proposed: ProposedCall, call: ToolCall, verdic
         idem_key=idem_key(flow, seq),
         approval_id=new_id() if waits else "",
         expires_at=verdict.expires_at,
+        asked_at=verdict.asked_at,
         terms=opinion.terms,
         circumstances=call.circumstances,
     )

@@ -150,10 +150,10 @@ def add(c: sqlite3.Connection, flow: Flow, call: Judged, card: str, now: float) 
     if call.state is CallState.DENIED:
         observe(c, flow.id, call.call_id, call.refusal)
     if call.state is CallState.PENDING:
-        _ask(c, flow, call, card, now)
+        _ask(c, flow, call, card)
 
 
-def _ask(c: sqlite3.Connection, flow: Flow, call: Judged, card: str, now: float) -> None:
+def _ask(c: sqlite3.Connection, flow: Flow, call: Judged, card: str) -> None:
     sql.add_approval(
         c,
         id=call.approval_id,
@@ -162,9 +162,9 @@ def _ask(c: sqlite3.Connection, flow: Flow, call: Judged, card: str, now: float)
         seq=call.seq,
         version=1,
         action_sha256=call.action_sha256,
-        now=now,
+        now=call.asked_at,
         expires_at=call.expires_at,
-        escalates_at=call.terms.escalates_at(now),
+        escalates_at=call.terms.escalates_at(call.asked_at),
         terms=canonical_text(call.terms.as_json()),
         card=card,
     )

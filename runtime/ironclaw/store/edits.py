@@ -44,9 +44,9 @@ def _write(c: sqlite3.Connection, asked: ApprovalView, edited: Edited, now: floa
         seq=asked.seq,
         version=asked.version + 1,
         action_sha256=edited.action_sha256,
-        now=now,
+        now=edited.asked_at,
         expires_at=edited.expires_at,
-        escalates_at=edited.terms.escalates_at(now),
+        escalates_at=edited.terms.escalates_at(edited.asked_at),
         terms=canonical_text(edited.terms.as_json()),
         card=asked.card,
     )

@@ -26,7 +26,7 @@ from ironclaw.task import (
 )
 from ironclaw.tenancy import Tenancy
 from ironclaw.terms import GrantScope
-from ironclaw.veto.binding import Seals, action, asked_call, tool_call
+from ironclaw.veto.binding import NOT_ASKED, Seals, action, action_asked, asked_call, tool_call
 from ironclaw.veto.burden import NO_TENANT, too_much
 from ironclaw.veto.evidence import Evidence
 from ironclaw.veto.grants import RULE, Grants, check_decision
@@ -51,11 +51,14 @@ class BoundVerdict:
     opinion: Opinion
     policy_version: str
     expires_at: float  #: 0 unless the verdict is REVIEW.
-    action_sha256: str
+    asked_at: float  #: So too.
+    action_sha256: str = ""
 
     def of(self, call: ToolCall) -> BoundVerdict:
         """The same verdict, bound to what people will be shown of the call as well."""
-        return replace(self, action_sha256=action(call, self.policy_version, self.expires_at))
+        terms = self.opinion.terms if self.asked_at else NOT_ASKED
+        bound = action(call, self.policy_version, self.expires_at, terms, self.asked_at)
+        return replace(self, action_sha256=bound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,7 @@ class Veto:
         if opinion.verdict is Verdict.REVIEW:
             why_not = _unshowable(call) or await too_much(self._store, call, tenant, self._clock())
             opinion = why_not or opinion
-        expires_at = self._expiry(call.tenant, opinion) if opinion.verdict is Verdict.REVIEW else 0.0
-        return BoundVerdict(opinion, version, expires_at, action(call, version, expires_at))
+        return self._bound(call, version, opinion)
 
     async def gate(self, flow: Flow, call: CallRow) -> Gate:
         """The last gate, just before the ticket is spent.
@@ -128,8 +130,8 @@ class Veto:
             return Gate(CHANGED)
         opinion = await self._hooks.verdict(current)
         found = await self._store.approvals.of_call(flow.id, call.seq)
-        expires_at = found[0].expires_at if found else 0.0
-        if not hmac.compare_digest(action(current, call.policy_version, expires_at), call.action_sha256):
+        bound = action_asked(current, found[0]) if found else action(current, call.policy_version, 0.0)
+        if not hmac.compare_digest(bound, call.action_sha256):
             log.error("action_differs", tenant=flow.tenant, workflow=flow.id, seq=call.seq)
             return Gate(CHANGED)
         if found is None:
@@ -140,7 +142,7 @@ class Veto:
         if not _is_for(approval, flow, call):
             log.error("approval_differs", tenant=flow.tenant, workflow=flow.id, seq=call.seq)
             return Gate(CHANGED)
-        return Gate(await self._approval_obstacle(_tightened(approval, opinion), decisions))
+        return Gate(await self._approval_obstacle(self._tightened(approval, opinion), decisions))
 
     async def admit(self, flow: Flow, call: CallRow, tool: Tool, gate: Gate) -> Ticket:
         """Spend what allows the call, durably, and give the right to run it once.
@@ -243,11 +245,11 @@ class Veto:
         stored = await self._store.approvals.view(principal.tenant, approval_id)
         current = await self._current(stored)
         opinion = await self._opinion_now(stored, current)
-        approval = _tightened(stored, opinion)
+        approval = self._tightened(stored, opinion)
         await self._check_person(approval, principal, decision)
         await self._check_open(approval, version)
         if decision is Decision.APPROVE:
-            await self._check_unchanged(approval, current, opinion)
+            await self._check_unchanged(stored, current, opinion)
         return approval
 
     async def judge_edited(self, call: ToolCall, asked: ApprovalView, denial: Opinion | None) -> BoundVerdict:
@@ -266,8 +268,7 @@ class Veto:
         if opinion.verdict is Verdict.ALLOW:
             opinion = Opinion(Verdict.REVIEW, asked.rule)
         opinion = replace(opinion, terms=asked.terms.strictest(opinion.terms))
-        expires_at = self._expiry(call.tenant, opinion)
-        return BoundVerdict(opinion, version, expires_at, action(call, version, expires_at))
+        return self._bound(call, version, opinion)
 
     def button(self, approval: ApprovalView) -> str:
         """The opaque value of a card's buttons: id, version and a MAC over both and the action."""
@@ -331,10 +332,13 @@ class Veto:
             if self._hooks.policy_version() == version:
                 return version, opinion
 
-    def _expiry(self, tenant_id: str, opinion: Opinion) -> float:
-        most = (self._tenancy.tenant(tenant_id) or NO_TENANT).approval_minutes
+    def _bound(self, call: ToolCall, version: str, opinion: Opinion) -> BoundVerdict:
+        if opinion.verdict is not Verdict.REVIEW:
+            return BoundVerdict(opinion, version, 0.0, 0.0).of(call)
+        most = (self._tenancy.tenant(call.tenant) or NO_TENANT).approval_minutes
         minutes = min(opinion.terms.minutes or most, most)
-        return round(self._clock() + minutes * 60, 3)
+        now = self._clock()
+        return BoundVerdict(opinion, version, round(now + minutes * 60, 3), round(now, 3)).of(call)
 
     async def _check_open(self, approval: ApprovalView, version: int | None) -> None:
         """
@@ -360,6 +364,7 @@ class Veto:
         self, approval: ApprovalView, current: ToolCall | None, opinion: Opinion
     ) -> None:
         """
+        :param approval: with the terms that it was asked on
         :raises Conflict: what would run is not what was asked, or policy forbids it now; the review ended
         """
         outdated = _outdated(approval, current, opinion)
@@ -424,6 +429,17 @@ class Veto:
         people = await self._evidence.people(approval, decisions)
         return "" if len(people) >= approval.terms.quorum else NOT_DECIDED
 
+    def _tightened(self, approval: ApprovalView, opinion: Opinion) -> ApprovalView:
+        """With the terms of both moments: when it was asked, and now."""
+        # Nothing of a time that is to come has happened, whatever a row says.
+        known = replace(approval, escalated_at=min(approval.escalated_at, self._clock()))
+        if opinion.verdict is not Verdict.REVIEW:
+            return known
+        terms = approval.terms.strictest(opinion.terms)
+        # A rule that has come to allow grants since has loosened.
+        grants = terms.grants if approval.terms.grants else approval.terms.grants
+        return replace(known, terms=replace(terms, grants=grants))
+
     def _sign(
         self,
         approval: ApprovalView,
@@ -447,23 +463,14 @@ def _is_for(approval: ApprovalView, flow: Flow, call: CallRow) -> bool:
 def _outdated(approval: ApprovalView, current: ToolCall | None, opinion: Opinion) -> str:
     """Why what was asked could not run now, in a sentence for the brain; "" when it could.
 
+    :param approval: with the terms that it was asked on
     :param current: it, as it would run now
     :param opinion: on that, of the policy of now
     """
     if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
         return NOT_ALLOWED
-    bound = current and action(current, approval.policy_version, approval.expires_at)
+    bound = current and action_asked(current, approval)
     return "" if bound == approval.action_sha256 else CHANGED
-
-
-def _tightened(approval: ApprovalView, opinion: Opinion) -> ApprovalView:
-    """With the terms of both moments: when it was asked, and now."""
-    if opinion.verdict is not Verdict.REVIEW:
-        return approval
-    terms = approval.terms.strictest(opinion.terms)
-    # A rule that has come to allow grants since has loosened.
-    grants = terms.grants if approval.terms.grants else approval.terms.grants
-    return replace(approval, terms=replace(terms, grants=grants))
 
 
 def _unshowable(call: ToolCall) -> Opinion | None:
