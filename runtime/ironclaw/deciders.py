@@ -31,10 +31,10 @@ class Deciders:
     def words(self, spell: Callable[[str], str] = str) -> str:
         """Such as ``A, B or C``, ``2 of A, B and C``, ``members of finance``.
 
-        :param spell: writes a principal, or a group, as the door shows it
+        :param spell: writes a principal as the door shows it
         """
         if self.is_open:
-            return f"{self._count}members of {' and '.join(map(spell, self.groups))}"
+            return f"{self._count}members of {' and '.join(self.groups)}"
         if self.quorum > 1:
             whole = "" if self.quorum == len(self.people) else f"{self.quorum} of "
             return whole + _joined([*map(spell, self.people)], "and")

@@ -129,10 +129,6 @@ class TenantSettings(BaseModel):
             _people(names, is_member)
         return named
 
-    def deciders(self, requester: str) -> Words:
-        """Whom to name as approvers of this person's calls.  Whether one may approve is the veto's to say."""
-        return tuple(name for name in self.approvers if self.self_approval or name != requester)
-
 
 class Settings(BaseModel):
     """All settings.  ``IRONCLAW_<NAME>`` in the environment, ``<name>`` in ironclaw.toml."""

@@ -16,6 +16,7 @@ from dataclasses import replace
 import structlog
 
 from ironclaw.canonical import digest
+from ironclaw.deciders import Deciders, deciders
 from ironclaw.errors import (
     BadRequest,
     Conflict,
@@ -248,6 +249,9 @@ class MemoryEngine:
 
     async def card(self, tenant: str, card: str) -> tuple[ApprovalView, ...]:
         return tuple(each for each in self.reviews.values() if (each.tenant, each.card) == (tenant, card))
+
+    def deciders(self, approval: ApprovalView) -> Deciders:
+        return deciders(self.slack_groups.tenancy, approval)
 
     def button(self, approval: ApprovalView) -> str:
         return f"{approval.id}.{approval.version}.mac"

@@ -9,6 +9,7 @@ from typing import Any
 
 from ironclaw import envelope
 from ironclaw.canonical import canonical
+from ironclaw.deciders import Deciders
 from ironclaw.envelope import GONE, FileEffect, Preview, RequestEffect
 from ironclaw.errors import Conflict
 from ironclaw.task import (
@@ -29,6 +30,7 @@ from tests.fakes.approvals import NOW, an_approval
 
 FOLDER = Path(__file__).parent / "blocks"
 VALUE = "ap_1.1.mac"
+DEAD_END = "Nobody of finance exists here: set [tenants.acme.groups]."
 YES = Vote("slack:T0001:U1BO", Decision.APPROVE, NOW + 60)
 NO = Vote("jwt:https://id.test|cy", Decision.DENY, NOW + 60, "Not *today* <!here>")
 TOOLS = (
@@ -206,10 +208,12 @@ DRAWINGS: dict[str, dict[str, Any]] = {
     "answer_blocks": drawings.answer("Two files:\n```\npath  size\na.md  <7>\n```\nmore: *false*"),
     "failure_denied": drawings.failure("slack:T0001:U1BO denied a.b. Nothing was run.", "slack:T0001:U1BO"),
     "failure_not_by": drawings.failure("A program said slack:T0001:U1BO denied it.", "slack:T0001:U1BO"),
-    "waiting": drawings.waiting(["slack:T0001:U1BO"]),
-    "waiting_two": drawings.waiting(["jwt:https://id.test|cy", "slack:T0001:U1BO"]),
-    "waiting_many": drawings.waiting([f"slack:T0001:U{n}" for n in range(5)]),
-    "waiting_nobody": drawings.waiting([]),
+    "waiting": drawings.waiting([Deciders(("slack:T0001:U1BO",))]),
+    "waiting_two": drawings.waiting([Deciders(("slack:T0001:U1BO", "jwt:https://id.test|cy"))]),
+    "waiting_many": drawings.waiting([Deciders(tuple(f"slack:T0001:U{n}" for n in range(5)))]),
+    "waiting_group": drawings.waiting([Deciders(groups=("finance",), is_open=True, quorum=2)]),
+    "waiting_nobody": drawings.waiting([Deciders(problem=DEAD_END)]),
+    "card_pending_dead_end": card([an_approval()], [VALUE], "", {"ap_1": DEAD_END}),
     "asked": drawings.asked("slack:T0001:U1ADA", "files.write path=<!here>"),
     "help": help.as_message(TOOLS, "/ironclaw", commands=True),
     "help_unknown": help.as_message(TOOLS, "/ironclaw", commands=False, first="There is no `/ironclaw x`."),

@@ -325,6 +325,7 @@ async def test_step_up(slack):
 
     assert ("U1BO", ApprovalState.PENDING) == (whisper["to"], state(slack))
     assert "https://gate.test/step-up/ap_1" == whisper["blocks"][1]["elements"][0]["url"]
+    assert "the code of your authenticator app. Open the page to give it." in whisper["text"]
 
 
 async def test_step_up_in_a_form(slack):

@@ -14,6 +14,7 @@ from ironclaw.canonical import canonical
 from ironclaw.errors import StoreError, TryLater
 from ironclaw.task import ApprovalState, NoticeKind, Vote
 from ironclaw.task import Decision as Said
+from ironclaw.terms import Group, Terms
 from ironclaw_bot.slack.app import LISTENERS
 from ironclaw_bot.slack.client import METHODS
 from ironclaw_bot.slack.door import SlackSocket
@@ -506,11 +507,27 @@ async def test_who_is_waited_for(slack):
     """
     A status that waits for people names the approvers, but not the one who asked.
     """
+    slack.engine.reviews["ap_1"] = an_approval(requester="slack:T0001:U1GIL")
     body = {"text": "Waiting for approval.", "asked_by": "slack:T0001:U1GIL"}
     await slack.sender.send(notice(NoticeKind.STATUS, body))
 
     said = [one["text"] for one in slack.channel("ops").messages]
     assert ["Waiting for <@U1BO> or <@U9EVE> to decide."] == said
+
+
+async def test_nobody_to_wait_for(slack):
+    """
+    A rule that asks for a group that is not there: the thread and the card say so, and a click too.
+    """
+    problem = "Nobody of finance exists here: set [tenants.acme.groups]."
+    ref = await slack.card(terms=Terms(groups=frozenset({Group("finance")})))
+    await slack.sender.send(notice(NoticeKind.STATUS, {"text": "Waiting.", "asked_by": "slack:T0001:U1ADA"}))
+    await slack.people.click("cy", "ops", ref["ts"], "ironclaw_approve")
+
+    card, status = slack.channel("ops").messages
+    assert problem in str(card["blocks"])
+    assert problem == status["text"]
+    assert problem in (await slack.whispered("U1CY"))[0]
 
 
 async def test_who_denied_is_mentioned(slack):

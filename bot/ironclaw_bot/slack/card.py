@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from ironclaw.task import ApprovalState, ApprovalView
 from ironclaw_bot.slack import facts
@@ -33,30 +34,38 @@ _TOO_LONG = "*What it will do is too long to be shown whole.*\nSo it cannot be a
 _ROW_FACTS = ("Risk", "Rule")  #: Said in a row's first line.
 
 
-def card(approvals: Sequence[ApprovalView], values: Sequence[str], workspace: str = "") -> Drawing:
+def card(
+    approvals: Sequence[ApprovalView],
+    values: Sequence[str],
+    workspace: str = "",
+    dead_ends: Mapping[str, str] = MappingProxyType({}),
+) -> Drawing:
     """The reviews of one turn in whatever state they are; buttons only where they wait.
 
     :param values: what the buttons of each carry: opaque, signed by the engine
     :param workspace: what Slack calls the tenant's workspace, where the operator gave it no name
+    :param dead_ends: why nobody could approve one, by its id; "" where somebody could
     """
     if len(approvals) > 1:
-        return _batch(approvals, values, workspace)
+        return _batch(approvals, values, workspace, dead_ends)
     approval = approvals[0]
     title = facts.TITLES[approval.state]
-    blocks = _single(approval, title, values[0], workspace)
+    blocks = _single(approval, title, values[0], workspace, dead_ends.get(approval.id, ""))
     return drawing(f"{title}: {one_line(approval.tool, 100)}", blocks)
 
 
-def _single(approval: ApprovalView, title: str, value: str, workspace: str) -> Iterator[Block]:
+def _single(approval: ApprovalView, title: str, value: str, workspace: str, dead_end: str) -> Iterator[Block]:
     verb = "wants" if approval.state is ApprovalState.PENDING else "wanted"
     yield header(f"{title}: {visible(approval.tool)}")
     yield section(f"IronClaw {verb} to run *{one_line(approval.tool, 100)}* for {facts.requester(approval)}.")
     yield from _tainted(approval)
     yield fields([*facts.of_call(approval), *facts.of_task(approval, workspace)])
-    yield from _body(approval, value, argued(approval), "")
+    yield from _body(approval, value, argued(approval), "", dead_end)
 
 
-def _batch(approvals: Sequence[ApprovalView], values: Sequence[str], workspace: str) -> Drawing:
+def _batch(
+    approvals: Sequence[ApprovalView], values: Sequence[str], workspace: str, dead_ends: Mapping[str, str]
+) -> Drawing:
     """Several calls of one turn: one row each, each decided by itself."""
     waiting = sum(each.state is ApprovalState.PENDING for each in approvals)
     first, count = approvals[0], len(approvals)
@@ -68,11 +77,16 @@ def _batch(approvals: Sequence[ApprovalView], values: Sequence[str], workspace: 
         fields(facts.of_task(first, workspace)),
     ]
     titles = [f"{number}. {one_line(each.tool, 100)}" for number, each in enumerate(approvals, start=1)]
-    return drawing(escape(title), blocks + rows(approvals, values, titles, MOST_BLOCKS - len(blocks)))
+    room = MOST_BLOCKS - len(blocks)
+    return drawing(escape(title), blocks + rows(approvals, values, titles, room, dead_ends))
 
 
 def rows(
-    approvals: Sequence[ApprovalView], values: Sequence[str], titles: Sequence[str], room: int
+    approvals: Sequence[ApprovalView],
+    values: Sequence[str],
+    titles: Sequence[str],
+    room: int,
+    dead_ends: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Block]:
     """One row each.  Where they do not fit, some say so in place of their arguments, and cannot be approved;
     what does not fit even so follows once others are decided.
@@ -80,11 +94,12 @@ def rows(
     :param titles: of each, escaped mrkdwn
     :param room: for so many blocks
     """
-    drawn = [list(_row(*each)) for each in zip(approvals, values, titles, strict=True)]
+    ends = [dead_ends.get(each.id, "") for each in approvals]
+    drawn = [list(_row(*each)) for each in zip(approvals, values, titles, ends, strict=True)]
     for index in _foldable(approvals):
         if sum(map(len, drawn)) <= room:
             break
-        drawn[index] = list(_row(approvals[index], values[index], titles[index], is_folded=True))
+        drawn[index] = list(_row(approvals[index], values[index], titles[index], ends[index], is_folded=True))
     return _fitting(drawn, room)
 
 
@@ -104,7 +119,9 @@ def _foldable(approvals: Sequence[ApprovalView]) -> list[int]:
     return decided + [index for index, is_open in enumerate(waits) if is_open][:0:-1]
 
 
-def _row(approval: ApprovalView, value: str, title: str, *, is_folded: bool = False) -> Iterator[Block]:
+def _row(
+    approval: ApprovalView, value: str, title: str, dead_end: str, *, is_folded: bool = False
+) -> Iterator[Block]:
     known = [f"{name}: {text}" for name, text in facts.of_call(approval) if name not in _ROW_FACTS]
     risk = f"{escape(approval.risk.value)} risk, rule {one_line(approval.rule, 200) or '-'}"
     yield DIVIDER
@@ -112,7 +129,7 @@ def _row(approval: ApprovalView, value: str, title: str, *, is_folded: bool = Fa
     lines = (f"*{title}* ({risk})", " · ".join(known), tainted)
     yield section("\n".join(filter(None, lines)))
     end = f"*{facts.TITLES[approval.state]}.* "
-    yield from _body(approval, value, _fold(approval) if is_folded else argued(approval), end)
+    yield from _body(approval, value, _fold(approval) if is_folded else argued(approval), end, dead_end)
 
 
 def _fold(approval: ApprovalView) -> Argued:
@@ -120,7 +137,7 @@ def _fold(approval: ApprovalView) -> Argued:
     return Argued([], [_LATER if waits else _FOLDED], is_cut=True)
 
 
-def _body(approval: ApprovalView, value: str, shown: Argued, end: str) -> Iterator[Block]:
+def _body(approval: ApprovalView, value: str, shown: Argued, end: str, dead_end: str) -> Iterator[Block]:
     """The arguments, how it stands, and what can be done: at most six blocks beside the boxes.
 
     :param end: stands before how it ended
@@ -138,8 +155,9 @@ def _body(approval: ApprovalView, value: str, shown: Argued, end: str) -> Iterat
         yield from previewed(approval.circumstances.preview, ON_CARD)
     if is_too_long(approval.circumstances.preview):
         yield section(_TOO_LONG)
-    if facts.so_far(approval):
-        yield section(facts.so_far(approval))
+    said = "\n".join(filter(None, [facts.so_far(approval), escape(dead_end)]))
+    if said:
+        yield section(said)
     yield _buttons(approval, value, shown)
     small = (facts.reach(approval), facts.last_time(approval), facts.ids(approval))
     yield context(*filter(None, small))

@@ -107,13 +107,12 @@ class Clicks:
 
     async def _why(self, principal: Principal, value: str, refused: Refused) -> str:
         """For who is no approver: who is."""
-        tenant = self._app.tenant(principal.tenant)
-        if principal.is_approver or tenant is None:
-            return escape(str(refused))
         approval, _version = await self._app.cards.behind(principal, value)
-        if approval.terms.groups:
+        if principal.is_approver and not approval.terms.groups:
             return escape(str(refused))
-        return drawings.only(tenant.deciders(approval.requester))
+        if approval.terms.groups:
+            return f"{escape(str(refused))} {drawings.only(self._app.deciders(approval))}"
+        return drawings.only(self._app.deciders(approval))
 
     async def _open(self, click: presses.Click) -> None:
         """A modal for the clicker, of an approval of their own tenant."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ironclaw.deciders import Deciders
 from ironclaw.errors import Conflict
 from ironclaw.task import ApprovalView, GrantView, WorkflowState, WorkflowView
 from ironclaw_bot.slack import facts
@@ -31,9 +32,7 @@ STATES = {
     WorkflowState.FAILED: "failed",
     WorkflowState.CANCELLED: "cancelled",
 }
-NOBODY = "Nobody may approve this yet: the operator sets approvers."
 NO_ANSWER = "The task ended without an answer."
-NAMED = 3  #: Approvers named, at most; the rest are counted.
 MOST_BLOCKS = 48  #: Of one answer; Slack takes 50 in a message.
 #: A block of code in an answer.
 _FENCE = re.compile(r"```(?:[a-z0-9]*\n)?(.*?)\n?```", re.DOTALL)
@@ -44,28 +43,22 @@ def status(text: str) -> Drawing:
     return drawing(one_line(text, 300), [context(one_line(text, 300))])
 
 
-def waiting(deciders: Sequence[str]) -> Drawing:
+def waiting(found: Sequence[Deciders]) -> Drawing:
     """The status line while people are waited for.
 
-    :param deciders: principals, as the operator's settings name them
+    :param found: who could decide each of the reviews
     """
-    sentence = f"Waiting for {_names(deciders)} to decide." if deciders else NOBODY
+    sentence = " ".join(dict.fromkeys(map(_waiting, found))) or "Waiting for approval."
     return drawing(sentence, [context(sentence)])
 
 
-def only(deciders: Sequence[str]) -> str:
-    """The sentence for a click of somebody who is no approver."""
-    return f"Only {_names(deciders)} can decide this." if deciders else NOBODY
+def _waiting(found: Deciders) -> str:
+    return escape(found.problem) or f"Waiting for {found.words(person)} to decide."
 
 
-def _names(principals: Sequence[str]) -> str:
-    """``A, B or C``; more than that are counted.  Who can be mentioned comes first."""
-    ordered = sorted(principals, key=lambda each: not each.startswith("slack:"))
-    names = [person(each) for each in ordered[:NAMED]]
-    left = len(ordered) - NAMED
-    if left > 0:
-        names.append("1 other" if left == 1 else f"{left} others")
-    return " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+def only(found: Deciders) -> str:
+    """The sentence for a click of somebody who may not decide."""
+    return escape(found.problem) or f"Only {found.words(person)} can decide this."
 
 
 def answer(text: str) -> Drawing:
@@ -162,7 +155,8 @@ def not_done(problem: Exception) -> str:
 def step_up(sentence: str, url: str) -> Drawing:
     """The way to the page for the second factor: for the clicker alone, who is named in the link."""
     button = link("Open the page", OPEN, url)
-    return drawing(sentence, [section(escape(sentence)), {"type": "actions", "elements": [button]}])
+    sentence = f"{escape(sentence)} Open the page to give it."
+    return drawing(sentence, [section(sentence), {"type": "actions", "elements": [button]}])
 
 
 def reminder(approvals: Sequence[ApprovalView]) -> Drawing:

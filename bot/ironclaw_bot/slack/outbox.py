@@ -75,9 +75,9 @@ class SlackSender:
         if notice.body.get("is_last") and not notice.ref:
             return None  # So quick that nothing was shown: the answer says it all.
         if "asked_by" in notice.body:
-            tenant = self._app.tenant(notice.tenant)
-            deciders = tenant.deciders(str(notice.body["asked_by"])) if tenant else ()
-            return await self._show(notice, drawings.waiting(deciders))
+            pending = await self._app.approvals(notice.tenant)
+            own = [each for each in pending if each.workflow_id == notice.workflow_id]
+            return await self._show(notice, drawings.waiting([*map(self._app.deciders, own)]))
         return await self._show(notice, drawings.status(_text(notice)))
 
     async def _card(self, notice: Notice) -> Ref | None:
@@ -88,7 +88,9 @@ class SlackSender:
             log.error("slack_notice_given_up", **_about(notice), error="no such approval")
             return notice.ref
         values = [self._app.button(each) for each in approvals]
-        return await self._show(notice, card(approvals, values, self._names.get(notice.tenant, "")))
+        dead_ends = {each.id: self._app.deciders(each).problem for each in approvals}
+        name = self._names.get(notice.tenant, "")
+        return await self._show(notice, card(approvals, values, name, dead_ends))
 
     async def _home(self, notice: Notice) -> Ref | None:
         """A card in somebody's Home has changed: the view is drawn whole."""
