@@ -8,7 +8,9 @@ ones: U_APP is UAPP, T1 is T0001, send_email is desk.send_email.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -32,7 +34,7 @@ async def cases(data: dict[str, Any]) -> AsyncIterator[tuple[str, str | None]]:
 
 async def outcome(stage: Stage, scenario: dict[str, Any]) -> str | None:
     """None, or what is not as the scenario expects."""
-    with structlog.testing.capture_logs() as logs:
+    with _every_line() as logs:
         world = World(stage, logs)
         play = Play(world, scenario)
         try:
@@ -43,3 +45,15 @@ async def outcome(stage: Stage, scenario: dict[str, Any]) -> str | None:
         finally:
             play.stack.close()
             await world.close()
+
+
+@contextmanager
+def _every_line() -> Iterator[list[Any]]:
+    """The log's lines, of every level whatever is configured: some are what a scenario asks for."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    try:
+        with structlog.testing.capture_logs() as lines:
+            yield lines
+    finally:
+        structlog.configure(**before)
