@@ -12,9 +12,12 @@ from tests.integration.engine import Moves, approver, ask, engine, moves, wants
 from tests.integration.test_editing import WRITE, Rules
 from tests.integration.test_veto import written
 
+from ironclaw.capabilities import HttpRequest, HttpResponse, HttpRule
 from ironclaw.envelope import FileEffect, Preview, RequestEffect
+from ironclaw.errors import EgressUnavailable
 from ironclaw.orchestrator.dry_run import failed
-from ironclaw.task import Decision, Opinion, Principal, Verdict, WorkflowState
+from ironclaw.secrets import Lender
+from ironclaw.task import Decision, Opinion, Principal, ToolCall, Verdict, WorkflowState
 from ironclaw.terms import Circumstances, GrantScope, Terms
 from ironclaw_bot.http.bodies import ReplyTo, RunRequest
 from ironclaw_bot.slack.card import card
@@ -107,3 +110,26 @@ async def test_where_the_answer_goes_is_not_the_door(tmp_path: Path, built_toolb
     assert (WorkflowState.PAUSED, []) == (view.state, written(tmp_path))
     assert view.approval is not None
     assert ("http", "http") == (view.approval.door, brain.seen[0].door)
+
+
+async def test_a_call_reaches_the_host_that_it_names(
+    tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Of the operator's list a call gets the one host that policy was told, and nothing else to be led to.
+    """
+    reached: list[tuple[str, ...]] = []
+
+    async def fetch(
+        self: Lender, call: ToolCall, request: HttpRequest, rules: tuple[HttpRule, ...], **more: object
+    ) -> HttpResponse:
+        reached.append(tuple(rule.host for rule in rules))
+        raise EgressUnavailable("no")
+
+    monkeypatch.setattr(Lender, "fetch", fetch)
+    brain = Moves(moves(*(wants("http.get", f"c{n}", url=f"https://{n}.c.example/") for n in "ab")))
+    hosts = ("a.c.example", "b.example", "*.c.example")
+    async with engine(tmp_path, brain, built_toolboxes, http_allow=hosts) as app:
+        await app.wait("T1", await app.submit(ask()), 30)
+
+    assert [("a.c.example", "a.c.example"), ("b.c.example",)] == reached

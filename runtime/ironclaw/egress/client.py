@@ -134,8 +134,8 @@ class Egress:
             if location is None:
                 return _from(hop.target, response) if redirects else response
             target = redirect_target(hop.target, location)
+            _check_host(allowed, target)
             if hop.method not in SAFE_METHODS:
-                _check_host(allowed, target)
                 return response
             secret = credentials.led_on(hop.secret, hop.method, target)
             hop = _Hop(hop.method, target, hop.headers, b"", None, secret)
@@ -215,7 +215,8 @@ def _first_hop(request: HttpRequest, idempotency_key: str | None, secret: Inject
 def _check_host(allowed: Sequence[HttpRule], target: Target) -> None:
     if not any(rules.covers_host(rule, target) for rule in allowed):
         raise EgressDenied(
-            "The request was sent, and its answer leads to a host that is not on the allowlist."
+            f"The request was sent, and its answer leads to {target.host}, which this call may not ask: "
+            "it is not the host that it names, or not on the allowlist."
         )
 
 

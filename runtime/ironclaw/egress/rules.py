@@ -12,14 +12,19 @@ from ironclaw.errors import EgressDenied, SettingsError
 LOCALHOST = "localhost"
 
 
-def effective_rules(rules: tuple[HttpRule, ...], allowlist: tuple[str, ...]) -> tuple[HttpRule, ...]:
+def effective_rules(
+    rules: tuple[HttpRule, ...], allowlist: tuple[str, ...], only: str = ""
+) -> tuple[HttpRule, ...]:
     """The rules with ``@allowlist`` replaced by one rule for each host that the operator allows.
 
     :param allowlist: such as ``api.example.com``, ``api.example.com:8443``, ``*.example.com`` (exactly one
         more label) and, for development, ``http://localhost:9999``
+    :param only: of these hosts just this one; "" for all of them
     :raises SettingsError: an entry is none of these
     """
     allowed = [_allowed(entry) for entry in allowlist]
+    if only:
+        allowed = [replace(each, host=only) for each in allowed if _covers_name(each, only)]
     return tuple(each for rule in rules for each in (_for_hosts(rule, allowed)))
 
 
@@ -92,9 +97,13 @@ def covers_host(rule: HttpRule, target: Target) -> bool:
     """Whether scheme, host and port are the rule's: exactly, or one label under its wildcard."""
     if target.scheme not in rule.schemes or target.port not in rule.ports:
         return False
+    return _covers_name(rule, target.host)
+
+
+def _covers_name(rule: HttpRule, host: str) -> bool:
     if not rule.host.startswith("*."):
-        return rule.host == target.host
-    label, _, parent = target.host.partition(".")
+        return rule.host == host
+    label, _, parent = host.partition(".")
     # An encoded label may look like anything to a person, so it must be listed by name.
     return parent == rule.host[2:] and not label.startswith("xn--")
 

@@ -15,6 +15,7 @@ from ironclaw.egress import effective_rules
 from ironclaw.envelope import Preview
 from ironclaw.orchestrator import dry_run
 from ironclaw.orchestrator.holding import AGAIN, Holding, Requests
+from ironclaw.orchestrator.taint import named_host
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Tool, Toolbox
 from ironclaw.sandbox import Call, Component, Profile, Sandbox
@@ -128,7 +129,9 @@ class Body:
         return self._cleaned(call.tenant, result)
 
     def _rules(self, call: ToolCall) -> tuple[HttpRule, ...]:
-        return effective_rules(call.capabilities.http, self._tenancy.http_allow(call.tenant))
+        """What it may ask: of the operator's list just the host that the call names, as policy was told."""
+        listed = self._tenancy.http_allow(call.tenant)
+        return effective_rules(call.capabilities.http, listed, only=named_host(call.args))
 
     def _folder(self, tenant: str) -> Path:
         return self._scratch_root / tenant

@@ -48,12 +48,16 @@ def hosts_of(tool: Tool, args: str) -> frozenset[str]:
     """Hosts that the call may ask; of a tool that asks the operator's list, the one that it names."""
     hosts = {rule.host for rule in tool.capabilities.http}
     if TENANT_ALLOWLIST in hosts:
-        named = _named_host(args)
+        named = named_host(args)
         hosts = hosts - {TENANT_ALLOWLIST} | ({named} if named else {TENANT_ALLOWLIST})
     return frozenset(hosts)
 
 
-def _named_host(args: str) -> str:
+def named_host(args: str) -> str:
+    """The host of the argument ``url``, by which a tool of the operator's list says whom it asks, or "".
+
+    :param args: canonical JSON text
+    """
     url = json.loads(args).get("url")
     try:
         return parse_url(url).host if isinstance(url, str) else ""
