@@ -20,6 +20,7 @@ from ironclaw.registry.signing import SIGNATURE
 from ironclaw_bot.authoring.templates import new
 from ironclaw_bot.build import build, main, tools_folder
 from ironclaw_bot.cli import main as cli
+from ironclaw_bot.guests.languages import source_of
 from ironclaw_bot.guests.npm_lock import cleaned
 from ironclaw_bot.guests.python import COMPONENTIZE_PY
 from ironclaw_bot.guests.sections import component_imports
@@ -120,6 +121,8 @@ def test_changed_profile(tools: Path, target: Path, no_builder: Callable[[], Non
     Another profile makes another component: it is built again.
     """
     no_builder()
+    source = source_of(tools / "hello", tools)
+    assert source.component_digest("pure") != source.component_digest("scratch")
     _replace(tools / "hello" / "toolbox.toml", 'version = "0.1.0"', 'version = "0.1.0"\nprofile = "scratch"')
 
     with pytest.raises(ToolboxError, match="not installed"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,10 @@ from ironclaw.egress.headers import REQUEST
 from ironclaw.registry import Registry
 from ironclaw.registry.manifest import HttpTable, LimitsTable, Manifest, ToolTable
 from ironclaw.sandbox import caps
-from ironclaw_bot.authoring.cases import Answer, Case, Sent
-from ironclaw_bot.build import tools_folder
+from ironclaw.settings import Settings
+from ironclaw_bot.authoring.cases import Answer, Case, Sent, read_cases
+from ironclaw_bot.build import _whole_manifest, tools_folder
+from ironclaw_bot.guests.languages import source_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tools.md").read_text("utf-8")
 
@@ -44,6 +49,28 @@ def test_standard_tools(built_toolboxes: Path) -> None:
     tools = Registry.load([built_toolboxes / "standard"]).tools
 
     assert sorted(rows) == [(tool.name, tool.risk.value, tool.effect.value) for tool in tools]
+
+
+def test_a_tool_that_reads_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The tool, the manifest, the case and the settings of the page's section fit one another.
+    """
+    section = PAGE.split("## A tool that reads files\n")[1].split("\n## ")[0]
+    source, manifest, cases, operator = re.findall(r"```(?:python|toml)\n(.*?)```", section, re.DOTALL)
+    for name, text in (("app.py", source), ("toolbox.toml", manifest), ("cases.toml", cases)):
+        (tmp_path / name).write_text(text)
+    (case,) = read_cases(tmp_path)
+    for name, text in case.files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tools_folder() / "sdk" / "python")
+    guest = importlib.import_module("ironclaw_guest")
+    monkeypatch.setattr(guest, "SCRATCH", str(tmp_path))
+    exec(source, {})
+
+    whole = _whole_manifest(source_of(tmp_path, tools_folder()), tmp_path)
+    assert ["path"] == list(whole["tools"][case.tool]["schema"]["properties"])
+    assert case.output == json.loads(guest.dispatch(case.tool, json.dumps(case.input)))
+    assert Settings.model_validate(tomllib.loads(operator)).tenants["local"].self_approval
 
 
 @pytest.mark.parametrize("table", [Case, Answer, Sent])
