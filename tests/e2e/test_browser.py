@@ -40,7 +40,7 @@ async def test_demo(demo: Demo, person: Person) -> None:
     Ada writes a file, Bo approves it, the card and the thread say so, and a read runs at once.
     """
     await person.write(WRITE.format(name="today"))
-    await expect(person.thread).to_contain_text("Waiting for @bo to decide.")
+    await expect(person.thread).to_contain_text("Waiting for @bo or @cy to decide.")
     await person.picture("waiting")
     assert not (demo.notes / "today.md").exists()
     await person.speak_as("Bo Lindqvist")
@@ -113,7 +113,7 @@ async def test_restart(demo: Demo, person: Person) -> None:
     Stopped while a card waits and started again, the click in the page that stayed open goes on.
     """
     await person.write(WRITE.format(name="restart"))
-    await expect(person.thread).to_contain_text("Waiting for @bo to decide.")
+    await expect(person.thread).to_contain_text("Waiting for @bo or @cy to decide.")
     await demo.restart()
     await person.speak_as("Bo Lindqvist")
     await person.press("Approve")

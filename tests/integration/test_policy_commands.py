@@ -113,7 +113,11 @@ tenant = "T1"
         ('expect = "allow"', "expected allow, got review by money"),
         ('expect = "refuse"', "expected refuse, got review by money"),
         ('expect = "review"\nrule = "other"', "expected review by other, got it by money"),
-        ('expect = "review"\nterms = { quorum = 2 }', "expected other terms; it asks 1 person of finance"),
+        (
+            'expect = "review"\nterms = { quorum = 2, approvers = ["cfo"], step_up = true, minutes = 30 }',
+            "expected quorum 2, got 1; approvers cfo, got finance; minutes 30, got none; "
+            "step_up true, got false (it asks 1 person of finance)",
+        ),
         ('expect = "deny"\nroles = ["group:temp"]', ""),
         ('expect = "correct"\nat = 2026-11-22T03:00:00Z', ""),
         ('expect = "refuse"\nat = 2026-11-22T03:00:00Z', ""),
@@ -140,11 +144,15 @@ async def test_cases(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[[case]]\n", "case.0.tool: Field required"),
+        ("[[case]]\n", "case 1, tool: Field required"),
         ("x = 1\n", "x: Extra inputs"),
         ("[[case", "Expected"),
-        (f'{CASES}expect = "maybe"\n', "case.0.expect"),
+        (f'{CASES}expect = "maybe"\n', "case 1, expect: Input"),
         (f'{CASES}expect = "deny"\nwhom = 1\n', "whom: Extra inputs"),
+        (
+            f"x = 1\n{CASES}\n[[case]]\nas = 1",
+            r"(?s)toml:\n  case 1, expect: .*case 2, tool: .*case 2, as: .*case 2, expect: .*d\n  x: Extra",
+        ),
     ],
 )
 async def test_a_file_that_is_none_of_cases(
@@ -157,6 +165,19 @@ async def test_a_file_that_is_none_of_cases(
 
     with pytest.raises(SettingsError, match=says):
         await told(policy_settings(tmp_path), "test", tmp_path / "cases.toml")
+
+
+async def test_a_case_of_a_tool_that_is_not_there(
+    tmp_path: Path, built_toolboxes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    It fails, and says that the file itself may state the tool.
+    """
+    text = '[[case]]\ntool = "pay.send"\nas = "slack:T1:U1"\ntenant = "T1"\nexpect = "deny"\n'
+    (tmp_path / "cases.toml").write_text(text)
+    assert 1 == await told(policy_settings(tmp_path), "test", tmp_path / "cases.toml")
+
+    assert 'write [tools."pay.send"] into this file' in capsys.readouterr().out
 
 
 async def test_recorded_calls_show_what_a_new_policy_changes(

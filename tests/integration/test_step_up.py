@@ -14,13 +14,23 @@ import aiohttp
 import pyotp
 import pytest
 from tests.fakes.door import served
-from tests.integration.engine import BO, Moves, approver, ask, engine, moves, wants
+from tests.integration.engine import ADA, BO, Moves, approver, ask, engine, moves, wants
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import Conflict, NotFound, Refused, StepUpNeeded
 from ironclaw.hookspecs import hookimpl
 from ironclaw.settings import TenantSettings
-from ironclaw.task import ApprovalState, ApprovalView, Decision, Opinion, ToolCall, Verdict
+from ironclaw.task import (
+    ApprovalState,
+    ApprovalView,
+    Bearer,
+    Credential,
+    Decision,
+    Opinion,
+    Principal,
+    ToolCall,
+    Verdict,
+)
 from ironclaw.terms import Terms
 from ironclaw_bot import cli
 from ironclaw_bot.http.gateway import make_gateway
@@ -44,11 +54,18 @@ class Clock:
 
 
 class AsksForCodes:
-    """A policy whose reviews need a second factor."""
+    """A policy whose reviews need a second factor; bearer tokens are the names of people."""
+
+    def __init__(self, quorum: int) -> None:
+        self._quorum = quorum
 
     @hookimpl
     async def ironclaw_verdict(self, call: ToolCall) -> Opinion:
-        return Opinion(Verdict.REVIEW, "step-up", terms=Terms(step_up=True))
+        return Opinion(Verdict.REVIEW, "step-up", terms=Terms(self._quorum, step_up=True))
+
+    @hookimpl
+    async def ironclaw_authenticate(self, credential: Credential) -> Principal | None:
+        return approver(credential.token) if isinstance(credential, Bearer) else None
 
 
 @dataclass
@@ -81,9 +98,14 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, built_toolboxes: Path) -> AsyncIterator[World]:
+def quorum() -> int:
+    return 1
+
+
+@pytest.fixture
+async def world(tmp_path: Path, built_toolboxes: Path, quorum: int) -> AsyncIterator[World]:
     clock = Clock()
-    plugins = {"asks": lambda _: AsksForCodes()}
+    plugins = {"asks": lambda _: AsksForCodes(quorum)}
     async with contextlib.AsyncExitStack() as stack:
         app = await stack.enter_async_context(
             engine(tmp_path, Moves(WRITE), built_toolboxes, plugins=plugins, clock=clock, tenants=TENANTS)
@@ -119,13 +141,45 @@ async def test_with_the_code_it_runs(world: World) -> None:
     async with world.http.get(link) as page:
         shown, policy = html.unescape(await page.text()), page.headers["Content-Security-Policy"]
     assert ApprovalState.PENDING is await world.state()
-    status, _said = await world.post(link, world.code)
+    status, thanks = await world.post(link, world.code)
     await world.app.wait("T1", world.approval.workflow_id, 30)
 
     assert '▸ text: "hello <b>& all"' in shown
     assert "▸   + hello <b>& all" in shown
     assert "default-src 'none'" in policy
+    assert f"Approved: files.write for {ADA}, approval {world.approval.id}. Nobody else is needed." in thanks
     assert (200, ApprovalState.APPROVED, ["a.md"]) == (status, await world.state(), world.files())
+
+
+@pytest.mark.parametrize("quorum", [2])
+async def test_one_code_of_two(world: World) -> None:
+    """
+    Where others are needed, the page that closes says so, and who; a second yes of the same person is none.
+    """
+    _status, thanks = await world.post(await world.link(), world.code)
+
+    assert f"Your approval counts for files.write for {ADA}" in thanks
+    assert f"It is not enough yet. Still needed: {CY} or {ME}." in thanks
+    assert (ApprovalState.PENDING, []) == (await world.state(), world.files())
+
+
+async def test_a_code_over_http(world: World) -> None:
+    """
+    A token's person gives the code in the request; without one they are told how, and it is not decided.
+    """
+    url = f"{world.app.step_ups.base_url}/approve/{world.approval.id}"
+    bearer = {"Authorization": f"Bearer {BO}"}
+    async with world.http.post(url, headers=bearer, json={}) as without:
+        told = await without.json()
+    async with world.http.post(url, headers=bearer, json={"code": "000000"}) as wrong:
+        pass
+    assert ApprovalState.PENDING is await world.state()
+    async with world.http.post(url, headers=bearer, json={"code": world.code}) as right:
+        decided = await right.json()
+
+    assert (403, 403, 200) == (without.status, wrong.status, right.status)
+    assert told["detail"].endswith('Send it as "code".')
+    assert [BO] == [vote["by"] for vote in decided["approval"]["votes"]]
 
 
 @pytest.mark.parametrize(

@@ -75,8 +75,17 @@ class StepUpPage:
             return _problem(error)
         except IronclawError as error:
             return _asking(approval, asked.principal, str(error))
-        enough = done.state is not ApprovalState.PENDING
-        line = "Approved." if enough else "Your approval counts. Somebody else must approve it too."
+        return self._thanks(done)
+
+    def _thanks(self, done: ApprovalView) -> web.Response:
+        """What was approved, and whether that is enough."""
+        what = f"{escape(done.tool)} for {escape(done.requester)}, approval {escape(done.id)}"
+        if done.state is not ApprovalState.PENDING:
+            line = f"Approved: {what}. Nobody else is needed."
+        else:
+            others = self._app.deciders(done)
+            who = others.problem or f"Still needed: {others.words()}."
+            line = f"Your approval counts for {what}. It is not enough yet. {escape(who)}"
         return _page("Thank you", f"<p>{line} You can close this page.</p>")
 
 

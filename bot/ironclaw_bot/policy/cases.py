@@ -17,7 +17,7 @@ from ironclaw.registry import Tool, Toolbox
 from ironclaw.task import Effect, Json, Risk
 from ironclaw.terms import Terms
 from ironclaw_bot.policy.telling import terms as told
-from ironclaw_bot.policy.trial import Question, Said, Trial
+from ironclaw_bot.policy.trial import NoTool, Question, Said, Trial
 
 Expected = Literal["allow", "review", "correct", "deny", "refuse"]
 
@@ -52,7 +52,8 @@ class StatedTerms(_Table):
     step_up: bool | None = None
     grants: frozenset[str] | None = None
 
-    def differ(self, found: Terms) -> bool:
+    def differences(self, found: Terms) -> Iterator[str]:
+        """Each term that is not as stated: ``quorum 2, got 1``."""
         there = {
             "quorum": found.quorum,
             "approvers": frozenset(group.name for group in found.groups),
@@ -60,7 +61,10 @@ class StatedTerms(_Table):
             "step_up": found.step_up,
             "grants": frozenset(scope.value for scope in found.grants or ()),
         }
-        return any(getattr(self, name) not in (None, value) for name, value in there.items())
+        for name, value in there.items():
+            stated = getattr(self, name)
+            if stated not in (None, value):
+                yield f"{name} {_spelt(stated)}, got {_spelt(value)}"
 
 
 class Case(_Table):
@@ -105,8 +109,8 @@ class Case(_Table):
             return f"expected {self.expect}, got {found.verdict.value} by {found.rule}"
         if self.rule and self.rule not in found.rule.split(","):
             return f"expected {self.expect} by {self.rule}, got it by {found.rule}"
-        if self.terms.differ(found.terms):
-            return f"expected other terms; it asks {told(found.terms)}"
+        if differing := list(self.terms.differences(found.terms)):
+            return f"expected {'; '.join(differing)} (it asks {told(found.terms)})"
         return ""
 
 
@@ -126,11 +130,25 @@ def read(file: Path) -> CaseFile:
     except OSError as error:
         raise SettingsError(f"{file}: cannot be read: {error.strerror}.") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise SettingsError(f"{file}: {place}: {first['msg']}. docs/policy.md says what a case is.") from None
+        found = error.errors()
+        # Beside faulty cases it says that there are none.
+        said = [each for each in found if each["type"] != "too_short"] or found
+        wrong = "".join(f"\n  {_place(each['loc'])}: {each['msg']}" for each in said)
+        raise SettingsError(f"{file}:{wrong}\ndocs/policy.md says what a case is.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {error}.") from None
+
+
+def _place(path: tuple[int | str, ...]) -> str:
+    """``case 2, terms, quorum``: cases are counted from 1, as their results are."""
+    words = [str(each + 1) if isinstance(each, int) else each for each in path]
+    return ", ".join(words).replace("case, ", "case ", 1)
+
+
+def _spelt(value: object) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(map(str, value))) or "none"
+    return str(value).lower().removesuffix(".0")
 
 
 def known_tools(cases: CaseFile, file: Path, installed: Iterable[Tool]) -> list[Tool]:
@@ -150,5 +168,7 @@ def _difference(case: Case, trial: Trial) -> str:
         return case.difference(trial.ask(case.question()))
     except ValueError:
         return "its args are no JSON"
+    except NoTool as error:
+        return f'{error} A case can do without: write [tools."{case.tool}"] into this file, with its risk.'
     except IronclawError as error:
         return str(error)

@@ -20,6 +20,10 @@ from ironclaw_bot.local import LOCAL_TENANT, chosen_tenant
 from ironclaw_plugins.policy_cedar import Answers, Library, answers_about, opinion
 
 
+class NoTool(NotFound):
+    """There is no such tool."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A call, who asks, and what it is asked in."""
@@ -104,7 +108,7 @@ class Trial:
     def _tool(self, name: str) -> Tool:
         tool = self._registry.get(name)
         if tool is None:
-            raise NotFound(f"There is no tool {name}: `ironclaw tool list` says which there are.")
+            raise NoTool(f"There is no tool {name}: `ironclaw tool list` says which there are.")
         return tool
 
     def _call(self, question: Question) -> ToolCall:
