@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from ironclaw.hookspecs import Services, hookimpl
 from ironclaw.task import ApprovalView, Decision, Opinion, Principal, Verdict
 from ironclaw.terms import Group
-
-_SLACK_USER = re.compile(r"slack:[^:]*:([^:]+)")
 
 
 class VetoRules:
@@ -16,13 +12,16 @@ class VetoRules:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._person = services.person
 
     @hookimpl
     async def ironclaw_may_decide(
         self, approval: ApprovalView, principal: Principal, decision: Decision
     ) -> Opinion:
         tenant = self._services.tenant(approval.tenant)
-        is_own = self._same_person(approval.tenant, principal.id, approval.requester)
+        is_own = self._person(approval.tenant, principal.id) == self._person(
+            approval.tenant, approval.requester
+        )
         if tenant is None or principal.tenant != approval.tenant:
             return Opinion(Verdict.DENY, "other-tenant", "This is not yours to decide.")
         if decision is Decision.DENY and is_own:
@@ -37,11 +36,6 @@ class VetoRules:
                 "This is your own request: another approver must approve it. You may deny it.",
             )
         return Opinion(Verdict.ALLOW, "approver")
-
-    def _same_person(self, tenant: str, one: str, other: str) -> bool:
-        return same_person(one, other) or (
-            self._services.person(tenant, one) == self._services.person(tenant, other)
-        )
 
 
 def _may_approve(approval: ApprovalView, roles: frozenset[str]) -> bool:
@@ -63,12 +57,3 @@ def _whom_to_ask(approval: ApprovalView) -> str:
     if not names:
         return "You are not an approver here. Ask one to decide."
     return f"This needs somebody of {' and '.join(names)}, and you are not."
-
-
-def same_person(one: str, other: str) -> bool:
-    """Whether two principals may be one human.
-
-    The workspaces of one organisation share their people: the same user id is the same person in each.
-    """
-    user, other_user = (_SLACK_USER.fullmatch(each) for each in (one, other))
-    return one == other or (user is not None and other_user is not None and user[1] == other_user[1])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
 from ironclaw.capabilities import Limits, Quota
 from ironclaw.settings import Settings, TenantSettings
+
+_SLACK_USER = re.compile(r"slack:[^:]*:([^:]+)")
 
 
 class Tenancy:
@@ -58,10 +61,19 @@ class Tenancy:
     # People
 
     def person(self, tenant_id: str, principal_id: str) -> str:
-        """One name for all identities of a person: the one in the setting ``people``, else the identity."""
+        """One name for all identities of a person: of those that the setting ``people`` links, and of one
+        Slack user id in whatever workspace, and so on from each of these.
+        """
         tenant = self.tenant(tenant_id)
-        linked = tenant.people.items() if tenant else ()
-        return next((f"person:{name}" for name, ids in linked if principal_id in ids), principal_id)
+        linked = {
+            name: {_human(each) for each in ids} for name, ids in (tenant.people if tenant else {}).items()
+        }
+        same = {_human(principal_id)}
+        names: set[str] = set()
+        while more := {name for name, ids in linked.items() if ids & same} - names:
+            names |= more
+            same.update(*(linked[name] for name in more))
+        return f"person:{min(names)}" if names else _human(principal_id)
 
     def roles(self, tenant_id: str, principal_id: str) -> frozenset[str]:
         """What the settings and Slack's user groups make of somebody: "approver", "group:NAME"."""
@@ -142,3 +154,9 @@ class Tenancy:
         """The channel that gets a copy of every card; "" for none."""
         tenant = self.tenant(tenant_id)
         return tenant.approvals_channel if tenant else ""
+
+
+def _human(principal_id: str) -> str:
+    """The workspaces of one organisation share their people: the same user id is the same person in each."""
+    user = _SLACK_USER.fullmatch(principal_id)
+    return f"slack:{user[1]}" if user else principal_id

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.clock import Clock
-from tests.integration.engine import BO, Moves, approver, ask, engine, moves, wants
+from tests.integration.engine import ADA, BO, Moves, approver, ask, engine, moves, wants
 from tests.integration.test_editing import Rules
 from tests.integration.test_veto import thief, written
 
@@ -234,3 +234,33 @@ async def test_a_row_escalates_nothing(tmp_path: Path, built_toolboxes: Path) ->
                 await app.decide(eve, view.approval.id, Decision.APPROVE)
 
     assert [] == written(tmp_path)
+
+
+async def test_one_person_of_two_workspaces_is_one(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    The same Slack user id in another workspace is the same person: their two yeses are one.
+    """
+    again = "slack:T3:U_BO"
+    tenants = {"T1": TenantSettings(slack=("T1", "T3"), approvers=(BO, again))}
+    plugins = asking(Terms(quorum=2))
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, plugins, tenants=tenants) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        await app.decide(approver(BO), view.approval.id, Decision.APPROVE)
+        with pytest.raises(Conflict):
+            await app.decide(approver(again), view.approval.id, Decision.APPROVE)
+
+    assert [] == written(tmp_path)
+
+
+async def test_ones_own_call_by_a_linked_name(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    Ada asks by a token, which is slack:T1:U_ADA, and so slack:T3:U_ADA: none of them approves it.
+    """
+    jwt, again = "jwt:https://i.example|ada", "slack:T3:U_ADA"
+    tenants = {"T1": TenantSettings(slack=("T1", "T3"), approvers=(again,), people={"ada": (jwt, ADA)})}
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, tenants=tenants) as app:
+        view = await app.wait("T1", await app.submit(ask(requester=jwt)), 30)
+        assert view.approval is not None
+        with pytest.raises(Refused, match="your own"):
+            await app.decide(approver(again), view.approval.id, Decision.APPROVE)

@@ -10,8 +10,9 @@ from tests.fakes.services import PlainServices
 from ironclaw.capabilities import Capabilities
 from ironclaw.settings import Settings, TenantSettings
 from ironclaw.task import ApprovalState, ApprovalView, Decision, Effect, Principal, Risk, ToolCall, Verdict
+from ironclaw.tenancy import Tenancy
 from ironclaw.veto import action
-from ironclaw_plugins.veto_rules import VetoRules, same_person
+from ironclaw_plugins.veto_rules import VetoRules
 
 CALL = ToolCall(
     "T1",
@@ -67,13 +68,20 @@ def test_policy_and_expiry_are_bound() -> None:
         ("jwt:a:U1", "jwt:b:U1", False),
         ("jwt:slack:T1:U1", "slack:T1:U1", False),
         ("local:ada", "local:ada", True),
+        ("jwt:i|ada", "slack:T3:U_ADA", True),
+        ("jwt:i|ada", "jwt:j|ada", True),
+        ("slack:T1:U_ADA", "slack:T3:U_BO", False),
     ],
 )
 def test_same_person(one: str, other: str, is_same: bool) -> None:
     """
-    A Slack user is one person in every workspace; nobody else is by a likeness of ids.
+    A Slack user is one person in every workspace, with all that is linked to any of these; nobody else is
+    by a likeness of ids.
     """
-    assert is_same is same_person(one, other)
+    people = {"ada": ("jwt:i|ada", "slack:T1:U_ADA"), "a": ("slack:T2:U_ADA", "jwt:j|ada"), "bo": ("jwt:bo",)}
+    tenancy = Tenancy(Settings(tenants={"T1": TenantSettings(people=people)}))
+
+    assert is_same is (tenancy.person("T1", one) == tenancy.person("T1", other))
 
 
 BO = Principal("T1", "slack:T1:U_BO", frozenset({"approver"}))
