@@ -12,16 +12,14 @@ class VetoRules:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._person = services.person
 
     @hookimpl
     async def ironclaw_may_decide(
         self, approval: ApprovalView, principal: Principal, decision: Decision
     ) -> Opinion:
         tenant = self._services.tenant(approval.tenant)
-        is_own = self._person(approval.tenant, principal.id) == self._person(
-            approval.tenant, approval.requester
-        )
+        ids = (principal.id, approval.requester)
+        is_own = 1 == len({self._services.person(approval.tenant, each) for each in ids})
         if tenant is None or principal.tenant != approval.tenant:
             return Opinion(Verdict.DENY, "other-tenant", "This is not yours to decide.")
         if decision is Decision.DENY and is_own:

@@ -78,7 +78,11 @@ def test_same_person(one: str, other: str, is_same: bool) -> None:
     A Slack user is one person in every workspace, with all that is linked to any of these; nobody else is
     by a likeness of ids.
     """
-    people = {"ada": ("jwt:i|ada", "slack:T1:U_ADA"), "a": ("slack:T2:U_ADA", "jwt:j|ada"), "bo": ("jwt:bo",)}
+    people = {
+        "ada": ("jwt:i|ada", "slack:T1:U_ADA"),
+        "a": ("slack:T2:U_ADA", "jwt:j|ada"),
+        "bo": ("jwt:i|bo",),
+    }
     tenancy = Tenancy(Settings(tenants={"T1": TenantSettings(people=people)}))
 
     assert is_same is (tenancy.person("T1", one) == tenancy.person("T1", other))
