@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
+import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +23,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from ironclaw.app import Ironclaw, open_app
+from ironclaw.egress import Egress
+from ironclaw.egress.client import strict_tls
 from ironclaw.errors import IronclawError
 from ironclaw.hookspecs import hookimpl
 from ironclaw.settings import Settings, TenantSettings
@@ -34,7 +38,7 @@ from ironclaw_bot.slack.outbox import SlackSender
 from tests.cases._approval_stage import SECRET, TOKENS
 from tests.cases._approval_toolbox import EFFECTS, known_as
 from tests.fakes.tokens import ISSUER, Issuer
-from tests.fakes.web import PUBLIC, Web, egress
+from tests.fakes.web import PUBLIC, Web
 from tests.fakes.wire import served
 from tests.integration.engine import BrainPlugin, settings
 
@@ -134,6 +138,14 @@ def _written(path: Path, text: str) -> Path:
     return path
 
 
+@functools.cache
+def trusting(certificate: Path) -> ssl.SSLContext:
+    """As strict as the bot's own, and trusting the server of the tests too; read once, for it takes long."""
+    tls = strict_tls()
+    tls.load_verify_locations(certificate)
+    return tls
+
+
 async def open_bot(
     stack: contextlib.AsyncExitStack,
     chosen: Settings,
@@ -151,7 +163,8 @@ async def open_bot(
         "test_brain": lambda _: BrainPlugin(brain),
         **(plugins or {}),
     }
-    outside = egress(internet, chosen.data_dir.parent)
+    tls = trusting(chosen.data_dir.parent / "web.pem")
+    outside = Egress(resolve=internet.resolve, open_socket=internet.open_socket, tls=tls)
     app = await stack.enter_async_context(open_app(chosen, clock=clock, egress=outside, plugins=more))
     clients = {team: web_client(token, chosen.slack_api_url) for team, token in TOKENS.items()}
     background = Background()
