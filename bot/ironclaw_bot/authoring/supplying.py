@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ironclaw.errors import IronclawError
+from ironclaw.errors import IronclawError, ToolboxError
 from ironclaw.registry import Registry
 from ironclaw.registry.signing import SIGNATURE, public_key, signed
 from ironclaw.settings import Settings
@@ -22,6 +22,7 @@ from ironclaw_bot.authoring.showing import built, pins
 from ironclaw_bot.authoring.signing_keys import load_signing_key, make_signing_key
 from ironclaw_bot.build import check_current
 from ironclaw_bot.demo_folder import add_demo_options
+from ironclaw_bot.guests.source import read_manifest
 from ironclaw_bot.local import SOCKET, Remote
 
 if TYPE_CHECKING:
@@ -60,10 +61,20 @@ async def _keygen(settings: Settings, chosen: argparse.Namespace) -> int:
     print(
         f"The signing key is in {chosen.file}: keep it to yourself. Who trusts it writes into ironclaw.toml,"
     )
-    print("above the first [table] and with the name of your toolboxes in place of NAME:")
-    print(f'trusted_signers = ["NAME:{public}"]')
+    print(
+        "above the first [table], for toolboxes and tools whose names begin with the word before the colon:"
+    )
+    print(f'trusted_signers = ["{_name_here()}:{public}"]')
     print(f"The public key is {public}")
     return DONE
+
+
+def _name_here() -> str:
+    """The toolbox in whose folder a key is made; a placeholder elsewhere."""
+    try:
+        return str(read_manifest(Path())["name"])
+    except ToolboxError:
+        return "NAME"
 
 
 async def _sign(settings: Settings, chosen: argparse.Namespace) -> int:
