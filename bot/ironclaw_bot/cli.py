@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ironclaw.errors import IronclawError, SettingsError, StepUpNeeded
 from ironclaw.settings import Settings, TenantSettings, load
+from ironclaw.showing import in_terminal
 from ironclaw.task import Json
 from ironclaw.terms import GrantScope
 from ironclaw_bot import logs
@@ -31,7 +32,7 @@ from ironclaw_bot.progress import Progress
 from ironclaw_bot.review_commands import add_edit, add_grants
 from ironclaw_bot.secret_commands import add_secrets
 from ironclaw_bot.user_commands import add_users
-from ironclaw_bot.waiting import listed, next_step
+from ironclaw_bot.waiting import asked, listed, next_step
 
 TOOL = re.compile(r"[a-z][a-z0-9_]*\.[a-z0-9_]+")  #: A task that begins so is a command.
 DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3
@@ -52,10 +53,10 @@ def main(words: Sequence[str] | None = None) -> int:
         logs.configure(settings if command in (_serve, _demo) else logs.of_one_command(settings))
         return asyncio.run(command(settings, chosen))
     except SettingsError as error:
-        print(f"ironclaw: {error}", file=sys.stderr)
+        print(f"ironclaw: {in_terminal(str(error))}", file=sys.stderr)
         return WRONG
     except IronclawError as error:
-        print(f"ironclaw: {error}", file=sys.stderr)
+        print(f"ironclaw: {in_terminal(str(error))}", file=sys.stderr)
         return FAILED
     except OSError as error:
         # Whatever folder, file or socket it was that nobody below expected to fail: no traceback for it.
@@ -306,10 +307,11 @@ def _told(result: Json, chosen: argparse.Namespace) -> int:
     """Print how a workflow stands, and what to do next."""
     approval = result["approval"]
     if result["state"] == "paused" and approval:
-        print(f"Waiting for approval of {approval['tool']} {approval['args']}")
-        print(next_step(result, chosen))
+        print(f"Waiting for approval of {asked(approval)}")
+        print(in_terminal(next_step(result, chosen)))
     else:
-        print(result["outcome"] or f"Still {result['state']}: workflow {result['workflow_id']}")
+        still = f"Still {result['state']}: workflow {result['workflow_id']}"
+        print(in_terminal(result["outcome"] or still))
     return STATES.get(result["state"], DONE)
 
 

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ironclaw.settings import Settings
+from ironclaw.showing import in_terminal
 from ironclaw.task import Json
 from ironclaw_bot.demo_folder import add_place
 from ironclaw_bot.local import Here, Remote
+from ironclaw_bot.waiting import asked
 
 Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
 Add = Callable[..., argparse.ArgumentParser]
@@ -49,13 +51,13 @@ class Reviews:
         text = sys.stdin.read(MAX_INPUT) if chosen.arguments == "-" else chosen.arguments
         async with self._door(settings) as door:
             new = await door.ask("edit", tenant=chosen.tenant, approval_id=chosen.id, arguments=text)
-        print(f"{new['id']}  {new['tool']}  {new['args']}\n    waits in place of {chosen.id}")
+        print(f"{new['id']}  {asked(new, '  ')}\n    waits in place of {chosen.id}")
         return 0
 
     async def grants(self, settings: Settings, chosen: argparse.Namespace) -> int:
         async with self._door(settings) as door:
             found = await door.ask("grants", tenant=chosen.tenant)
-        print("\n".join(map(_line, found)) or "There are no grants.")
+        print(in_terminal("\n".join(map(_line, found))) or "There are no grants.")
         return 0
 
     async def revoke(self, settings: Settings, chosen: argparse.Namespace) -> int:

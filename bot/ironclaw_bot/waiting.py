@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ironclaw.deciders import NOBODY
+from ironclaw.showing import in_line, json_in_line
 from ironclaw.task import Json
 from ironclaw.terms import Terms
 from ironclaw_bot.demo_folder import DEMO
@@ -19,8 +20,20 @@ VERBS = {"approve": "approved", "deny": "denied"}
 
 
 def listed(approval: Json) -> Iterator[str]:
-    """One approval: what would run, who asked, what it needs, who has decided, and who may."""
-    yield f"{approval['id']}  {approval['tool']}  {approval['args']}"
+    """One approval: what would run, who asked, what it needs, who has decided, and who may.
+
+    Nothing in it steers a terminal, whoever wrote it.
+    """
+    return map(in_line, _listed(approval))
+
+
+def asked(approval: Json, gap: str = " ") -> str:
+    """The call as it would run, in one line of printable ASCII."""
+    return f"{json_in_line(approval['tool'])}{gap}{json_in_line(approval['args'])}"
+
+
+def _listed(approval: Json) -> Iterator[str]:
+    yield f"{approval['id']}  {asked(approval, '  ')}"
     yield f"    asked by {approval['requester']}, until {_moment(approval['expires_at'])}"
     yield f"    rule {approval['rule']}, {approval['risk']} risk: {terms(Terms.from_json(approval['terms']))}"
     yield from (f"    {_vote(vote)}" for vote in approval["votes"])

@@ -194,6 +194,21 @@ def spelled(text: str) -> str:
     return "".join('"' if letter == '\\"' else letter for letter in _spell(text))
 
 
+def in_terminal(text: str) -> str:
+    """Text of any lines and letters, with what moves a cursor, hides or turns them spelled out."""
+    return "".join(char if char.isprintable() or char in "\n\t" else _odd(char) for char in text)
+
+
+def in_line(text: str) -> str:
+    """As :func:`in_terminal`, for a text that has one line."""
+    return "".join(char if char.isprintable() else _odd(char) for char in text)
+
+
+def json_in_line(text: str) -> str:
+    """JSON text as it is, but for what is no printable ASCII: that is spelled out."""
+    return "".join(char if " " <= char <= "~" else _odd(char) for char in text)
+
+
 def show_effects(preview: Preview) -> tuple[str, ...]:
     """What a call will do, as its dry run says: a line for each effect, and then what each consists of."""
     effects = [(_file(each), list(_rest(each))) for each in preview.files]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from tests.cases._approval_toolbox import write_toolboxes
 from tests.golden.drawings import an_approval
-from tests.integration.engine import Moves, approver, ask, engine, moves, wants
+from tests.integration.engine import Moves, approver, ask, engine, moves, settings, wants
 from tests.integration.test_editing import WRITE, Rules
 from tests.integration.test_veto import written
 
@@ -19,7 +22,9 @@ from ironclaw.orchestrator.dry_run import failed
 from ironclaw.secrets import Lender
 from ironclaw.task import Decision, Opinion, Principal, ToolCall, Verdict, WorkflowState
 from ironclaw.terms import Circumstances, GrantScope, Terms
+from ironclaw_bot import cli
 from ironclaw_bot.http.bodies import ReplyTo, RunRequest
+from ironclaw_bot.local import Here
 from ironclaw_bot.slack.card import card
 from ironclaw_bot.slack.preview import IN_DETAILS, ON_CARD, previewed
 
@@ -133,3 +138,31 @@ async def test_a_call_reaches_the_host_that_it_names(
         await app.wait("T1", await app.submit(ask()), 30)
 
     assert [("a.c.example", "a.c.example"), ("b.c.example",)] == reached
+
+
+TRICKS = {"path": "notes/\u202edm.yadot", "text": "a\u009b2K\u009b1Ab\u200b"}
+
+
+async def test_the_command_line_shows_plain_characters(
+    tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    What the brain writes moves no cursor and turns no line around where somebody reads before they approve,
+    nor in the answer.
+    """
+    async with engine(tmp_path, Moves(moves(wants("files.write", **TRICKS))), built_toolboxes) as app:
+
+        @contextlib.asynccontextmanager
+        async def here(_settings: object) -> AsyncIterator[Here]:
+            yield Here(app)
+
+        monkeypatch.setattr(cli, "_door", here)
+        await app.wait("T1", await app.submit(ask()), 30)
+        capsys.readouterr()
+        await cli._approvals(settings(tmp_path), argparse.Namespace(tenant="T1"))
+        ended = {"approval": None, "state": "done", "outcome": TRICKS["text"], "workflow_id": "wf"}
+        cli._told(ended, argparse.Namespace())
+    out = capsys.readouterr().out
+
+    assert ("\\u{202E}dm.yadot" in out, "a\\u{009B}2K" in out) == (True, True)
+    assert not [char for char in out if char != "\n" and not char.isprintable()]
