@@ -65,7 +65,7 @@ async def test_own_call(demo: Demo, person: Person) -> None:
     """
     await person.write(WRITE.format(name="own"))
     await person.press("Approve")
-    await expect(person.thread).to_contain_text("Only @bo can decide this.")
+    await expect(person.thread).to_contain_text("Only @bo or @cy can decide this.")
     await person.picture("refused")
     await person.speak_as("Bo Lindqvist")
     await expect(person.thread).not_to_contain_text("can decide this.")
