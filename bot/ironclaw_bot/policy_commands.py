@@ -6,11 +6,11 @@ import argparse
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from ironclaw.errors import BadRequest, NotFound
+from ironclaw.errors import BadRequest, IronclawError, NotFound
 from ironclaw.settings import LOCAL, Settings
 from ironclaw.store import judged_calls
 from ironclaw.task import Json
@@ -83,11 +83,18 @@ class PolicyCommands:
 
     def _note(self, rules: Iterable[Rule], settings: Settings, *more: str) -> None:
         """Say what is valid and surely not meant."""
-        self._need_toolbox()
         found = list(rules)
-        tools = {tool.name for tool in everything(settings).tools}
-        said = [*noting.about_tools(found, tools), *noting.about_groups(found, settings), *more]
+        said = [*self._tool_notes(found, settings), *noting.about_groups(found, settings), *more]
         print("".join(f"note: {line}.\n" for line in said), end="")
+
+    def _tool_notes(self, rules: Iterable[Rule], settings: Settings) -> Iterator[str]:
+        self._need_toolbox()
+        try:
+            tools = {tool.name for tool in everything(settings).tools}
+        except IronclawError as error:  # The rules are valid all the same; the doctor says what is wrong.
+            yield f"which tools there are is not known: {str(error).rstrip('.')}"
+            return
+        yield from noting.about_tools(rules, tools)
 
     async def test(self, settings: Settings, chosen: argparse.Namespace) -> int:
         self._need_toolbox()

@@ -56,6 +56,21 @@ async def test_check_of_a_bad_file(tmp_path: Path, text: str, own: list[str], fa
         await told(Settings(), "check", *own, tmp_path / "new.cedar")
 
 
+async def test_check_notes_what_nobody_has(
+    tmp_path: Path, built_toolboxes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A rule about a tool or a group that is not there is valid; the notes say what may have been meant.
+    """
+    file = tmp_path / "typo.cedar"
+    file.write_text(f'@id("x") @approvers("finance") {ASK[:-1]} when {{ resource == Tool::"files.wirte" }};')
+    assert 0 == await told(policy_settings(tmp_path), "check", file)
+
+    out = capsys.readouterr().out
+    assert "note: rule x: no installed tool is called files.wirte; nearest: files.write.\n" in out
+    assert "note: rule x: no tenant has a group finance. Nobody is of it: set finance in" in out
+
+
 async def test_explain(tmp_path: Path, built_toolboxes: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """
     The verdict, the rule that decided with its file, the terms, and what it was made of.
