@@ -20,7 +20,7 @@ from ironclaw.envelope import FileEffect, Preview, RequestEffect
 from ironclaw.errors import EgressUnavailable
 from ironclaw.orchestrator.dry_run import failed
 from ironclaw.secrets import Lender
-from ironclaw.task import Decision, Opinion, Principal, ToolCall, Verdict, WorkflowState
+from ironclaw.task import Conversation, Decision, Move, Opinion, Principal, ToolCall, Verdict, WorkflowState
 from ironclaw.terms import Circumstances, GrantScope, Terms
 from ironclaw_bot import cli
 from ironclaw_bot.http.bodies import ReplyTo, RunRequest
@@ -166,3 +166,29 @@ async def test_the_command_line_shows_plain_characters(
 
     assert ("\\u{202E}dm.yadot" in out, "a\\u{009B}2K" in out) == (True, True)
     assert not [char for char in out if char != "\n" and not char.isprintable()]
+
+
+class Led(Moves):
+    """Reads a file; asked "again", sends what it told to a host of the operator's list."""
+
+    async def plan(self, conversation: Conversation) -> Move:
+        is_again = any(message.text == "again" for message in conversation.messages)
+        look, tell = wants("files.read", path="a.txt"), wants("http.get", url="https://a.example/?q=a")
+        self.moves = (moves(tell if is_again else look),)
+        return await super().plan(conversation)
+
+
+async def test_an_answer_launders_nothing(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    What a task of the thread has read is in its answer, and so before the brain of the next one.
+    """
+    folder = tmp_path / "data/mnt/scratch/T1"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_text("Bo has 5")
+    async with engine(tmp_path, Led(), built_toolboxes, http_allow=("a.example",)) as app:
+        first = await app.wait("T1", await app.submit(ask("look", thread="th")), 30)
+        then = await app.wait("T1", await app.submit(ask("again", thread="th")), 30)
+
+    assert ("Bo has 5" in first.outcome, WorkflowState.PAUSED) == (True, then.state)
+    assert then.approval is not None
+    assert {"files"} == then.approval.circumstances.taint

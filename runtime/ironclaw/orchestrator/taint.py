@@ -1,4 +1,4 @@
-"""What a call is proposed in: what the brain has read since the person's last word, and where."""
+"""What a call is proposed in: what the brain has read, also earlier in the thread, and where."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def circumstances(flow: Flow, tool: Tool, args: str, defaults: tuple[str, ...]) 
 
 
 def read_so_far(flow: Flow) -> frozenset[str]:
-    """Sources of the untrusted text that this workflow has read: hosts, "files", "context".
+    """Sources of the untrusted text that this workflow or its thread has read: hosts, "files", "context".
 
-    A workflow begins with the person's last word; all its results came after it.
+    An answer may hold what was read for it, and the brain sees the thread's answers.
     """
     taint = frozenset(each for call in flow.calls if call.state in RAN for each in call.circumstances.taints)
     asked = next((each.text for each in flow.messages if each.role is Role.USER), "")
-    return taint | ({"context"} if CONTEXT_MARKER in asked else frozenset())
+    return taint | flow.past_taint | ({"context"} if CONTEXT_MARKER in asked else frozenset())
 
 
 def adds(tool: Tool, args: str) -> frozenset[str]:

@@ -51,6 +51,7 @@ class Flow:
     messages: tuple[Message, ...]
     calls: tuple[CallRow, ...]
     past: tuple[tuple[str, str], ...]  #: (task, answer) of the thread before, oldest first.
+    past_taint: frozenset[str] = frozenset()  #: What earlier tasks of the thread had read.
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,20 @@ WHERE tenant = :tenant AND thread = :thread AND thread <> '' AND state = 'done'
     AND created_at < :before AND id <> :id
 ORDER BY created_at DESC LIMIT 50
 
+-- name: thread_taints
+-- What the calls of the thread before have put before the brain: their answers may hold it.
+SELECT DISTINCT json_extract(c.circumstances, '$.taints') AS taints
+FROM tool_calls c JOIN workflows w ON w.id = c.workflow_id
+WHERE w.tenant = :tenant AND w.thread = :thread AND w.thread <> '' AND w.state = 'done'
+    AND w.created_at < :before AND w.id <> :id AND c.state IN ('succeeded', 'failed', 'in_doubt')
+
+-- name: thread_context^
+-- Whether a task of the thread before came with data of its caller.
+SELECT 1 AS has FROM messages m JOIN workflows w ON w.id = m.workflow_id
+WHERE w.tenant = :tenant AND w.thread = :thread AND w.thread <> '' AND w.state = 'done'
+    AND w.created_at < :before AND w.id <> :id AND m.role = 'user' AND instr(m.text, :marker) > 0
+LIMIT 1
+
 -- name: add_call!
 INSERT INTO tool_calls (workflow_id, seq, call_id, tool, args, risk, effect, component_sha256,
     manifest_sha256, policy_version, rule, action_sha256, state, idem_key, attempts, circumstances)

@@ -13,6 +13,7 @@ import aiosql
 from ironclaw.errors import NotFound
 from ironclaw.store.model import CallRow, Flow, Signed
 from ironclaw.task import (
+    CONTEXT_MARKER,
     Address,
     ApprovalState,
     ApprovalView,
@@ -182,9 +183,13 @@ def load_flow(c: sqlite3.Connection, workflow_id: str) -> Flow:
     row = sql.workflow(c, id=workflow_id)
     if row is None:
         raise NotFound("There is no such workflow.")
-    past = sql.thread_past(
-        c, tenant=row["tenant"], thread=row["thread"], before=row["created_at"], id=workflow_id
-    )
+    thread = {
+        "tenant": row["tenant"],
+        "thread": row["thread"],
+        "before": row["created_at"],
+        "id": workflow_id,
+    }
+    past = sql.thread_past(c, **thread)
     return Flow(
         id=row["id"],
         tenant=row["tenant"],
@@ -203,4 +208,12 @@ def load_flow(c: sqlite3.Connection, workflow_id: str) -> Flow:
         messages=tuple(message(each) for each in sql.messages(c, workflow_id=workflow_id)),
         calls=tuple(call_row(each) for each in sql.calls(c, workflow_id=workflow_id)),
         past=tuple((each["text"], each["outcome"]) for each in past)[::-1],
+        past_taint=_past_taint(c, thread),
     )
+
+
+def _past_taint(c: sqlite3.Connection, thread: dict[str, Any]) -> frozenset[str]:
+    """Of all tasks of the thread, also of those that the brain sees no more: answers pass on what they had."""
+    found = [json.loads(row["taints"]) for row in sql.thread_taints(c, **thread) if row["taints"]]
+    context = {"context"} if sql.thread_context(c, **thread, marker=CONTEXT_MARKER) else set()
+    return frozenset(context.union(*found))
