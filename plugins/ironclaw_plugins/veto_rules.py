@@ -19,7 +19,7 @@ class VetoRules:
     ) -> Opinion:
         tenant = self._services.tenant(approval.tenant)
         ids = (principal.id, approval.requester)
-        is_own = 1 == len({self._services.person(approval.tenant, each) for each in ids})
+        is_own = len({self._services.person(approval.tenant, each) for each in ids}) == 1
         if tenant is None or principal.tenant != approval.tenant:
             return Opinion(Verdict.DENY, "other-tenant", "This is not yours to decide.")
         if decision is Decision.DENY and is_own:
@@ -37,9 +37,9 @@ class VetoRules:
 
 
 def _may_approve(approval: ApprovalView, roles: frozenset[str]) -> bool:
-    """An approver of the tenant; where the rule names groups, a member of each of them instead."""
-    if not approval.terms.groups:
-        return "approver" in roles
+    """An approver of the tenant; where the rule names groups a member of each, instead or as well."""
+    if approval.terms.asks_approvers and "approver" not in roles:
+        return False
     return all(_is_of(group, approval, roles) for group in approval.terms.groups)
 
 
@@ -52,6 +52,8 @@ def _is_of(group: Group, approval: ApprovalView, roles: frozenset[str]) -> bool:
 
 def _whom_to_ask(approval: ApprovalView) -> str:
     names = sorted(group.name for group in approval.terms.groups)
+    if names and approval.terms.approvers:
+        names.insert(0, "the approvers")
     if not names:
         return "You are not an approver here. Ask one to decide."
     return f"This needs somebody of {' and '.join(names)}, and you are not."

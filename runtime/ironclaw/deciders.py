@@ -72,6 +72,8 @@ def among(tenancy: Tenancy, asked: Asked) -> Deciders:
         return Deciders(problem="There is no such tenant here any more.")
     circles = [_members(tenancy, asked, group) for group in sorted(terms.groups)]
     found = frozenset.intersection(*circles) if circles else frozenset(tenant.approvers)
+    if terms.approvers:
+        found &= frozenset(tenant.approvers)
     is_open = any(_is_open(tenant, group) for group in terms.groups)
     own = () if tenant.self_approval else (asked.requester,)
     others = _without(tenancy, asked.tenant, found, own)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import reduce
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +18,7 @@ from ironclaw.canonical import digest
 from ironclaw.errors import IdentityError, SettingsError
 from ironclaw.hookspecs import Services, Specs
 from ironclaw.task import ApprovalView, Brain, Credential, Decision, Opinion, Principal, ToolCall, Verdict
+from ironclaw.terms import Terms
 
 GROUP = "ironclaw"
 Factory = Callable[[Services], object]
@@ -103,8 +106,7 @@ class Hooks:
     async def _fold(self, what: str, ask: Callable[[], list[Awaitable[Opinion | None]]]) -> Opinion:
         try:
             opinions = [opinion for opinion in await _all(ask()) if opinion is not None]
-            severest: Opinion = max(opinions, key=lambda opinion: opinion.verdict.severity)
-            return severest
+            return _severest(opinions)
         except ValueError:
             return Opinion(Verdict.DENY, "nobody-answered", "No policy speaks for this, so it is denied.")
         except Exception:
@@ -118,6 +120,18 @@ async def _all(pending: list[Awaitable[Any]]) -> list[Any]:
     if len(pending) == 1:
         return [await pending[0]]  # Most hooks have one plugin: it needs no task of its own.
     return list(await asyncio.gather(*pending))
+
+
+def _severest(opinions: list[Opinion]) -> Opinion:
+    """The most severe one, on the terms of all that are as severe.
+
+    :raises ValueError: there is none
+    """
+    severest = max(opinions, key=lambda opinion: opinion.verdict.severity)
+    terms = [each.terms for each in opinions if each.verdict is severest.verdict]
+    # What may be remembered each of them must allow: where one does not speak of it, nothing may.
+    grants = None if any(each.grants is None for each in terms) else reduce(Terms.strictest, terms).grants
+    return replace(severest, terms=replace(reduce(Terms.strictest, terms), grants=grants))
 
 
 def _checked_text(changed: object, text: str) -> str:

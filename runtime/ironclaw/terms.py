@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -35,6 +35,12 @@ class Terms:
     minutes: float | None = None  #: How long it waits, at most; None for the tenant's setting.
     step_up: bool = False  #: Whether an approver must show a second factor.
     grants: frozenset[GrantScope] | None = None  #: What may be remembered; None where no rule speaks of it.
+    approvers: bool = False  #: Whether each must be one of the tenant's approvers as well as of the groups.
+
+    @property
+    def asks_approvers(self) -> bool:
+        """Whether only approvers of the tenant decide: where no group does, or beside the groups."""
+        return self.approvers or not self.groups
 
     @property
     def scopes(self) -> frozenset[GrantScope]:
@@ -47,7 +53,7 @@ class Terms:
         return self.grants or frozenset() if is_one_yes else frozenset()
 
     def strictest(self, other: Terms) -> Terms:
-        """What satisfies both."""
+        """What satisfies the terms of both rules, which match at one moment."""
         minutes = [each for each in (self.minutes, other.minutes) if each is not None]
         return Terms(
             quorum=max(self.quorum, other.quorum),
@@ -55,7 +61,17 @@ class Terms:
             minutes=min(minutes, default=None),
             step_up=self.step_up or other.step_up,
             grants=_both(self.grants, other.grants),
+            approvers=self.approvers or other.approvers,
         )
+
+    def within(self, other: Terms) -> Terms:
+        """What satisfies both, each whole in itself: nobody may decide, and nothing be remembered, that
+        only one of them allows.
+        """
+        both = self.strictest(other)
+        grants = None if None in (self.grants, other.grants) else both.grants
+        asks_approvers = bool(both.groups) and (self.asks_approvers or other.asks_approvers)
+        return replace(both, grants=grants, approvers=asks_approvers)
 
     def escalates_at(self, asked_at: float) -> float:
         """When the other group of every group counts; 0.0 where there is none."""
@@ -70,6 +86,7 @@ class Terms:
             "minutes": self.minutes,
             "step_up": self.step_up,
             "grants": None if self.grants is None else sorted(scope.value for scope in self.grants),
+            "approvers": self.approvers,
         }
 
     @classmethod
@@ -82,6 +99,7 @@ class Terms:
             minutes=row.get("minutes"),
             step_up=row.get("step_up", False),
             grants=None if grants is None else frozenset(map(GrantScope, grants)),
+            approvers=row.get("approvers", False),
         )
 
 
@@ -97,7 +115,7 @@ def _both(
 class Circumstances:
     """What a call was proposed in.  Fixed when it is judged: what is read later cannot have shaped it."""
 
-    #: What untrusted text the brain had read since the person's last word: hosts, "files", "memory".
+    #: What untrusted text the brain had read, in this task or before in its thread: hosts, "files", "memory".
     taint: frozenset[str] = frozenset()
     #: Where it was asked: of Slack "im", "channel", "group", "mpim"; "" elsewhere.
     channel: str = ""

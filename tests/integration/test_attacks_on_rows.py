@@ -13,12 +13,13 @@ from tests.integration.engine import ADA, BO, Moves, approver, ask, engine, move
 from tests.integration.test_editing import Rules
 from tests.integration.test_veto import thief, written
 
+from ironclaw.app import Ironclaw
 from ironclaw.canonical import canonical_text, digest
 from ironclaw.errors import Conflict, NotFound, Refused
 from ironclaw.orchestrator.body import Body
 from ironclaw.settings import TenantSettings
 from ironclaw.store.calls import Calls
-from ironclaw.task import Decision, Opinion, Principal, Role, Verdict, WorkflowState
+from ironclaw.task import ApprovalState, Decision, Opinion, Principal, Role, Verdict, WorkflowState
 from ironclaw.terms import Group, Terms
 from ironclaw.veto.binding import SCHEMA
 
@@ -28,6 +29,8 @@ MONTH = 30 * 24 * 3600.0
 EVIL = {"path": "evil.md", "text": "evil"}
 PLAIN = 'permit(principal, action == Action::"run_with_approval", resource);'
 WRITE = moves(wants("files.write", path="notes/today.md", text="hello"))
+INTERNS = '@id("i") @approvers("interns") ' + PLAIN
+INTERN = {"T1": TenantSettings(slack=("T1",), approvers=(BO, CY), groups={"interns": (EVE, CY)})}
 
 
 def asking(terms: Terms) -> dict[str, Any]:
@@ -264,3 +267,66 @@ async def test_ones_own_call_by_a_linked_name(tmp_path: Path, built_toolboxes: P
         assert view.approval is not None
         with pytest.raises(Refused, match="your own"):
             await app.decide(approver(again), view.approval.id, Decision.APPROVE)
+
+
+async def is_refused(app: Ironclaw, approval_id: str, who: str) -> None:
+    with pytest.raises(Refused):
+        await app.decide(Principal("T1", who, app.roles("T1", who)), approval_id, Decision.APPROVE)
+
+
+async def test_a_reload_lets_nobody_new_decide_what_waits(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    What waits for an approver is not for somebody who is none, because a rule came to name their group.
+    """
+    file = tmp_path / "p.cedar"
+    file.write_text(PLAIN)
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, policy_file=file, tenants=INTERN) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        await is_refused(app, view.approval.id, EVE)
+        file.write_text(PLAIN + INTERNS)
+        await app.policies.reload()
+        await is_refused(app, view.approval.id, EVE)
+
+
+async def test_a_tenants_file_lets_nobody_new_decide(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A tenant's file only takes away: it makes no approvers of those who are none by the common rules.
+    """
+    (tmp_path / "t.cedar").write_text(INTERNS)
+    tenants = {"T1": INTERN["T1"].model_copy(update={"policy_file": tmp_path / "t.cedar"})}
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, tenants=tenants) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        await is_refused(app, view.approval.id, EVE)
+        await is_refused(app, view.approval.id, BO)  # An approver, and no intern.
+        await app.decide(Principal("T1", CY, app.roles("T1", CY)), view.approval.id, Decision.APPROVE)
+
+
+async def test_an_edit_lets_nobody_new_decide(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    What waited for an approver still does, once somebody has edited it to what a group may decide.
+    """
+    interns = Terms(groups=frozenset({Group("interns")}))
+    rules = Rules(
+        lambda args: Opinion(Verdict.REVIEW, "r", terms=interns if "tmp" in args["path"] else Terms())
+    )
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, {"r": lambda _: rules}, tenants=INTERN) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        new = await app.edit(approver(), view.approval.id, json.dumps({"path": "tmp/a", "text": "b"}))
+        await is_refused(app, new.id, EVE)
+
+
+async def test_terms_of_two_opinions_both_count(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A plugin may only restrict: its "ask somebody" takes nothing from "ask two" of the policy.
+    """
+    file = tmp_path / "p.cedar"
+    file.write_text('@id("two") @quorum("2") ' + PLAIN)
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, asking(Terms()), policy_file=file) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        after = await app.decide(approver(), view.approval.id, Decision.APPROVE)
+
+    assert (2, ApprovalState.PENDING) == (after.terms.quorum, after.state)

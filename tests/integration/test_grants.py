@@ -39,6 +39,9 @@ from ironclaw.veto import grants
 pytestmark = pytest.mark.sandbox
 CY, EVE = "slack:T1:U_CY", "slack:T1:U_EVE"
 BOTH = frozenset(GrantScope)
+GRANTS = (
+    '@id("g") @grants("workflow, tool") permit(principal, action == Action::"run_with_approval", resource);'
+)
 WRITE = wants("files.write", path="a.md", text="x")
 OTHER = wants("files.write", path="b.md", text="x")
 LIST = wants("files.list")
@@ -61,8 +64,10 @@ async def asking(
 ) -> AsyncIterator[Ironclaw]:
     """An engine whose brain makes these calls, one a turn, and whose policy asks about each."""
     plugins = {"asks": lambda _: asks or Asks()}
+    policy = folder / "policy.cedar"
+    policy.write_text(GRANTS)
     brain = Moves(*(moves(*(call if isinstance(call, tuple) else (call,))) for call in calls))
-    async with engine(folder, brain, toolboxes, plugins, **more) as app:
+    async with engine(folder, brain, toolboxes, plugins, **{"policy_file": policy, **more}) as app:
         yield app
 
 

@@ -9,6 +9,7 @@ from ironclaw.errors import IdentityError, SettingsError
 from ironclaw.hookspecs import hookimpl
 from ironclaw.plugin_manager import WITHHELD, Hooks, load
 from ironclaw.task import Bearer, Effect, Opinion, Principal, Risk, ToolCall, Verdict
+from ironclaw.terms import GrantScope, Terms
 
 CALL = ToolCall("T1", "u", "w", 1, "a.b", "{}", Risk.LOW, Effect.PURE, Capabilities(), "c", "m", "test")
 
@@ -20,6 +21,15 @@ class Says:
     @hookimpl
     async def ironclaw_verdict(self, call: ToolCall) -> Opinion | None:
         return Opinion(self._verdict, self._verdict.value) if self._verdict else None
+
+
+class Asks:
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+
+    @hookimpl
+    async def ironclaw_verdict(self, call: ToolCall) -> Opinion:
+        return Opinion(Verdict.REVIEW, "asks", terms=self._terms)
 
 
 class Fails:
@@ -111,3 +121,14 @@ def test_only_named_plugins_load() -> None:
     """
     with pytest.raises(SettingsError, match="auth_jwt"):
         load(["auth_jwtt"], None)  # type: ignore[arg-type]
+
+
+async def test_terms_of_all_that_are_as_severe() -> None:
+    """
+    What one asks for takes nothing from what the other does; both must allow what may be remembered.
+    """
+    one = Terms(quorum=2, grants=frozenset(GrantScope))
+    both = await hooks(Asks(one), Asks(Terms(step_up=True))).verdict(CALL)
+    granted = await hooks(Asks(one), Asks(one), Says(Verdict.ALLOW)).verdict(CALL)
+
+    assert (Terms(quorum=2, step_up=True), one) == (both.terms, granted.terms)

@@ -95,11 +95,13 @@ def _review(call: ToolCall, answers: Answers) -> Opinion:
 
 
 def strictest(rules: Iterable[Rule]) -> Terms:
-    """What satisfies the terms of every rule.  A tenant's own narrow what may be remembered, no more."""
+    """What satisfies the terms of every rule.  A tenant's own narrow what may be remembered and who may
+    decide, no more: the circle of the common rules, be it the approvers, stays around theirs.
+    """
     found = list(rules)
     common = _all(rule.terms for rule in found if rule.is_common)
     own = _all(rule.terms for rule in found if not rule.is_common)
-    both = common.strictest(own)
+    both = replace(common.strictest(own), approvers=bool(own.groups) and common.asks_approvers)
     if common.grants is None and own.grants is not None:
         return replace(both, grants=frozenset())
     return both

@@ -266,8 +266,9 @@ class Veto:
         if why_not := _unshowable(call):
             raise BadRequest(f"{why_not.reason} The request is as it was.")
         if opinion.verdict is Verdict.ALLOW:
-            opinion = Opinion(Verdict.REVIEW, asked.rule)
-        opinion = replace(opinion, terms=asked.terms.strictest(opinion.terms))
+            opinion = Opinion(Verdict.REVIEW, asked.rule, terms=asked.terms)
+        else:
+            opinion = replace(opinion, terms=asked.terms.within(opinion.terms))
         return self._bound(call, version, opinion)
 
     def button(self, approval: ApprovalView) -> str:
@@ -435,10 +436,7 @@ class Veto:
         known = replace(approval, escalated_at=min(approval.escalated_at, self._clock()))
         if opinion.verdict is not Verdict.REVIEW:
             return known
-        terms = approval.terms.strictest(opinion.terms)
-        # A rule that has come to allow grants since has loosened.
-        grants = terms.grants if approval.terms.grants else approval.terms.grants
-        return replace(known, terms=replace(terms, grants=grants))
+        return replace(known, terms=approval.terms.within(opinion.terms))
 
     def _sign(
         self,

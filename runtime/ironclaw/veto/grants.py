@@ -144,8 +144,9 @@ class Grants:
             stored, decisions = await self._store.approvals.with_decisions(grant.tenant, grant.approval_id)
         except NotFound:
             return False
-        terms = stored.terms.strictest(opinion.terms)
-        approval = replace(stored, terms=terms, requester=grant.requester)
+        terms = stored.terms.within(opinion.terms)
+        escalated_at = min(stored.escalated_at, self._clock())
+        approval = replace(stored, terms=terms, requester=grant.requester, escalated_at=escalated_at)
         if approval.state is not ApprovalState.APPROVED or not _allows(terms, grant.scope):
             return False
         return grant.granted_by in await self._evidence.approvers(approval, decisions)
