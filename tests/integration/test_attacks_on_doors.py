@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from tests.cases._approval_toolbox import write_toolboxes
+from tests.fakes.clock import Clock
 from tests.golden.drawings import an_approval
-from tests.integration.engine import Moves, approver, ask, engine, moves, settings, wants
+from tests.integration.engine import BO, Moves, approver, ask, engine, moves, settings, wants
 from tests.integration.test_editing import WRITE, Rules
 from tests.integration.test_veto import written
 
@@ -20,6 +21,7 @@ from ironclaw.envelope import FileEffect, Preview, RequestEffect
 from ironclaw.errors import EgressUnavailable
 from ironclaw.orchestrator.dry_run import failed
 from ironclaw.secrets import Lender
+from ironclaw.settings import TenantSettings
 from ironclaw.task import Conversation, Decision, Move, Opinion, Principal, ToolCall, Verdict, WorkflowState
 from ironclaw.terms import Circumstances, GrantScope, Terms
 from ironclaw_bot import cli
@@ -192,3 +194,20 @@ async def test_an_answer_launders_nothing(tmp_path: Path, built_toolboxes: Path)
     assert ("Bo has 5" in first.outcome, WorkflowState.PAUSED) == (True, then.state)
     assert then.approval is not None
     assert {"files"} == then.approval.circumstances.taint
+
+
+async def test_a_no_holds_for_an_hour(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    An hour from the no, and not from when it was asked.
+    """
+    clock = Clock()
+    tenants = {"T1": TenantSettings(slack=("T1",), approvers=(BO,), approval_minutes=120)}
+    brain = Moves(WRITE, WRITE)
+    async with engine(tmp_path, brain, built_toolboxes, clock=clock, tenants=tenants) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        clock.at += 70 * 60
+        await app.decide(approver(), view.approval.id, Decision.DENY)
+        after = await app.wait("T1", view.id, 30)
+
+    assert (WorkflowState.DONE, True) == (after.state, "has already denied" in after.outcome)

@@ -228,7 +228,8 @@ SELECT a.id FROM approvals a
 JOIN tool_calls c ON c.workflow_id = a.workflow_id AND c.seq = a.seq
 JOIN workflows w ON w.id = a.workflow_id
 WHERE a.tenant = :tenant AND w.requester = :requester AND c.tool = :tool AND c.args = :args
-    AND a.state = 'denied' AND a.created_at > :since
+    AND a.state = 'denied' AND EXISTS (
+        SELECT 1 FROM decisions d WHERE d.approval_id = a.id AND d.decision = 'deny' AND d.at > :since)
 LIMIT 1
 
 -- name: reviews_of_workflow^

@@ -213,7 +213,7 @@ def load_flow(c: sqlite3.Connection, workflow_id: str) -> Flow:
 
 
 def _past_taint(c: sqlite3.Connection, thread: dict[str, Any]) -> frozenset[str]:
-    """Of all tasks of the thread, also of those that the brain sees no more: answers pass on what they had."""
+    """Of all tasks of the thread, also of those that the brain sees no more: answers pass things on."""
     found = [json.loads(row["taints"]) for row in sql.thread_taints(c, **thread) if row["taints"]]
     context = {"context"} if sql.thread_context(c, **thread, marker=CONTEXT_MARKER) else set()
     return frozenset(context.union(*found))
