@@ -28,6 +28,7 @@ class HttpRule:
     path_prefixes: tuple[str, ...] = ("/",)  #: A part ``*`` is any one part.
     schemes: frozenset[str] = frozenset({"https"})
     ports: frozenset[int] = frozenset({443})
+    is_exact: bool = False  #: Its prefixes are whole paths, and a ``*`` in them is a star.
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,12 @@ from tests.integration.test_editing import WRITE, Rules
 from tests.integration.test_veto import written
 
 from ironclaw.capabilities import HttpRequest, HttpResponse, HttpRule
+from ironclaw.egress.rules import check
+from ironclaw.egress.urls import parse_url
 from ironclaw.envelope import FileEffect, Preview, RequestEffect
-from ironclaw.errors import EgressUnavailable
-from ironclaw.orchestrator.dry_run import failed
+from ironclaw.errors import EgressDenied, EgressUnavailable
+from ironclaw.orchestrator.dry_run import failed, fingerprint
+from ironclaw.orchestrator.holding import Requests
 from ironclaw.secrets import Lender
 from ironclaw.settings import TenantSettings
 from ironclaw.task import Conversation, Decision, Move, Opinion, Principal, ToolCall, Verdict, WorkflowState
@@ -211,3 +214,17 @@ async def test_a_no_holds_for_an_hour(tmp_path: Path, built_toolboxes: Path) -> 
         after = await app.wait("T1", view.id, 30)
 
     assert (WorkflowState.DONE, True) == (after.state, "has already denied" in after.outcome)
+
+
+@pytest.mark.parametrize("path", ["/repos/secret/x", "/repos/*/x/y", "/repos"])
+def test_an_approved_path_is_that_path(path: str) -> None:
+    """
+    A star in an approved path is a star, and nothing lies below it: a redirect leads nowhere else.
+    """
+    request = HttpRequest("GET", "https://a.example/repos/*/x", (), b"", None)
+    approved = Requests(Preview(requests=(fingerprint(request),)))
+    only = approved.admit(request, (HttpRule("a.example"),))
+
+    check(only, "GET", parse_url("https://a.example/repos/*/x"))
+    with pytest.raises(EgressDenied):
+        check(only, "GET", parse_url(f"https://a.example{path}"))

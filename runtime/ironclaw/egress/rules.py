@@ -89,7 +89,7 @@ def check(rules: Iterable[HttpRule], method: str, target: Target) -> None:
     of_method = [rule for rule in of_host if method in rule.methods]
     if not of_method:
         raise EgressDenied(f"{method} is not allowed for {target.host}.")
-    if not any(covers_path(prefix, target.path) for rule in of_method for prefix in rule.path_prefixes):
+    if not any(_covers_path_of(rule, target) for rule in of_method):
         raise EgressDenied(f"This path of {target.host} is not allowed for {method}.")
 
 
@@ -106,6 +106,12 @@ def _covers_name(rule: HttpRule, host: str) -> bool:
     label, _, parent = host.partition(".")
     # An encoded label may look like anything to a person, so it must be listed by name.
     return parent == rule.host[2:] and not label.startswith("xn--")
+
+
+def _covers_path_of(rule: HttpRule, target: Target) -> bool:
+    if rule.is_exact:
+        return target.path in rule.path_prefixes
+    return any(covers_path(prefix, target.path) for prefix in rule.path_prefixes)
 
 
 def covers_path(prefix: str, path: str) -> bool:

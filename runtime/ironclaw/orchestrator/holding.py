@@ -66,6 +66,7 @@ class Requests:
             (target.path,),
             frozenset({target.scheme}),
             frozenset({target.port}),
+            is_exact=True,
         )
         return (only,)
 
