@@ -62,12 +62,13 @@ def test_by_path() -> None:
         ({"items": [{"price": 3}, {"price": 9}]}, 9),
         ({"prices": [1, 2]}, 2),
         ({"amounting": 5}, None),
-        ({"total": {"of": 5}}, None),
+        ({"total": {"of": 5}}, 5),
+        ({"amount": {"usd": 5000}, "to": {"usd": 9000}}, 5000),
     ],
 )
 def test_amount(args: Any, expected: int | None) -> None:
     """
-    The largest number of a leaf that is called like an amount, and never less than it can mean.
+    The largest number in what is called like an amount, and never less than it can mean.
     """
     assert expected == amount(args)
 

@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from ironclaw.task import Json
 
 MOST = 2**63 - 1  #: Of a Cedar Long; what is beyond is this.
-#: Words that a leaf's name holds when its number says how much.
+#: Words that a part of a leaf's path holds when its number says how much.
 AMOUNTS = frozenset(
     [
         "amount",
@@ -59,7 +59,7 @@ def read(args: Json) -> Arguments:
 
 
 def amount(args: Json) -> int | None:
-    """The largest number, sign aside, in an argument that is called like an amount."""
+    """The largest number, sign aside, in an argument that is called like an amount, however deep in it."""
     sizes = [size for path, value, _ in _leaves(args) if _is_amount(path) for size in _sizes(value)]
     return max(sizes, default=None)
 
@@ -78,7 +78,7 @@ def _leaves(value: Json, path: str = "", is_in_list: bool = False) -> Iterator[t
 
 
 def _is_amount(path: str) -> bool:
-    words = {word.lower() for word in _WORD.findall(path.rpartition("/")[2])}
+    words = {word.lower() for word in _WORD.findall(path)}
     return not AMOUNTS.isdisjoint(words | {word.removesuffix("s") for word in words})
 
 
