@@ -420,7 +420,7 @@ async def test_a_bad_policy(tmp_path: Path) -> None:
     assert (0, 64) == (good.code, len(good.out.removeprefix("policy ").strip()))
     for each in said:
         assert 2 == each.code
-        assert "p.cedar: p#1: @quorum stands on a permit of action ==" in each.err
+        assert "p.cedar: line 1: p#1: @quorum stands on a permit of action ==" in each.err
         assert "Traceback" not in each.err
 
 
