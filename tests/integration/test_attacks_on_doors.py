@@ -228,3 +228,17 @@ def test_an_approved_path_is_that_path(path: str) -> None:
     check(only, "GET", parse_url("https://a.example/repos/*/x"))
     with pytest.raises(EgressDenied):
         check(only, "GET", parse_url(f"https://a.example{path}"))
+
+
+async def test_cards_of_one_turn_count(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    One turn does not bring more cards than a workflow may have; what fits on these is asked.
+    """
+    tenants = {"T1": TenantSettings(slack=("T1",), approvers=(BO,), cards_per_workflow=2)}
+    sizes = (1_000, 1_000, 3_500, 100, 3_500, 100)
+    calls = [wants("files.write", f"c{n}", path=f"{n}.md", text="x" * size) for n, size in enumerate(sizes)]
+    async with engine(tmp_path, Moves(moves(*calls)), built_toolboxes, tenants=tenants) as app:
+        await app.wait("T1", await app.submit(ask()), 30)
+        waiting = await app.approvals("T1")
+
+    assert ([1, 2, 3, 4, 6], 2) == ([each.seq for each in waiting], len({each.card for each in waiting}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ironclaw.canonical import canonical_text, digest
@@ -14,6 +14,7 @@ from ironclaw.orchestrator.reach import beyond_reach
 from ironclaw.orchestrator.taint import circumstances
 from ironclaw.registry import Registry, Tool, parse_arguments
 from ironclaw.store import Flow, Judged
+from ironclaw.store.workflows import cards_of_turn
 from ironclaw.task import CallState, Json, ProposedCall, ToolCall, Verdict, observation
 from ironclaw.veto import BoundVerdict, Veto, new_id, tool_call
 
@@ -50,10 +51,12 @@ class Judge:
         first = len(flow.calls) + 1
         judged: list[Judged] = []
         for index, call in enumerate(calls):
-            judged.append(_once(flow, await self._judge_one(flow, first + index, call), judged))
+            judged.append(_once(flow, await self._judge_one(flow, first + index, call, judged), judged))
         return tuple(judged)
 
-    async def _judge_one(self, flow: Flow, seq: int, proposed: ProposedCall) -> Judged:
+    async def _judge_one(
+        self, flow: Flow, seq: int, proposed: ProposedCall, earlier: Sequence[Judged]
+    ) -> Judged:
         try:
             tool = self._known(flow, seq, proposed)
             args, defaults = self._arguments(tool, proposed.arguments)
@@ -63,7 +66,9 @@ class Judge:
         except _Flawed as flaw:
             return _refused(flow, seq, proposed, flaw)
         denial = beyond_reach(call, self._http_allow(flow.tenant)) or late_bound(call)
-        verdict = await self._veto.judge(call, denial)
+        waiting = [len(each.args) for each in earlier if each.state is CallState.PENDING]
+        cards = cards_of_turn([*waiting, len(call.args)])[-1]
+        verdict = await self._veto.judge(call, denial, cards)
         if verdict.opinion.verdict is Verdict.REVIEW:
             call = await previewed(call, tool, self._dry_run)
         return _judged(flow, seq, proposed, call, verdict.of(call))

@@ -202,15 +202,27 @@ def _record_move(
 
 
 def _cards(asked: Sequence[Judged]) -> dict[str, str]:
-    """Which card shows each approval: the calls of one turn share one, while it stays short."""
-    cards: dict[str, str] = {}
-    current: list[Judged] = []
-    for call in asked:
-        if len(current) >= MOST_ON_CARD or sum(len(each.args) for each in [*current, call]) > SHORT_CARD:
-            current = []
-        current.append(call)
-        cards[call.approval_id] = current[0].approval_id
-    return cards
+    """Which card shows each approval, by the id of its first."""
+    firsts: dict[int, str] = {}
+    numbers = cards_of_turn([len(call.args) for call in asked])
+    return {
+        call.approval_id: firsts.setdefault(number, call.approval_id)
+        for call, number in zip(asked, numbers, strict=True)
+    }
+
+
+def cards_of_turn(lengths: Sequence[int]) -> list[int]:
+    """Which card, from 1, shows each call of a turn that people are asked about: they share short ones.
+
+    :param lengths: characters of the arguments of each
+    """
+    numbers: list[int] = []
+    calls = used = 0
+    for length in lengths:
+        is_new = not numbers or calls >= MOST_ON_CARD or used + length > SHORT_CARD
+        calls, used = (1, length) if is_new else (calls + 1, used + length)
+        numbers.append(is_new + (numbers[-1] if numbers else 0))
+    return numbers
 
 
 def _pause(c: sqlite3.Connection, flow: Flow, now: float) -> None:

@@ -95,17 +95,18 @@ class Veto:
 
     # Verdicts
 
-    async def judge(self, call: ToolCall, denial: Opinion | None = None) -> BoundVerdict:
+    async def judge(self, call: ToolCall, denial: Opinion | None = None, cards: int = 1) -> BoundVerdict:
         """The verdict on one call, bound to its bytes, its tool and the policy of this moment.
 
         :param denial: why it could not work in any case: policy is not asked, and no person either
+        :param cards: that its turn would ask people with, were they asked about this too
         """
         version, opinion = await self._judged(call, denial)
         if granted := await self.grants.covering(call, opinion):
             opinion = Opinion(Verdict.ALLOW, RULE + granted.view.id)
         tenant = self._tenancy.tenant(call.tenant) or NO_TENANT
         if opinion.verdict is Verdict.REVIEW:
-            why_not = _unshowable(call) or await too_much(self._store, call, tenant, self._clock())
+            why_not = _unshowable(call) or await too_much(self._store, call, tenant, self._clock(), cards)
             opinion = why_not or opinion
         return self._bound(call, version, opinion)
 
