@@ -263,6 +263,7 @@ class Move:
     answer: str | None = None
     failed: bool = False  #: The answer says that what was asked did not come about: the workflow has failed.
     tokens: int = 0  #: Of this turn, in and out, as the provider counted them.
+    left_out: int = 0  #: Calls beyond what is kept of one turn: the host counts them.
 
 
 class Brain(Protocol):

@@ -14,7 +14,7 @@ from tests.fakes.clock import Clock
 from tests.golden.drawings import an_approval
 from tests.integration.engine import BO, Moves, approver, ask, engine, moves, settings, wants
 from tests.integration.test_editing import WRITE, Rules
-from tests.integration.test_veto import written
+from tests.integration.test_veto import thief, written
 
 from ironclaw.capabilities import HttpRequest, HttpResponse, HttpRule
 from ironclaw.egress.rules import check
@@ -242,3 +242,18 @@ async def test_cards_of_one_turn_count(tmp_path: Path, built_toolboxes: Path) ->
         waiting = await app.approvals("T1")
 
     assert ([1, 2, 3, 4, 6], 2) == ([each.seq for each in waiting], len({each.card for each in waiting}))
+
+
+async def test_each_proposal_is_in_the_audit(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    Of 70 calls in one turn 64 have events of their own, and one event counts the other six.
+    """
+    calls = [wants("files.write", f"c{n}", path=f"{n}.md", text="x") for n in range(70)]
+    async with engine(tmp_path, Moves(moves(*calls)), built_toolboxes) as app:
+        await app.wait("T1", await app.submit(ask()), 30)
+    with thief(tmp_path) as c:
+        events = [json.loads(event) for (event,) in c.execute("SELECT event FROM audit WHERE tenant = 'T1'")]
+    seqs = {event.get("seq") for event in events} - {None}
+    left_out = [event["count"] for event in events if event["event"] == "calls_left_out"]
+
+    assert (64, [6]) == (len(seqs), left_out)

@@ -42,7 +42,8 @@ def _past(flow: Flow, history_tokens: int) -> tuple[Message, ...]:
 def safe_move(move: Move) -> Move:
     """The move as it can be stored: no lone surrogates, nothing endless, each call with an id of its own."""
     calls = tuple(_safe_call(call, index) for index, call in enumerate(move.calls[:MAX_KEPT]))
-    return replace(move, calls=calls, answer=None if move.answer is None else storable(move.answer))
+    answer = None if move.answer is None else storable(move.answer)
+    return replace(move, calls=calls, answer=answer, left_out=len(move.calls) - len(calls))
 
 
 def _safe_call(call: ProposedCall, index: int) -> ProposedCall:

@@ -192,6 +192,8 @@ def _record_move(
         calls=rows.calls_text(move.calls),
         call_id="",
     )
+    if move.left_out:
+        note(c, flow.tenant, now, "calls_left_out", "policy", workflow=flow.id, count=move.left_out)
     cards = _cards([call for call in judged if call.state is CallState.PENDING])
     for call in judged:
         calls.add(c, flow, call, cards.get(call.approval_id, ""), now)
