@@ -13,7 +13,7 @@ from tests.cases._approval_toolbox import write_toolboxes
 from tests.fakes.clock import Clock
 from tests.golden.drawings import an_approval
 from tests.integration.engine import BO, Moves, approver, ask, engine, moves, settings, wants
-from tests.integration.test_editing import WRITE, Rules
+from tests.integration.test_editing import WRITE
 from tests.integration.test_veto import thief, written
 
 from ironclaw.capabilities import HttpRequest, HttpResponse, HttpRule
@@ -25,8 +25,8 @@ from ironclaw.orchestrator.dry_run import failed, fingerprint
 from ironclaw.orchestrator.holding import Requests
 from ironclaw.secrets import Lender
 from ironclaw.settings import TenantSettings
-from ironclaw.task import Conversation, Decision, Move, Opinion, Principal, ToolCall, Verdict, WorkflowState
-from ironclaw.terms import Circumstances, GrantScope, Terms
+from ironclaw.task import Conversation, Decision, Move, Principal, ToolCall, WorkflowState
+from ironclaw.terms import Circumstances, GrantScope
 from ironclaw_bot import cli
 from ironclaw_bot.http.bodies import ReplyTo, RunRequest
 from ironclaw_bot.local import Here
@@ -82,10 +82,10 @@ async def test_a_grant_is_for_what_was_in_the_file(tmp_path: Path) -> None:
     folder = tmp_path / "data/mnt/scratch/T1"
     folder.mkdir(parents=True)
     (folder / "report.txt").write_text("public")
-    opinion = Opinion(Verdict.REVIEW, "asks", terms=Terms(grants=frozenset(GrantScope)))
-    plugins = {"rules": lambda _: Rules(lambda args: opinion)}
+    file = tmp_path / "p.cedar"
+    file.write_text('@grants("tool") permit(principal, action == Action::"run_with_approval", resource);')
     upload = Moves(moves(wants("locker.upload", path="report.txt")))
-    async with engine(tmp_path, upload, tmp_path / "boxes", plugins) as app:
+    async with engine(tmp_path, upload, tmp_path / "boxes", policy_file=file) as app:
         view = await app.wait("T1", await app.submit(ask()), 30)
         assert view.approval is not None
         await app.decide(approver(), view.approval.id, Decision.APPROVE, grant=GrantScope.TOOL)
