@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ironclaw.capabilities import Limits, Quota
 from ironclaw.settings import Settings, TenantSettings
 
+#: Seconds that Slack's word for who is in a group is good for, at every door and the last gate.
+SLACKS_WORD = 600.0
 _SLACK_USER = re.compile(r"slack:[^:]*:([^:]+)")
 
 
 class Tenancy:
     """The tenants of this host, and which Slack workspace is whose."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
+        self._clock = clock
         self._tenants = dict(settings.tenants)
         self.own = ""  #: The tenant of the bot's own workspace, once it is adopted.
-        self._slack_groups: dict[tuple[str, str], frozenset[str]] = {}
+        self._slack_groups: dict[tuple[str, str], tuple[frozenset[str], float]] = {}
         self._workspaces = {team: name for name, tenant in settings.tenants.items() for team in tenant.slack}
 
     @property
@@ -102,8 +106,13 @@ class Tenancy:
         return frozenset(name[1:] for name in names if name.startswith("@"))
 
     def learn_group(self, tenant_id: str, group_id: str, members: Collection[str]) -> None:
-        """Take Slack's word for who is in a user group."""
-        self._slack_groups[tenant_id, group_id] = frozenset(members)
+        """Take Slack's word for who is in a user group.  It is good for ten minutes."""
+        self._slack_groups[tenant_id, group_id] = (frozenset(members), self._clock() + SLACKS_WORD)
+
+    def _slack_members(self, tenant_id: str, group_id: str) -> frozenset[str]:
+        """Nobody where Slack has not spoken lately."""
+        members, until = self._slack_groups.get((tenant_id, group_id), (frozenset[str](), 0.0))
+        return members if self._clock() < until else frozenset()
 
     def _identities(self, tenant: TenantSettings, principal_id: str) -> frozenset[str]:
         return frozenset(
@@ -111,9 +120,7 @@ class Tenancy:
         )
 
     def _members(self, tenant_id: str, ids: Collection[str]) -> frozenset[str]:
-        groups = [
-            self._slack_groups.get((tenant_id, each[1:]), frozenset()) for each in ids if each[0] == "@"
-        ]
+        groups = [self._slack_members(tenant_id, each[1:]) for each in ids if each[0] == "@"]
         return frozenset(ids).union(*groups)
 
     # Tools

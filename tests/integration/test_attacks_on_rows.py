@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from pathlib import Path
@@ -330,3 +331,45 @@ async def test_terms_of_two_opinions_both_count(tmp_path: Path, built_toolboxes:
         after = await app.decide(approver(), view.approval.id, Decision.APPROVE)
 
     assert (2, ApprovalState.PENDING) == (after.terms.quorum, after.state)
+
+
+EVES_TOKEN = "jwt:https://i.example|eve"
+FINANCE = {
+    "T1": TenantSettings(
+        slack=("T1",), approvers=(BO,), groups={"finance": ("@S0FIN",)}, people={"eve": (EVE, EVES_TOKEN)}
+    )
+}
+
+
+async def test_a_row_lets_nobody_join_a_group(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    Who is in a Slack user group Slack says, and no row: a start begins with nobody.
+    """
+    plugins = asking(Terms(groups=frozenset({Group("finance")})))
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, plugins, tenants=FINANCE) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+    with thief(tmp_path) as c:
+        c.execute("INSERT INTO group_members (tenant, group_id, principal) VALUES ('T1', 'S0FIN', ?)", (EVE,))
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, plugins, tenants=FINANCE) as app:
+        await is_refused(app, view.approval.id, EVES_TOKEN)
+
+
+@pytest.mark.parametrize(("minutes", "state"), [(9, "approved"), (11, "pending")])
+async def test_who_left_a_slack_group_decides_nothing(
+    tmp_path: Path, built_toolboxes: Path, minutes: int, state: str
+) -> None:
+    """
+    Slack's word is good for ten minutes, also for who comes by a token: then a group is nobody.
+    """
+    clock = Clock()
+    plugins = asking(Terms(groups=frozenset({Group("finance")})))
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, plugins, clock, tenants=FINANCE) as app:
+        await app.slack_groups.learn("T1", "S0FIN", [EVE])
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        clock.at += minutes * 60
+        eve = Principal("T1", EVES_TOKEN, app.roles("T1", EVES_TOKEN))  # As auth_jwt has it.
+        with contextlib.suppress(Refused):
+            await app.decide(eve, view.approval.id, Decision.APPROVE)
+        assert state == (await app.approval("T1", view.approval.id)).state.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -27,6 +28,7 @@ class SlackDoor:
     ) -> None:
         """:param names: what Slack calls the workspace of a tenant that the operator gave no name"""
         self._background = Background()
+        self._keeping: asyncio.Task[None] | None = None
         self._app = app
         self._homes = Homes(app, lambda team: client, names)
         self._bolt = make_slack(app, settings, client, self._background, self._homes)
@@ -43,10 +45,14 @@ class SlackDoor:
         """Ask who is in the user groups that decide here; connect Socket Mode, where it is on."""
         for tenant in sorted(self._app.tenant_ids):
             await self._homes.groups.refresh(tenant)
+        self._keeping = asyncio.create_task(self._homes.groups.keep())
         if self._socket:
             await self._socket.start()
 
     async def close(self) -> None:
+        if self._keeping:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
         if self._socket:
             await self._socket.stop()
         await self._background.drain()

@@ -126,7 +126,8 @@ def _needs(approval: ApprovalView) -> list[Fact]:
 
 
 def _groups(approval: ApprovalView) -> str:
-    return " and ".join(_group(group, approval) for group in sorted(approval.terms.groups))
+    own = ["the approvers"] if approval.terms.approvers else []
+    return " and ".join([*own, *(_group(group, approval) for group in sorted(approval.terms.groups))])
 
 
 def _group(group: Group, approval: ApprovalView) -> str:

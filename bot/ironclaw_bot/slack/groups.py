@@ -11,6 +11,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 
 from ironclaw.app import Ironclaw
+from ironclaw.errors import IronclawError
 from ironclaw.task import Principal, SlackIdentity
 from ironclaw_bot.slack.client import ClientForTeam, reason
 from ironclaw_bot.slack.people import principal_of
@@ -56,6 +57,16 @@ class Groups:
             for group_id, found in members.items():
                 await self._app.slack_groups.learn(tenant, group_id, found or ())
             return True
+
+    async def keep(self) -> None:
+        """Ask again for as long as this runs: what is decided by a token goes by Slack's word too."""
+        while True:
+            for tenant in sorted(self._app.tenant_ids):
+                try:
+                    await self.refresh(tenant)
+                except IronclawError as error:
+                    log.warning("slack_groups_failed", tenant=tenant, error=type(error).__name__)
+            await asyncio.sleep(KEPT / 2)
 
     async def _members(self, tenant: str, asked: frozenset[str]) -> dict[str, frozenset[str] | None]:
         """By group; None where Slack did not say."""

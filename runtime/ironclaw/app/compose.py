@@ -93,7 +93,7 @@ async def open_app(
     async with contextlib.AsyncExitStack() as stack:
         store = await Store.open(settings.data_dir / "ironclaw.db")
         stack.push_async_callback(store.close)
-        tenancy = Tenancy(settings)
+        tenancy = Tenancy(settings, clock)
         vault = await Vault.open(store, Keyring(settings), clock)
         await vault.learn()
         hooks = load(settings.plugins, PluginServices(settings, tenancy, store, vault, clock), plugins)

@@ -290,7 +290,6 @@ class Ironclaw:
     async def start(self) -> None:
         """Take up what a stop or a crash left, and begin the chores."""
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
-        await self.slack_groups.load()
         await self.policies.reload()
         await self._tools.record()
         for workflow_id in await self._store.workflows.open_ids():

@@ -9,7 +9,7 @@ from ironclaw.tenancy import Tenancy
 
 
 class SlackGroups:
-    """Their members, kept over a restart: what was approved is checked again before it runs."""
+    """Their members, as Slack said lately.  A row is not its word: that is there for the audit."""
 
     def __init__(self, store: Store, tenancy: Tenancy, clock: Callable[[], float]) -> None:
         self._store = store
@@ -27,8 +27,3 @@ class SlackGroups:
         """
         self._tenancy.learn_group(tenant, group_id, members)
         await self._store.learn_group(tenant, group_id, frozenset(members), self._clock())
-
-    async def load(self) -> None:
-        """Know again what was learned before the start."""
-        for (tenant, group_id), members in (await self._store.group_members()).items():
-            self._tenancy.learn_group(tenant, group_id, members)

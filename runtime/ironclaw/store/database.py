@@ -101,10 +101,6 @@ class Store:
 
         await self._writer.write(unit)
 
-    async def group_members(self) -> dict[tuple[str, str], frozenset[str]]:
-        """Who was last seen in each Slack user group, by tenant and group."""
-        return await self._writer.read(_members)
-
     async def has_event(self, head: Head) -> bool:
         """Whether a tenant's audit chain went through here."""
 
