@@ -34,9 +34,9 @@ probes: $(VENV)/.dev
 sabotage: $(VENV)/.dev
 	$(BIN)/python -m tests.sabotage $(ARGS)
 
-# What takes minutes: 10,000 calls and nothing leaks.
+# What takes minutes: 10,000 calls and nothing leaks; 10,000 steps of the approval machine against its model.
 soak: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/soak/leaks.py $(ARGS)
+	$(BIN)/python -m pytest tests/soak/leaks.py tests/soak/approvals.py $(ARGS)
 
 # Pins anew; needs the network.  The files name versions and hashes, never where they came from.
 lock: $(VENV)/.dev

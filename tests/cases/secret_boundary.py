@@ -68,7 +68,8 @@ async def _redirect(world: World) -> str | None:
     ways = iter([_said(b"", "302 Found", Location=f"https://{OTHER}/v1/y")])
     value = await world.meet(lambda _number, seen: next(ways, None) or _echo(0, seen))
     said = await world.send()
-    carried = [f"Bearer {value}", None]
+    # A call reaches the host that it names and no other: nothing is sent there, with the header or without.
+    carried = [f"Bearer {value}"]
     return world.leak(said) if world.carried == carried else f"{len(world.carried)} requests, not as bound"
 
 
