@@ -23,7 +23,7 @@ async def test_sandbox_bench(built_toolboxes: Path, tmp_path: Path) -> None:
     """
     Every row has the samples that were asked for.
     """
-    result = await sandbox.measure(sandbox.Size(rounds=3, burst=2, warmup=1, peers=0))
+    result = await sandbox.measure(sandbox.Size(rounds=3, burst=2, bursts=1, warmup=1, peers=0))
     calls = kept(result, tmp_path)["calls"]
 
     assert [3] * 6 == [row[which]["samples"] for row in calls.values() for which in ("echo", "script")]
