@@ -119,7 +119,7 @@ async def test_groups_are_what_slack_says_now(
     tmp_path: Path, built_toolboxes: Path, playground: Playground
 ) -> None:
     """
-    Who is in a user group is asked at the start; before Slack has said so, nobody is, whatever rows there are.
+    Who is in a user group is asked at the start; before it answered nobody is, whatever the rows say.
     """
     async with an_office(tmp_path, built_toolboxes, playground, Moves(WRITE)) as office:
         assert {"group:leads", "approver"} == office.app.roles("acme", "slack:T0001:U1CY")
