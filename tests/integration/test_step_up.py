@@ -270,16 +270,31 @@ async def test_a_link_that_is_none(world: World, spoil: str) -> None:
     assert (404, 404, ApprovalState.PENDING) == (shown, posted, await world.state())
 
 
+@pytest.mark.parametrize("quorum", [2])
 async def test_a_link_is_used_up(world: World) -> None:
     """
-    The same link does not approve a second time, whatever code comes with it.
+    The same link does not approve a second time, whatever code comes with it, although the call still waits.
     """
     link = await world.link()
     await world.post(link, world.code)
     world.clock.now += 60
-    status, _said = await world.post(link, world.code)
+    status, said = await world.post(link, world.code)
 
-    assert status in (403, 404, 409)
+    assert (403, ApprovalState.PENDING) == (status, await world.state())
+    assert "This link was used" in said
+
+
+async def test_a_link_is_for_one_action(world: World) -> None:
+    """
+    Where the row is not what the link was made for, there is nothing to look at and nothing to approve.
+    """
+    link = await world.link()
+    await world.app._store._writer.write(lambda c: c.execute("UPDATE approvals SET action_sha256 = 'x'"))
+    async with world.http.get(link) as page:
+        shown, status = html.unescape(await page.text()), page.status
+
+    assert 409 == status
+    assert "has changed since" in shown
 
 
 async def test_a_decision_without_its_code_runs_nothing(world: World) -> None:
