@@ -106,6 +106,9 @@ class TenantSettings(BaseModel):
     )
     cards_per_hour: int = Field(60, ge=1, description="Cards for one requester; likewise.")
     denials: int = Field(3, ge=1, description="Calls denied by people that end their workflow.")
+    max_open: int = Field(1_000, ge=1, description="Tasks at work or in the queue; more are refused.")
+    max_running: int = Field(16, ge=1, description="Tasks that one process works on at once.")
+    max_schedules: int = Field(50, ge=0, description="Schedules that may be active.")
     http_allow: Words = Field(
         (), description="Hosts that this tenant's tools may ask, beside the common http_allow."
     )
@@ -161,6 +164,22 @@ class Settings(BaseModel):
         BUNDLED, description="Entry points of the group 'ironclaw' to load, and no others."
     )
     policy_file: Path | None = Field(None, description="Cedar policies in place of the shipped ones.")
+
+    # Many machines
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://...: many processes share it; SQLite in data_dir when not set."
+    )
+    scratch_dir: Path | None = Field(
+        None, description="The tenants' folders, shared by all processes; data_dir/mnt/scratch when not set."
+    )
+    lease_seconds: float = Field(
+        30, ge=1, le=600, description="After so long without a sign of life another process takes over."
+    )
+    max_open: int = Field(10_000, ge=1, description="Tasks of all tenants at work or in the queue.")
+    max_running: int = Field(64, ge=1, description="Tasks that one process works on at once.")
+    drain_seconds: float = Field(
+        8, ge=0, le=60, description="How long a stop waits for what runs, before it is cut off."
+    )
 
     # The doors
     host: str = Field("127.0.0.1", description="Address that the gateway listens on.")
@@ -243,6 +262,7 @@ class Settings(BaseModel):
         "openai_api_key",
         "secrets_key",
         "secrets_key_old",
+        "database_url",
         mode="before",
     )
     @classmethod

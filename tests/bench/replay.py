@@ -16,7 +16,7 @@ from typing import Any
 
 from ironclaw.app import Ironclaw
 from ironclaw.store import reading
-from ironclaw.store.writer import PRAGMAS, Writer
+from ironclaw.store.sqlite import PRAGMAS, SqliteWriter
 
 Parameters = Sequence[object] | Mapping[str, object]
 
@@ -79,7 +79,7 @@ def noting(app: Ironclaw) -> Iterator[Noted]:
             finally:
                 noted.changes += raw.total_changes - before
 
-        return await Writer._hop(writer, listened)
+        return await SqliteWriter._hop(writer, listened)
 
     writer._hop = hop
     try:

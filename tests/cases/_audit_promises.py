@@ -22,7 +22,7 @@ from ironclaw.audit import Checkpoints, events, read, verify
 from ironclaw.errors import StoreError
 from ironclaw.store import Head, Store
 from ironclaw.store.chain import note
-from ironclaw.store.writer import Writer
+from ironclaw.store.sqlite import SqliteWriter
 from ironclaw.task import ApprovalState, Decision
 from ironclaw_bot.build import built_folder
 from tests.integration.engine import Moves, approver, ask, engine, moves, wants
@@ -193,13 +193,13 @@ async def disk_full(scene: Scene) -> str | None:
 async def own_connection(scene: Scene) -> str | None:
     path = scene.copy()
     before = verify(path)
-    writer = await Writer.open(path)
+    writer = await SqliteWriter.open(path)
     done = [way for way in WAYS if await _is_let(writer, way)]
     await writer.close()
     return None if not done and verify(path) == before else f"let through: {done}"
 
 
-async def _is_let(writer: Writer, statement: str) -> bool:
+async def _is_let(writer: SqliteWriter, statement: str) -> bool:
     try:
         await writer.write(lambda c: c.execute(statement))
     except (StoreError, sqlite3.DatabaseError):

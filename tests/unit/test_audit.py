@@ -21,7 +21,7 @@ from ironclaw.errors import StoreError
 from ironclaw.keys import load_key
 from ironclaw.store import FIRST_LINK, Head, Store, link
 from ironclaw.store.chain import note
-from ironclaw.store.writer import Writer
+from ironclaw.store.sqlite import SqliteWriter
 
 H1, H2 = Head("T1", 3, "a" * 64), Head("T2", 1, "b" * 64)
 
@@ -171,7 +171,7 @@ async def test_nothing_in_the_process_changes_the_log(tmp_path: Path, statement:
     Whatever SQL the engine's own connection is led to run, events stay as they were.
     """
     await filled(tmp_path / "a.db")
-    writer = await Writer.open(tmp_path / "a.db")
+    writer = await SqliteWriter.open(tmp_path / "a.db")
     with pytest.raises((StoreError, sqlite3.DatabaseError)):
         await writer.write(lambda c: c.execute(statement))
     await writer.close()

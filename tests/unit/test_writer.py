@@ -13,13 +13,13 @@ import pytest
 
 from ironclaw.errors import Conflict, StoreError
 from ironclaw.store import Store
-from ironclaw.store.writer import Writer
+from ironclaw.store.sqlite import SqliteWriter
 from ironclaw.task import Address
 
 
 @pytest.fixture
-async def writer(tmp_path: Path) -> AsyncIterator[Writer]:
-    writer = await Writer.open(tmp_path / "test.db")
+async def writer(tmp_path: Path) -> AsyncIterator[SqliteWriter]:
+    writer = await SqliteWriter.open(tmp_path / "test.db")
     await writer.write(lambda c: c.execute("CREATE TABLE t (x INTEGER UNIQUE) STRICT"))
     yield writer
     await writer.close()
@@ -29,11 +29,11 @@ def insert(value: object):  # type: ignore[no-untyped-def]
     return lambda c: c.execute("INSERT INTO t VALUES (?)", (value,)).rowcount
 
 
-async def rows(writer: Writer) -> list[int]:
+async def rows(writer: SqliteWriter) -> list[int]:
     return await writer.read(lambda c: [row[0] for row in c.execute("SELECT x FROM t ORDER BY x")])
 
 
-async def test_a_failed_unit_takes_no_other_with_it(writer: Writer) -> None:
+async def test_a_failed_unit_takes_no_other_with_it(writer: SqliteWriter) -> None:
     """
     Of units that share a transaction, one that fails is undone alone.
     """
@@ -50,7 +50,7 @@ async def test_a_failed_unit_takes_no_other_with_it(writer: Writer) -> None:
     assert [int, sqlite3.IntegrityError, Conflict, sqlite3.IntegrityError, int] == kinds
 
 
-async def test_reads_share_the_hop_and_see_what_was_committed(writer: Writer) -> None:
+async def test_reads_share_the_hop_and_see_what_was_committed(writer: SqliteWriter) -> None:
     """
     Units that read and units that write are served together; a read that fails is told so alone.
     """
@@ -65,7 +65,7 @@ async def test_reads_share_the_hop_and_see_what_was_committed(writer: Writer) ->
     assert [2, 1, KeyError, 1] == [each if isinstance(each, int) else type(each) for each in results]
 
 
-async def test_a_full_database_refuses_the_batch_and_goes_on(writer: Writer) -> None:
+async def test_a_full_database_refuses_the_batch_and_goes_on(writer: SqliteWriter) -> None:
     """
     When space is out nothing is half written, and the writer lives.
     """
@@ -81,7 +81,7 @@ async def test_a_full_database_refuses_the_batch_and_goes_on(writer: Writer) -> 
     assert [2] == await rows(writer)
 
 
-async def test_a_cancelled_caller_stops_nobody(writer: Writer) -> None:
+async def test_a_cancelled_caller_stops_nobody(writer: SqliteWriter) -> None:
     """
     Its unit may be done; the others of the batch are told as ever.
     """
@@ -93,12 +93,12 @@ async def test_a_cancelled_caller_stops_nobody(writer: Writer) -> None:
     assert 1 == await stays
 
 
-async def test_a_second_process_is_refused(tmp_path: Path, writer: Writer) -> None:
+async def test_a_second_process_is_refused(tmp_path: Path, writer: SqliteWriter) -> None:
     """
     One database has one writer.
     """
     with pytest.raises(StoreError, match="Another ironclaw process"):
-        await Writer.open(tmp_path / "test.db")
+        await SqliteWriter.open(tmp_path / "test.db")
 
 
 async def test_the_database_is_its_owners_alone(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ async def test_the_database_is_its_owners_alone(tmp_path: Path) -> None:
     """
     before = os.umask(0)
     try:
-        writer = await Writer.open(tmp_path / "open.db")
+        writer = await SqliteWriter.open(tmp_path / "open.db")
         await writer.close()
     finally:
         os.umask(before)
@@ -119,7 +119,7 @@ async def test_after_close_nothing_is_taken(tmp_path: Path) -> None:
     """
     What comes after the end is told so, and does not wait for ever.
     """
-    writer = await Writer.open(tmp_path / "other.db")
+    writer = await SqliteWriter.open(tmp_path / "other.db")
     await writer.close()
 
     with pytest.raises(StoreError):

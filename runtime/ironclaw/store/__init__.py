@@ -10,7 +10,7 @@ from ironclaw.store.database import Store
 from ironclaw.store.judged import JudgedCall, judged_calls
 from ironclaw.store.model import CallRow, Edited, Flow, GrantUse, Judged, SealedGrant, Signed, Spent
 from ironclaw.store.secrets import SecretRow, kept_in
-from ironclaw.store.writer import is_in_use, reading
+from ironclaw.store.sqlite import is_in_use, reading
 
 __all__ = [
     "FIRST_LINK",

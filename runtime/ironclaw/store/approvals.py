@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 
 from ironclaw.errors import Conflict, Expired, NotFound
@@ -10,9 +9,9 @@ from ironclaw.store import grants, rows
 from ironclaw.store.chain import note
 from ironclaw.store.model import SealedGrant, Signed
 from ironclaw.store.outbox import show_card
-from ironclaw.store.rows import sql
+from ironclaw.store.sql import Connection, sql
 from ironclaw.store.transitions import move_call, observe
-from ironclaw.store.writer import Writer
+from ironclaw.store.units import Writer
 from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision
 
 #: What the call becomes when its approval ends.
@@ -45,7 +44,7 @@ class Approvals:
         :raises NotFound: no such approval of this tenant
         """
 
-        def unit(c: sqlite3.Connection) -> ApprovalView:
+        def unit(c: Connection) -> ApprovalView:
             found = _found(c, approval_id)
             if found.tenant != tenant:
                 raise NotFound("There is no such approval.")
@@ -62,7 +61,7 @@ class Approvals:
     async def of_call(self, workflow_id: str, seq: int) -> tuple[ApprovalView, tuple[Signed, ...]] | None:
         """The newest approval of a call with its decisions as they were sealed, or None."""
 
-        def unit(c: sqlite3.Connection) -> tuple[ApprovalView, tuple[Signed, ...]] | None:
+        def unit(c: Connection) -> tuple[ApprovalView, tuple[Signed, ...]] | None:
             row = sql.approval_of_call(c, workflow_id=workflow_id, seq=seq)
             found = rows.load_approval(c, row["id"]) if row else None
             if found is None:
@@ -77,7 +76,7 @@ class Approvals:
         :raises NotFound: no such approval of this tenant
         """
 
-        def unit(c: sqlite3.Connection) -> tuple[Signed, ...]:
+        def unit(c: Connection) -> tuple[Signed, ...]:
             return tuple(rows.signed(each) for each in sql.decisions(c, approval_id=approval_id))
 
         return await self.view(tenant, approval_id), await self._writer.read(unit)
@@ -85,7 +84,7 @@ class Approvals:
     async def on_card(self, tenant: str, card: str) -> tuple[ApprovalView, ...]:
         """What one card shows, in the order of the calls; nothing for another tenant's."""
 
-        def unit(c: sqlite3.Connection) -> tuple[ApprovalView, ...]:
+        def unit(c: Connection) -> tuple[ApprovalView, ...]:
             found = rows.load_approvals(c, sql.approvals_on_card(c, card=card))
             return tuple(each for each in found if each.tenant == tenant)
 
@@ -111,11 +110,11 @@ class Approvals:
         :raises Expired: nobody decided in time
         """
 
-        def unit(c: sqlite3.Connection) -> ApprovalView:
+        def unit(c: Connection) -> ApprovalView:
             _vote(c, approval, signed, quorum, observation, now, grant)
             return _found(c, approval.id)
 
-        return await self._writer.write(unit)
+        return await self._writer.write(unit, approval.tenant)
 
     async def denied_before(self, tenant: str, requester: str, tool: str, args: str, since: float) -> bool:
         """Whether people denied this person's same call after ``since``."""
@@ -129,7 +128,7 @@ class Approvals:
     async def asked(self, tenant: str, requester: str, workflow_id: str, since: float) -> Asked:
         """How much people were asked for a workflow, and for its requester after ``since``."""
 
-        def unit(c: sqlite3.Connection) -> Asked:
+        def unit(c: Connection) -> Asked:
             of_flow = sql.reviews_of_workflow(c, workflow_id=workflow_id)
             of_person = sql.reviews_of_person(c, tenant=tenant, requester=requester, since=since)
             return Asked(of_flow["cards"], of_flow["denied"], of_person["cards"])
@@ -140,7 +139,8 @@ class Approvals:
         """Note a click that decided nothing."""
         detail = {"workflow": approval.workflow_id, "approval": approval.id, "rule": rule}
         await self._writer.write(
-            lambda c: note(c, approval.tenant, now, "decision_refused", principal, **detail)
+            lambda c: note(c, approval.tenant, now, "decision_refused", principal, **detail),
+            approval.tenant,
         )
 
     async def close(self, approval: ApprovalView, state: ApprovalState, observation: str, now: float) -> bool:
@@ -148,14 +148,16 @@ class Approvals:
 
         :return: False when a person was first
         """
-        return await self._writer.write(lambda c: _close(c, approval, state, observation, now))
+        return await self._writer.write(
+            lambda c: _close(c, approval, state, observation, now), approval.tenant
+        )
 
     async def due(self, now: float) -> tuple[ApprovalView, ...]:
         """Reviews whose time is over."""
         return await self._writer.read(lambda c: rows.load_approvals(c, sql.due_approvals(c, now=now)))
 
 
-def _found(c: sqlite3.Connection, approval_id: str) -> ApprovalView:
+def _found(c: Connection, approval_id: str) -> ApprovalView:
     found = rows.load_approval(c, approval_id)
     if found is None:
         raise NotFound("There is no such approval.")
@@ -163,7 +165,7 @@ def _found(c: sqlite3.Connection, approval_id: str) -> ApprovalView:
 
 
 def _vote(
-    c: sqlite3.Connection,
+    c: Connection,
     approval: ApprovalView,
     signed: Signed,
     quorum: int,
@@ -197,7 +199,7 @@ def _vote(
     return _after(c, approval, state, observation, signed.principal, now)
 
 
-def _after_vote(c: sqlite3.Connection, approval: ApprovalView, signed: Signed, quorum: int) -> ApprovalState:
+def _after_vote(c: Connection, approval: ApprovalView, signed: Signed, quorum: int) -> ApprovalState:
     """What a vote makes of the review: any no ends it, the last yes that was needed too."""
     if signed.decision is Decision.DENY:
         return ApprovalState.DENIED
@@ -220,9 +222,7 @@ def why_not(approval: ApprovalView | None) -> Exception:
     )
 
 
-def _close(
-    c: sqlite3.Connection, approval: ApprovalView, state: ApprovalState, observation: str, now: float
-) -> bool:
+def _close(c: Connection, approval: ApprovalView, state: ApprovalState, observation: str, now: float) -> bool:
     if not sql.close_approval(c, id=approval.id, state=state.value):
         return False
     _after(c, approval, state, observation, "host", now)
@@ -230,7 +230,7 @@ def _close(
 
 
 def _after(
-    c: sqlite3.Connection,
+    c: Connection,
     approval: ApprovalView,
     state: ApprovalState,
     observation: str,
@@ -250,7 +250,7 @@ def _after(
     show_card(c, approval.tenant, approval.workflow_id, approval.card, now)
 
 
-def _note(c: sqlite3.Connection, approval: ApprovalView, event: str, actor: str, now: float) -> None:
+def _note(c: Connection, approval: ApprovalView, event: str, actor: str, now: float) -> None:
     detail = {
         "workflow": approval.workflow_id,
         "seq": approval.seq,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 
 from ironclaw.canonical import canonical_text
 from ironclaw.store import grants, rows
 from ironclaw.store.model import CallRow, Flow, GrantUse, Judged, Spent
 from ironclaw.store.outbox import show_card
-from ironclaw.store.rows import sql
+from ironclaw.store.sql import Connection, sql
 from ironclaw.store.transitions import move_call, move_workflow, note_call, observe, one, show_status
-from ironclaw.store.writer import Writer
+from ironclaw.store.units import Writer
 from ironclaw.task import ApprovalState, CallState, ToolResult, WorkflowState
 
 #: What becomes of a call that its workflow leaves behind.
@@ -39,7 +38,7 @@ class Calls:
         :raises Conflict: it is not approved for exactly these bytes, its ticket is spent, or the grant is not
             as it was read
         """
-        await self._writer.write(lambda c: _begin(c, flow, call, now, use))
+        await self._writer.write(lambda c: _begin(c, flow, call, now, use), flow.tenant)
 
     async def begin_effect(self, flow: Flow, call: CallRow, now: float) -> None:
         """Note that the next byte changes something outside.
@@ -47,10 +46,10 @@ class Calls:
         :raises Conflict: the call is not executing
         """
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             one(sql.begin_effect(c, workflow_id=flow.id, seq=call.seq, now=now))
 
-        await self._writer.write(unit)
+        await self._writer.write(unit, flow.tenant)
 
     async def end(
         self,
@@ -66,7 +65,9 @@ class Calls:
 
         :raises Conflict: the call is not executing
         """
-        await self._writer.write(lambda c: _end(c, flow, call, state, result, observation, spent, now))
+        await self._writer.write(
+            lambda c: _end(c, flow, call, state, result, observation, spent, now), flow.tenant
+        )
 
     async def retry(self, flow: Flow, call: CallRow, now: float) -> None:
         """After a crash: the call may safely run again, with a new ticket.
@@ -74,11 +75,11 @@ class Calls:
         :raises Conflict: the call is not executing
         """
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             move_call(c, flow.id, call.seq, CallState.EXECUTING, CallState.APPROVED)
             note_call(c, flow, call, "call_retried", now)
 
-        await self._writer.write(unit)
+        await self._writer.write(unit, flow.tenant)
 
     async def was_begun(self, flow: Flow, call: CallRow) -> bool:
         """Whether the audit chain has it that this call is spent already, whatever its row says."""
@@ -90,13 +91,13 @@ class Calls:
         :raises Conflict: the call is neither executing nor approved once more
         """
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             move_call(c, flow.id, call.seq, call.state, CallState.IN_DOUBT)
             observe(c, flow.id, call.call_id, observation)
             note_call(c, flow, call, "call_in_doubt", now)
             _show_card(c, flow, call.seq, now)
 
-        await self._writer.write(unit)
+        await self._writer.write(unit, flow.tenant)
 
     async def supersede(self, flow: Flow, call: CallRow, observation: str, now: float) -> None:
         """What was approved is no longer what would run: nothing runs.
@@ -104,16 +105,16 @@ class Calls:
         :raises Conflict: the call is not approved
         """
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             move_call(c, flow.id, call.seq, CallState.APPROVED, CallState.SUPERSEDED)
             observe(c, flow.id, call.call_id, observation)
             note_call(c, flow, call, "call_superseded", now)
             _show_card(c, flow, call.seq, now)
 
-        await self._writer.write(unit)
+        await self._writer.write(unit, flow.tenant)
 
 
-def _was_begun(c: sqlite3.Connection, flow: Flow, call: CallRow) -> bool:
+def _was_begun(c: Connection, flow: Flow, call: CallRow) -> bool:
     """An end is an end; of beginnings each but the first follows a retry that allowed it."""
     of_flow = sql.events_of_workflow(c, tenant=flow.tenant, workflow_id=flow.id)
     events = [json.loads(row["event"]) for row in of_flow]
@@ -122,7 +123,7 @@ def _was_begun(c: sqlite3.Connection, flow: Flow, call: CallRow) -> bool:
     return has_ended or found.count("call_executing") > found.count("call_retried")
 
 
-def add(c: sqlite3.Connection, flow: Flow, call: Judged, card: str, now: float) -> None:
+def add(c: Connection, flow: Flow, call: Judged, card: str, now: float) -> None:
     """Write a call with its verdict and, where people are asked, its approval.
 
     :param card: the one that shows the approval
@@ -153,7 +154,7 @@ def add(c: sqlite3.Connection, flow: Flow, call: Judged, card: str, now: float) 
         _ask(c, flow, call, card)
 
 
-def _ask(c: sqlite3.Connection, flow: Flow, call: Judged, card: str) -> None:
+def _ask(c: Connection, flow: Flow, call: Judged, card: str) -> None:
     sql.add_approval(
         c,
         id=call.approval_id,
@@ -170,7 +171,7 @@ def _ask(c: sqlite3.Connection, flow: Flow, call: Judged, card: str) -> None:
     )
 
 
-def _begin(c: sqlite3.Connection, flow: Flow, call: CallRow, now: float, use: GrantUse | None) -> None:
+def _begin(c: Connection, flow: Flow, call: CallRow, now: float, use: GrantUse | None) -> None:
     one(sql.begin_call(c, workflow_id=flow.id, seq=call.seq, action_sha256=call.action_sha256))
     if use:
         grants.use(c, flow, call, use, now)
@@ -179,7 +180,7 @@ def _begin(c: sqlite3.Connection, flow: Flow, call: CallRow, now: float, use: Gr
 
 
 def _end(
-    c: sqlite3.Connection,
+    c: Connection,
     flow: Flow,
     call: CallRow,
     state: CallState,
@@ -218,7 +219,7 @@ def _result_columns(result: ToolResult) -> dict[str, object]:
     }
 
 
-def end_open(c: sqlite3.Connection, flow: Flow, now: float) -> None:
+def end_open(c: Connection, flow: Flow, now: float) -> None:
     """What the workflow leaves behind can never run."""
     for approval in list(sql.pending_approvals_of(c, workflow_id=flow.id)):
         sql.close_approval(c, id=approval["id"], state=ApprovalState.CANCELLED.value)
@@ -230,7 +231,7 @@ def end_open(c: sqlite3.Connection, flow: Flow, now: float) -> None:
             _show_card(c, flow, call.seq, now)
 
 
-def _show_card(c: sqlite3.Connection, flow: Flow, seq: int, now: float) -> None:
+def _show_card(c: Connection, flow: Flow, seq: int, now: float) -> None:
     approval = sql.approval_of_call(c, workflow_id=flow.id, seq=seq)
     if approval:
         show_card(c, flow.tenant, flow.id, approval["card"], now)

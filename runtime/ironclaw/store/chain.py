@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from dataclasses import dataclass
 
 from ironclaw.canonical import canonical_text
-from ironclaw.store.rows import sql
+from ironclaw.store.sql import Connection, sql
 
 FIRST_LINK = "0" * 64  #: What the first audit row of a tenant has before it.
 
@@ -32,7 +31,7 @@ def link(prev: str, n: int, event: str) -> str:
     return hashlib.sha256(chained.encode()).hexdigest()
 
 
-def note(c: sqlite3.Connection, tenant: str, at: float, event: str, actor: str, **detail: object) -> None:
+def note(c: Connection, tenant: str, at: float, event: str, actor: str, **detail: object) -> None:
     """Append one event to the tenant's audit chain, in the caller's transaction."""
     head = sql.audit_head(c, tenant=tenant)
     n, prev = (head["n"] + 1, head["hash"]) if head else (1, FIRST_LINK)

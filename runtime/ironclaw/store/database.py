@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 
-from ironclaw.errors import StoreError
 from ironclaw.store.approvals import Approvals
 from ironclaw.store.calls import Calls
 from ironclaw.store.chain import Head, note
@@ -18,11 +14,12 @@ from ironclaw.store.grants import Grants
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.policies import Policies
 from ironclaw.store.reminders import Reminders
-from ironclaw.store.rows import sql
 from ironclaw.store.secrets import Secrets
+from ironclaw.store.sql import Connection, sql
+from ironclaw.store.sqlite import SqliteWriter
 from ironclaw.store.toolboxes import Toolboxes
+from ironclaw.store.units import Writer
 from ironclaw.store.workflows import Workflows
-from ironclaw.store.writer import Writer
 
 
 class Store:
@@ -48,20 +45,14 @@ class Store:
 
         :raises StoreError: another process has it, it cannot be opened, or a newer version made it
         """
-        writer = await Writer.open(path)
-        try:
-            await writer.write(_migrate)
-        except BaseException:
-            await asyncio.shield(writer.close())
-            raise
-        return cls(writer)
+        return cls(await SqliteWriter.open(path))
 
     async def close(self) -> None:
         await self._writer.close()
 
     async def is_ready(self) -> bool:
         """Whether the database answers."""
-        return bool(await self._writer.read(lambda c: c.execute("SELECT 1").fetchone()))
+        return bool(await self._writer.read(sql.answers))
 
     async def map_tenants(self, workspaces: Mapping[str, str], tenants: frozenset[str], now: float) -> None:
         """Make the tenants table say what the settings say.
@@ -69,7 +60,7 @@ class Store:
         :param workspaces: tenant by Slack team or enterprise id
         """
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             for tenant in tenants | set(workspaces.values()):
                 sql.add_tenant(c, id=tenant, now=now)
             sql.forget_installations(c)
@@ -91,7 +82,7 @@ class Store:
     async def learn_group(self, tenant: str, group_id: str, members: frozenset[str], now: float) -> None:
         """Keep who is in a Slack user group; the audit says so where that changed."""
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             if _members(c).get((tenant, group_id), frozenset()) == members:
                 return
             sql.forget_group(c, tenant=tenant, group_id=group_id)
@@ -104,7 +95,7 @@ class Store:
     async def has_event(self, head: Head) -> bool:
         """Whether a tenant's audit chain went through here."""
 
-        def unit(c: sqlite3.Connection) -> bool:
+        def unit(c: Connection) -> bool:
             row = sql.audit_row(c, tenant=head.tenant, n=head.n)
             return row is not None and str(row["hash"]) == head.hash
 
@@ -115,44 +106,9 @@ class Store:
         await self._writer.write(lambda c: sql.forget_deliveries(c, now=now))
 
 
-def _members(c: sqlite3.Connection) -> dict[tuple[str, str], frozenset[str]]:
+def _members(c: Connection) -> dict[tuple[str, str], frozenset[str]]:
     found: dict[tuple[str, str], frozenset[str]] = {}
     for row in sql.group_members(c):
         key = (row["tenant"], row["group_id"])
         found[key] = found.get(key, frozenset()) | {row["principal"]}
     return found
-
-
-def _migrate(c: sqlite3.Connection) -> None:
-    scripts = sorted(
-        (
-            each
-            for each in resources.files(__package__).joinpath("migrations").iterdir()
-            if each.name.endswith(".sql")
-        ),
-        key=lambda each: each.name,
-    )
-    version = _version(c)
-    if version > len(scripts):
-        raise StoreError("A newer ironclaw made this database. Use that version, or another data_dir.")
-    for number, script in enumerate(scripts[version:], start=version + 1):
-        for statement in _statements(script.read_text("utf-8")):
-            c.execute(statement)
-        c.execute("DELETE FROM schema_version")
-        c.execute("INSERT INTO schema_version (version) VALUES (?)", (number,))
-
-
-def _version(c: sqlite3.Connection) -> int:
-    known = c.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone()
-    return int(c.execute("SELECT version FROM schema_version").fetchone()[0]) if known else 0
-
-
-def _statements(script: str) -> list[str]:
-    """One by one, because executescript would commit what the batch holds."""
-    statements, current = [], ""
-    for line in script.splitlines(keepends=True):
-        current += line
-        if sqlite3.complete_statement(current):
-            statements.append(current)
-            current = ""
-    return statements

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ironclaw.canonical import canonical_text
 from ironclaw.store import rows
 from ironclaw.store.approvals import why_not
 from ironclaw.store.chain import note
 from ironclaw.store.model import Edited
 from ironclaw.store.outbox import show_card
-from ironclaw.store.rows import sql
+from ironclaw.store.sql import Connection, sql
 from ironclaw.store.transitions import one
-from ironclaw.store.writer import Writer
+from ironclaw.store.units import Writer
 from ironclaw.task import ApprovalView
 
 
@@ -28,10 +26,10 @@ class Edits:
         :raises Conflict: it was decided or edited meanwhile
         :raises Expired: nobody decided in time
         """
-        await self._writer.write(lambda c: _write(c, asked, edited, now))
+        await self._writer.write(lambda c: _write(c, asked, edited, now), asked.tenant)
 
 
-def _write(c: sqlite3.Connection, asked: ApprovalView, edited: Edited, now: float) -> None:
+def _write(c: Connection, asked: ApprovalView, edited: Edited, now: float) -> None:
     was = {"id": asked.id, "version": asked.version, "asked_args": asked.args, "now": now}
     if not sql.edit_approval(c, **was):
         raise why_not(rows.load_approval(c, asked.id))
@@ -54,7 +52,7 @@ def _write(c: sqlite3.Connection, asked: ApprovalView, edited: Edited, now: floa
     show_card(c, asked.tenant, asked.workflow_id, asked.card, now)
 
 
-def _change_call(c: sqlite3.Connection, asked: ApprovalView, edited: Edited) -> None:
+def _change_call(c: Connection, asked: ApprovalView, edited: Edited) -> None:
     one(
         sql.edit_call(
             c,
@@ -70,7 +68,7 @@ def _change_call(c: sqlite3.Connection, asked: ApprovalView, edited: Edited) -> 
     )
 
 
-def _note(c: sqlite3.Connection, asked: ApprovalView, edited: Edited, now: float) -> None:
+def _note(c: Connection, asked: ApprovalView, edited: Edited, now: float) -> None:
     detail = {
         "workflow": asked.workflow_id,
         "seq": asked.seq,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ironclaw.errors import Conflict, NotFound
 from ironclaw.store.chain import note
-from ironclaw.store.rows import sql
-from ironclaw.store.writer import Writer
+from ironclaw.store.sql import Connection, sql
+from ironclaw.store.units import Writer
 
 MAX_FAILURES = 5  #: Wrong codes in a row; then the person waits.
 #: Seconds that they wait.  Five guesses each time, of which three in a million are right: one in two years.
@@ -30,7 +28,7 @@ class Factors:
         :raises Conflict: there is one, and nobody said that it may go
         """
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             if not replace and sql.factor(c, tenant=tenant, principal=principal):
                 raise Conflict(THERE.format(principal))
             sql.add_tenant(c, id=tenant, now=now)
@@ -42,7 +40,7 @@ class Factors:
     async def sealed(self, tenant: str, principal: str) -> str | None:
         """The person's sealed factor, or None."""
 
-        def unit(c: sqlite3.Connection) -> str | None:
+        def unit(c: Connection) -> str | None:
             row = sql.factor(c, tenant=tenant, principal=principal)
             return row["sealed"] if row else None
 
@@ -59,7 +57,7 @@ class Factors:
         :raises NotFound: the person has none
         """
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             if not sql.remove_factor(c, tenant=tenant, principal=principal):
                 raise NotFound(f"{principal} has no second factor here.")
             note(c, tenant, now, "factor_removed", actor, person=principal)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 
 from ironclaw.canonical import canonical_text
 from ironclaw.errors import Conflict, NotFound
 from ironclaw.store import rows
 from ironclaw.store.chain import note
 from ironclaw.store.model import CallRow, Flow, GrantUse, SealedGrant
-from ironclaw.store.rows import sql
+from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.transitions import note_call, one
-from ironclaw.store.writer import Writer
+from ironclaw.store.units import Writer
 from ironclaw.task import Address, GrantView
 from ironclaw.terms import GrantScope
 
@@ -37,7 +36,7 @@ class Grants:
         :raises NotFound: no such grant of this tenant
         """
 
-        def unit(c: sqlite3.Connection) -> GrantView:
+        def unit(c: Connection) -> GrantView:
             row = sql.grant(c, tenant=tenant, id=grant_id)
             if row is None:
                 raise NotFound("There is no such grant.")
@@ -51,7 +50,7 @@ class Grants:
         :raises NotFound: no such workflow
         """
 
-        def unit(c: sqlite3.Connection) -> Address:
+        def unit(c: Connection) -> Address:
             row = sql.workflow(c, id=workflow_id)
             if row is None:
                 raise NotFound("There is no such workflow.")
@@ -65,15 +64,15 @@ class Grants:
         :raises Conflict: it was revoked before
         """
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             if not sql.revoke_grant(c, id=grant.id, tenant=grant.tenant, now=now):
                 raise Conflict("This grant was revoked already.")
             _note(c, grant, "grant_revoked", by, now)
 
-        await self._writer.write(unit)
+        await self._writer.write(unit, grant.tenant)
 
 
-def add(c: sqlite3.Connection, sealed: SealedGrant, now: float) -> None:
+def add(c: Connection, sealed: SealedGrant, now: float) -> None:
     """Remember a yes, in the transaction that writes it."""
     grant = sealed.view
     sql.add_grant(
@@ -100,7 +99,7 @@ def add(c: sqlite3.Connection, sealed: SealedGrant, now: float) -> None:
     _note(c, grant, "grant_made", grant.granted_by, now)
 
 
-def use(c: sqlite3.Connection, flow: Flow, call: CallRow, spent: GrantUse, now: float) -> None:
+def use(c: Connection, flow: Flow, call: CallRow, spent: GrantUse, now: float) -> None:
     """Count one use, in the transaction that spends the call's ticket.
 
     :raises Conflict: it was used or revoked since it was read, or nothing is left of it
@@ -109,7 +108,7 @@ def use(c: sqlite3.Connection, flow: Flow, call: CallRow, spent: GrantUse, now: 
     note_call(c, flow, call, "grant_used", now, grant=spent.grant.view.id, use=spent.grant.view.used + 1)
 
 
-def _note(c: sqlite3.Connection, grant: GrantView, event: str, actor: str, now: float) -> None:
+def _note(c: Connection, grant: GrantView, event: str, actor: str, now: float) -> None:
     detail = {
         "grant": grant.id,
         "approval": grant.approval_id,
@@ -120,7 +119,7 @@ def _note(c: sqlite3.Connection, grant: GrantView, event: str, actor: str, now: 
     note(c, grant.tenant, now, event, actor, **detail)
 
 
-def _sealed(row: sqlite3.Row) -> SealedGrant:
+def _sealed(row: Row) -> SealedGrant:
     view = GrantView(
         id=row["id"],
         tenant=row["tenant"],

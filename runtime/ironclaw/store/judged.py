@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ironclaw.errors import StoreError
-from ironclaw.store.rows import sql
-from ironclaw.store.writer import reading
+from ironclaw.store.sql import Row, sql
+from ironclaw.store.sqlite import reading
 from ironclaw.task import CallState
 from ironclaw.terms import Circumstances
 
@@ -44,7 +44,7 @@ def judged_calls(path: Path, tenant: str, limit: int) -> tuple[JudgedCall, ...]:
     return tuple(map(_call, reversed(rows)))
 
 
-def _call(row: sqlite3.Row) -> JudgedCall:
+def _call(row: Row) -> JudgedCall:
     return JudgedCall(
         name=f"{row['workflow_id'][:8]}/{row['seq']}",
         tenant=row["tenant"],
@@ -59,7 +59,7 @@ def _call(row: sqlite3.Row) -> JudgedCall:
     )
 
 
-def _verdict(row: sqlite3.Row) -> str:
+def _verdict(row: Row) -> str:
     """What policy said: a call that a grant let run was one for review."""
     if row["is_asked"] or row["rule"].startswith("grant:"):
         return "review"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 
 from ironclaw.canonical import canonical_text
 from ironclaw.store import rows
 from ironclaw.store.chain import note
-from ironclaw.store.rows import sql
-from ironclaw.store.writer import Writer
+from ironclaw.store.sql import Connection, sql
+from ironclaw.store.units import Writer
 from ironclaw.task import Address, ApprovalView, Notice, NoticeKind
 
 #: Doors that read the rows instead of being told.
@@ -34,7 +33,7 @@ class Outbox:
     ) -> None:
         """Tell somebody that their task was not accepted; once for each delivery."""
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             if delivery and not _first(c, *delivery, now + 24 * 3600):
                 return
             tell(c, now, tenant, "", subject, NoticeKind.REFUSAL, address, {"text": sentence})
@@ -59,7 +58,7 @@ class Outbox:
         """When the next notice at these doors is due, unix seconds; None when nothing waits."""
         asked = tuple(doors)
 
-        def unit(c: sqlite3.Connection) -> float | None:
+        def unit(c: Connection) -> float | None:
             found = (sql.next_notice_at(c, door=door)["at"] for door in asked)
             return min((at for at in found if at is not None), default=None)
 
@@ -70,7 +69,7 @@ class Outbox:
         known = dict(ref) if ref else dict(notice.ref or {})
         column = canonical_text(known) if known else None
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             sql.notice_sent(c, id=notice.id, ref=column)
             sql.older_notices_sent(c, id=notice.id)
 
@@ -83,7 +82,7 @@ class Outbox:
     async def give_up(self, notice: Notice, why: str, now: float) -> None:
         """It cannot be told at all; the audit says so."""
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             sql.notice_given_up(c, id=notice.id)
             detail = {"workflow": notice.workflow_id, "subject": notice.subject, "why": why}
             note(c, notice.tenant, now, "notice_given_up", "host", **detail)
@@ -111,7 +110,7 @@ class Outbox:
         cards = {each.card: each for each in approvals}
         place = {"door": address.door, "place": canonical_text(dict(address.place))}
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             for card, each in cards.items():
                 sql.add_copy(
                     c,
@@ -134,12 +133,12 @@ class Outbox:
         return await self._writer.write(lambda c: _first(c, source, event_id, until))
 
 
-def _first(c: sqlite3.Connection, source: str, event_id: str, until: float) -> bool:
+def _first(c: Connection, source: str, event_id: str, until: float) -> bool:
     return bool(sql.note_delivery(c, source=source, event_id=event_id, workflow_id=None, kept_until=until))
 
 
 def tell(
-    c: sqlite3.Connection,
+    c: Connection,
     now: float,
     tenant: str,
     workflow_id: str,
@@ -165,14 +164,14 @@ def tell(
 
 
 def post_card(
-    c: sqlite3.Connection, tenant: str, workflow_id: str, card: str, places: Iterable[Address], now: float
+    c: Connection, tenant: str, workflow_id: str, card: str, places: Iterable[Address], now: float
 ) -> None:
     """Show a card where it was not yet."""
     for place in places:
         tell(c, now, tenant, workflow_id, f"card:{card}", NoticeKind.CARD, place, {"card": card})
 
 
-def show_card(c: sqlite3.Connection, tenant: str, workflow_id: str, card: str, now: float) -> None:
+def show_card(c: Connection, tenant: str, workflow_id: str, card: str, now: float) -> None:
     """Have every copy of a card drawn anew."""
     subject = f"card:{card}"
     for row in list(sql.card_places(c, subject=subject)):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 
 from ironclaw.store.chain import note
-from ironclaw.store.rows import sql
-from ironclaw.store.writer import Writer
+from ironclaw.store.sql import Connection, sql
+from ironclaw.store.units import Writer
 
 
 class Policies:
@@ -22,7 +21,7 @@ class Policies:
         :return: whether it was another one for some of them; the first that a tenant has changes nothing
         """
 
-        def unit(c: sqlite3.Connection) -> bool:
+        def unit(c: Connection) -> bool:
             rows = [sql.policy_version(c, tenant=tenant) for tenant in sorted(tenants)]
             others = [row for row in rows if row and row["policy_version"] != version]
             for row in others:
@@ -35,4 +34,4 @@ class Policies:
 
     async def refused_change(self, tenant: str, principal: str, now: float) -> None:
         """Note that somebody tried to change it through a door."""
-        await self._writer.write(lambda c: note(c, tenant, now, "policy_change_denied", principal))
+        await self._writer.write(lambda c: note(c, tenant, now, "policy_change_denied", principal), tenant)

@@ -1,3 +1,6 @@
+-- name: answers^
+SELECT 1 AS yes
+
 -- name: add_tenant!
 INSERT INTO tenants (id, created_at) VALUES (:id, :now) ON CONFLICT (id) DO NOTHING
 

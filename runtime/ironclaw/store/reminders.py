@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from ironclaw.store import rows
 from ironclaw.store.chain import note
 from ironclaw.store.outbox import post_card, show_card, tell
-from ironclaw.store.rows import sql
-from ironclaw.store.writer import Writer
+from ironclaw.store.sql import Connection, sql
+from ironclaw.store.units import Writer
 from ironclaw.task import Address, ApprovalView, NoticeKind
 
 TOGETHER = 60.0  #: Seconds: what of one card expires so soon after is reminded of with it.
@@ -35,7 +34,7 @@ class Reminders:
 
         :return: False when somebody was reminded of it already, or it waits no more
         """
-        return await self._writer.write(lambda c: _remind(c, approval, now))
+        return await self._writer.write(lambda c: _remind(c, approval, now), approval.tenant)
 
     async def escalating(self, now: float) -> tuple[ApprovalView, ...]:
         """Reviews of which the other groups count from now on."""
@@ -47,10 +46,10 @@ class Reminders:
         :param places: further copies of the card
         :return: False when it was done before, or it waits no more
         """
-        return await self._writer.write(lambda c: _escalate(c, approval, places, now))
+        return await self._writer.write(lambda c: _escalate(c, approval, places, now), approval.tenant)
 
 
-def _remind(c: sqlite3.Connection, approval: ApprovalView, now: float) -> bool:
+def _remind(c: Connection, approval: ApprovalView, now: float) -> bool:
     until = approval.expires_at + TOGETHER
     if not sql.reminded(c, id=approval.id, now=now):
         return False
@@ -63,7 +62,7 @@ def _remind(c: sqlite3.Connection, approval: ApprovalView, now: float) -> bool:
     return True
 
 
-def _escalate(c: sqlite3.Connection, approval: ApprovalView, places: Sequence[Address], now: float) -> bool:
+def _escalate(c: Connection, approval: ApprovalView, places: Sequence[Address], now: float) -> bool:
     if not sql.escalate(c, id=approval.id, now=now):
         return False
     groups = sorted({group.or_else for group in approval.terms.groups if group.or_else})
@@ -73,6 +72,6 @@ def _escalate(c: sqlite3.Connection, approval: ApprovalView, places: Sequence[Ad
     return True
 
 
-def _note(c: sqlite3.Connection, approval: ApprovalView, event: str, now: float, **more: object) -> None:
+def _note(c: Connection, approval: ApprovalView, event: str, now: float, **more: object) -> None:
     detail = {"workflow": approval.workflow_id, "seq": approval.seq, "approval": approval.id, **more}
     note(c, approval.tenant, now, event, "host", **detail)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
-
-import aiosql
 
 from ironclaw.errors import NotFound
 from ironclaw.store.model import CallRow, Flow, Signed
+from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.task import (
     CONTEXT_MARKER,
     Address,
@@ -33,15 +30,12 @@ from ironclaw.task import (
 )
 from ironclaw.terms import Circumstances, Terms
 
-#: A statement runs by its name in queries.sql, on a connection; only this package names one.
-sql: Any = aiosql.from_path(Path(__file__).with_name("queries.sql"), "sqlite3", mandatory_parameters=False)
 
-
-def address_of(row: sqlite3.Row) -> Address:
+def address_of(row: Row) -> Address:
     return Address(row["door"], json.loads(row["place"]))
 
 
-def message(row: sqlite3.Row) -> Message:
+def message(row: Row) -> Message:
     calls = tuple(
         ProposedCall(call["id"], call["tool"], call["arguments"]) for call in json.loads(row["calls"])
     )
@@ -52,7 +46,7 @@ def calls_text(calls: tuple[ProposedCall, ...]) -> str:
     return json.dumps([{"id": call.id, "tool": call.tool, "arguments": call.arguments} for call in calls])
 
 
-def notice(row: sqlite3.Row) -> Notice:
+def notice(row: Row) -> Notice:
     return Notice(
         id=row["id"],
         tenant=row["tenant"],
@@ -66,7 +60,7 @@ def notice(row: sqlite3.Row) -> Notice:
     )
 
 
-def workflow_view(row: sqlite3.Row, approval: ApprovalView | None = None) -> WorkflowView:
+def workflow_view(row: Row, approval: ApprovalView | None = None) -> WorkflowView:
     return WorkflowView(
         id=row["id"],
         tenant=row["tenant"],
@@ -80,11 +74,11 @@ def workflow_view(row: sqlite3.Row, approval: ApprovalView | None = None) -> Wor
     )
 
 
-def vote(row: sqlite3.Row) -> Vote:
+def vote(row: Row) -> Vote:
     return Vote(row["principal"], Decision(row["decision"]), row["at"], row["reason"], row["factor"])
 
 
-def signed(row: sqlite3.Row) -> Signed:
+def signed(row: Row) -> Signed:
     return Signed(
         row["principal"],
         Decision(row["decision"]),
@@ -96,7 +90,7 @@ def signed(row: sqlite3.Row) -> Signed:
     )
 
 
-def approval_view(row: sqlite3.Row, votes: tuple[Vote, ...], last_usage: Usage | None) -> ApprovalView:
+def approval_view(row: Row, votes: tuple[Vote, ...], last_usage: Usage | None) -> ApprovalView:
     return ApprovalView(
         id=row["id"],
         version=row["version"],
@@ -126,14 +120,14 @@ def approval_view(row: sqlite3.Row, votes: tuple[Vote, ...], last_usage: Usage |
     )
 
 
-def usage(row: sqlite3.Row) -> Usage | None:
+def usage(row: Row) -> Usage | None:
     """What a call used; None while it has not ended."""
     if row["seconds"] is None:
         return None
     return Usage(row["fuel"], row["memory_bytes"], row["seconds"], row["bytes_in"], row["bytes_out"])
 
 
-def load_approval(c: sqlite3.Connection, approval_id: str) -> ApprovalView | None:
+def load_approval(c: Connection, approval_id: str) -> ApprovalView | None:
     row = sql.approval(c, id=approval_id)
     if row is None:
         return None
@@ -141,13 +135,13 @@ def load_approval(c: sqlite3.Connection, approval_id: str) -> ApprovalView | Non
     return approval_view(row, votes, _last_usage(c, row))
 
 
-def load_approvals(c: sqlite3.Connection, found: Iterable[sqlite3.Row]) -> tuple[ApprovalView, ...]:
+def load_approvals(c: Connection, found: Iterable[Row]) -> tuple[ApprovalView, ...]:
     """Those of the rows' ids, in their order."""
     approvals = (load_approval(c, row["id"]) for row in list(found))
     return tuple(approval for approval in approvals if approval)
 
 
-def _last_usage(c: sqlite3.Connection, row: sqlite3.Row) -> Usage | None:
+def _last_usage(c: Connection, row: Row) -> Usage | None:
     """What the tool used last time, for who decides now."""
     if row["state"] != ApprovalState.PENDING.value:
         return None
@@ -155,7 +149,7 @@ def _last_usage(c: sqlite3.Connection, row: sqlite3.Row) -> Usage | None:
     return usage(last) if last else None
 
 
-def call_row(row: sqlite3.Row) -> CallRow:
+def call_row(row: Row) -> CallRow:
     return CallRow(
         seq=row["seq"],
         call_id=row["call_id"],
@@ -176,7 +170,7 @@ def call_row(row: sqlite3.Row) -> CallRow:
     )
 
 
-def load_flow(c: sqlite3.Connection, workflow_id: str) -> Flow:
+def load_flow(c: Connection, workflow_id: str) -> Flow:
     """
     :raises NotFound: no such workflow
     """
@@ -212,7 +206,7 @@ def load_flow(c: sqlite3.Connection, workflow_id: str) -> Flow:
     )
 
 
-def _past_taint(c: sqlite3.Connection, thread: dict[str, Any]) -> frozenset[str]:
+def _past_taint(c: Connection, thread: dict[str, Any]) -> frozenset[str]:
     """Of all tasks of the thread, also of those that the brain sees no more: answers pass things on."""
     found = [json.loads(row["taints"]) for row in sql.thread_taints(c, **thread) if row["taints"]]
     context = {"context"} if sql.thread_context(c, **thread, marker=CONTEXT_MARKER) else set()

@@ -10,8 +10,9 @@ from pathlib import Path
 from ironclaw.binding import Binding
 from ironclaw.errors import NotFound, StoreError
 from ironclaw.store.chain import note
-from ironclaw.store.rows import sql
-from ironclaw.store.writer import Writer, reading
+from ironclaw.store.sql import Connection, Row, sql
+from ironclaw.store.sqlite import reading
+from ironclaw.store.units import Writer
 from ironclaw.task import ToolCall
 
 
@@ -36,7 +37,7 @@ class Secrets:
     async def put(self, row: SecretRow, actor: str, now: float) -> None:
         """Keep a secret, in place of the one of this name if there is one."""
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             sql.add_tenant(c, id=row.tenant, now=now)
             sql.put_secret(c, **_columns(row), set_at=now)
             note(c, row.tenant, now, "secret_set", actor, name=row.name, **row.binding.as_json())
@@ -46,7 +47,7 @@ class Secrets:
     async def get(self, tenant: str, name: str) -> SecretRow | None:
         """The tenant's secret of this name."""
 
-        def unit(c: sqlite3.Connection) -> SecretRow | None:
+        def unit(c: Connection) -> SecretRow | None:
             row = sql.secret(c, tenant=tenant, name=name)
             return _row(row) if row else None
 
@@ -63,7 +64,7 @@ class Secrets:
         :raises NotFound: there is none of this name
         """
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             if not sql.remove_secret(c, tenant=tenant, name=name):
                 raise NotFound(f"There is no secret {name} of tenant {tenant}.")
             note(c, tenant, now, "secret_removed", actor, name=name)
@@ -76,7 +77,9 @@ class Secrets:
         :param where: the request goes: host and method
         """
         detail = {"workflow": call.workflow_id, "seq": call.seq, "tool": call.tool, "secret": name, **where}
-        await self._writer.write(lambda c: note(c, call.tenant, now, "secret_used", "host", **detail))
+        await self._writer.write(
+            lambda c: note(c, call.tenant, now, "secret_used", "host", **detail), call.tenant
+        )
 
     async def reseal(self, reseal: Callable[[SecretRow], SecretRow], actor: str, now: float) -> int:
         """Everybody's secrets under another key: all of them or none.
@@ -85,7 +88,7 @@ class Secrets:
         :return: how many rows changed
         """
 
-        def unit(c: sqlite3.Connection) -> int:
+        def unit(c: Connection) -> int:
             changed: dict[str, list[str]] = {}
             key_id = ""
             for old in [_row(row) for row in sql.secrets(c)]:
@@ -117,7 +120,7 @@ def kept_in(path: Path) -> tuple[frozenset[str], tuple[SecretRow, ...]]:
         raise StoreError(f"The secrets cannot be read: {error}.") from None
 
 
-def _row(row: sqlite3.Row) -> SecretRow:
+def _row(row: Row) -> SecretRow:
     binding = Binding(
         row["host"], tuple(row["methods"].split(",")), row["path"], row["header"], row["prefix"]
     )

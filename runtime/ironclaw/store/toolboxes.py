@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Mapping
 
 from ironclaw.canonical import canonical_text
 from ironclaw.store.chain import note
-from ironclaw.store.rows import sql
-from ironclaw.store.writer import Writer
+from ironclaw.store.sql import Connection, sql
+from ironclaw.store.units import Writer
 
 #: Of each toolbox by its name: version, digests, signer and tools, as plain JSON.
 Facts = Mapping[str, Mapping[str, object]]
@@ -31,7 +30,7 @@ class Toolboxes:
         """
         texts = {name: canonical_text(dict(each)) for name, each in facts.items()}
 
-        def unit(c: sqlite3.Connection) -> None:
+        def unit(c: Connection) -> None:
             for tenant in sorted(tenants):
                 sql.add_tenant(c, id=tenant, now=now)
                 _say(c, tenant, texts, why_not, actor, now)
@@ -40,7 +39,7 @@ class Toolboxes:
 
 
 def _say(
-    c: sqlite3.Connection,
+    c: Connection,
     tenant: str,
     texts: Mapping[str, str],
     why_not: Mapping[str, str],

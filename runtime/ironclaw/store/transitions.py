@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ironclaw.errors import Conflict
 from ironclaw.store.chain import note
 from ironclaw.store.model import CallRow, Flow, Judged, Spent
 from ironclaw.store.outbox import tell
-from ironclaw.store.rows import sql
+from ironclaw.store.sql import Connection, sql
 from ironclaw.task import CallState, NoticeKind, Role, WorkflowState
 
 
@@ -19,7 +17,7 @@ def one(count: int) -> None:
 
 
 def move_workflow(
-    c: sqlite3.Connection, flow: Flow, state: WorkflowState, outcome: str, spent: Spent, now: float
+    c: Connection, flow: Flow, state: WorkflowState, outcome: str, spent: Spent, now: float
 ) -> None:
     """From the version that was read to the next state, with what was spent.
 
@@ -40,20 +38,20 @@ def move_workflow(
     )
 
 
-def move_call(c: sqlite3.Connection, workflow_id: str, seq: int, was: CallState, state: CallState) -> None:
+def move_call(c: Connection, workflow_id: str, seq: int, was: CallState, state: CallState) -> None:
     """
     :raises Conflict: the call is not in the state ``was``
     """
     one(sql.move_call(c, workflow_id=workflow_id, seq=seq, was=was.value, state=state.value))
 
 
-def observe(c: sqlite3.Connection, workflow_id: str, call_id: str, text: str) -> None:
+def observe(c: Connection, workflow_id: str, call_id: str, text: str) -> None:
     """Append what the brain sees of a call."""
     sql.add_message(c, workflow_id=workflow_id, role=Role.TOOL.value, text=text, calls="[]", call_id=call_id)
 
 
 def note_call(
-    c: sqlite3.Connection,
+    c: Connection,
     flow: Flow,
     call: CallRow | Judged,
     event: str,
@@ -67,7 +65,7 @@ def note_call(
 
 
 def show_status(
-    c: sqlite3.Connection,
+    c: Connection,
     flow: Flow,
     sentence: str,
     now: float,

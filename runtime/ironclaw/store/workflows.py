@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 
 from ironclaw.canonical import canonical_text
@@ -12,9 +11,9 @@ from ironclaw.store import calls, rows
 from ironclaw.store.chain import note
 from ironclaw.store.model import Flow, Judged, Spent
 from ironclaw.store.outbox import post_card, tell
-from ironclaw.store.rows import sql
+from ironclaw.store.sql import Connection, sql
 from ironclaw.store.transitions import move_workflow, show_status
-from ironclaw.store.writer import Writer
+from ironclaw.store.units import Writer
 from ironclaw.task import (
     CONTEXT_MARKER,
     Address,
@@ -51,7 +50,7 @@ class Workflows:
         :return: the workflow's id, and False when the same delivery had made it before
         :raises Refused: too many of this tenant are at work
         """
-        return await self._writer.write(lambda c: _add(c, task, workflow_id, now))
+        return await self._writer.write(lambda c: _add(c, task, workflow_id, now), task.tenant)
 
     async def load(self, workflow_id: str) -> Flow:
         """
@@ -73,14 +72,16 @@ class Workflows:
         :param places: where each approval card is shown
         :raises Conflict: somebody else moved this workflow
         """
-        await self._writer.write(lambda c: _record_move(c, flow, move, judged, places, spent, now))
+        await self._writer.write(
+            lambda c: _record_move(c, flow, move, judged, places, spent, now), flow.tenant
+        )
 
     async def pause(self, flow: Flow, now: float) -> None:
         """Wait for people.
 
         :raises Conflict: somebody else moved this workflow, or decided meanwhile
         """
-        await self._writer.write(lambda c: _pause(c, flow, now))
+        await self._writer.write(lambda c: _pause(c, flow, now), flow.tenant)
 
     async def finish(
         self,
@@ -99,7 +100,9 @@ class Workflows:
         :raises Conflict: somebody else moved this workflow
         """
         line = line or LAST_LINES[state]
-        await self._writer.write(lambda c: _finish(c, flow, state, outcome, spent, now, line, actor))
+        await self._writer.write(
+            lambda c: _finish(c, flow, state, outcome, spent, now, line, actor), flow.tenant
+        )
 
     async def view(self, tenant: str, workflow_id: str) -> WorkflowView:
         """
@@ -120,7 +123,7 @@ class Workflows:
         return await self._writer.read(lambda c: tuple(row["id"] for row in sql.open_workflows(c)))
 
 
-def _add(c: sqlite3.Connection, task: Task, workflow_id: str, now: float) -> tuple[str, bool]:
+def _add(c: Connection, task: Task, workflow_id: str, now: float) -> tuple[str, bool]:
     known = _delivered(c, task.delivery, workflow_id, now)
     if known != workflow_id:
         return known, False
@@ -137,7 +140,7 @@ def _add(c: sqlite3.Connection, task: Task, workflow_id: str, now: float) -> tup
     return workflow_id, True
 
 
-def _delivered(c: sqlite3.Connection, delivery: tuple[str, str] | None, workflow_id: str, now: float) -> str:
+def _delivered(c: Connection, delivery: tuple[str, str] | None, workflow_id: str, now: float) -> str:
     """The workflow of this delivery: the new one, unless it came before."""
     if delivery is None:
         return workflow_id
@@ -148,7 +151,7 @@ def _delivered(c: sqlite3.Connection, delivery: tuple[str, str] | None, workflow
     return str(sql.delivered_workflow(c, source=source, event_id=event_id)["workflow_id"])
 
 
-def _insert(c: sqlite3.Connection, task: Task, workflow_id: str, now: float) -> None:
+def _insert(c: Connection, task: Task, workflow_id: str, now: float) -> None:
     sql.add_workflow(
         c,
         id=workflow_id,
@@ -172,7 +175,7 @@ def _asked(task: Task) -> str:
 
 
 def _record_move(
-    c: sqlite3.Connection,
+    c: Connection,
     flow: Flow,
     move: Move,
     judged: Sequence[Judged],
@@ -227,7 +230,7 @@ def cards_of_turn(lengths: Sequence[int]) -> list[int]:
     return numbers
 
 
-def _pause(c: sqlite3.Connection, flow: Flow, now: float) -> None:
+def _pause(c: Connection, flow: Flow, now: float) -> None:
     """A decision on a workflow that still ran woke nobody: it is seen here, or waits for ever."""
     states = {call["state"] for call in sql.calls(c, workflow_id=flow.id)}
     if CallState.PENDING.value not in states or CallState.APPROVED.value in states:
@@ -237,7 +240,7 @@ def _pause(c: sqlite3.Connection, flow: Flow, now: float) -> None:
 
 
 def _finish(
-    c: sqlite3.Connection,
+    c: Connection,
     flow: Flow,
     state: WorkflowState,
     outcome: str,
@@ -255,7 +258,7 @@ def _finish(
     tell(c, now, flow.tenant, flow.id, f"answer:{flow.id}", kind, flow.address, body)
 
 
-def _denier(c: sqlite3.Connection, flow: Flow) -> str:
+def _denier(c: Connection, flow: Flow) -> str:
     """Who said no to the last call, by our own rows; "" where nobody did."""
     if not flow.calls or flow.calls[-1].state is not CallState.DENIED:
         return ""
@@ -264,7 +267,7 @@ def _denier(c: sqlite3.Connection, flow: Flow) -> str:
     return next((str(each["principal"]) for each in denials), "")
 
 
-def _view(c: sqlite3.Connection, tenant: str, workflow_id: str) -> WorkflowView:
+def _view(c: Connection, tenant: str, workflow_id: str) -> WorkflowView:
     row = sql.workflow(c, id=workflow_id)
     if row is None or row["tenant"] != tenant:
         raise NotFound("There is no such workflow.")

@@ -14,14 +14,13 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiosqlite
 
 from ironclaw.errors import StoreError
-
-T = TypeVar("T")
-Unit = Callable[[sqlite3.Connection], T]  #: SQL only: it holds up everybody's commit.
+from ironclaw.store.migrations import migrate_sqlite
+from ironclaw.store.units import T, Unit
 
 BATCH = 128  #: Units in one transaction at most.
 PRAGMAS = (
@@ -131,7 +130,7 @@ def _apply_one(connection: sqlite3.Connection, unit: Unit[Any]) -> Any:
     return result
 
 
-class Writer:
+class SqliteWriter:
     """The one connection to the database, and the one task that writes through it."""
 
     def __init__(self, connection: aiosqlite.Connection, lock: int) -> None:
@@ -142,7 +141,7 @@ class Writer:
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path) -> Writer:
+    async def open(cls, path: Path) -> SqliteWriter:
         """
         :raises StoreError: another process has it, or it cannot be opened
         """
@@ -159,12 +158,16 @@ class Writer:
             raise StoreError(
                 f"The database {path.name} cannot be opened: {error}. Look at data_dir."
             ) from None
-        return cls(connection, lock)
+        writer = cls(connection, lock)
+        try:
+            await writer._hop(_migrate)
+        except BaseException:
+            await asyncio.shield(writer.close())
+            raise
+        return writer
 
-    async def write(self, unit: Unit[T]) -> T:
-        """Run one unit and return when it is durable.
-
-        Cancelling the caller does not cancel the unit: read again before assuming that it was not done.
+    async def write(self, unit: Unit[T], tenant: str | None = None) -> T:
+        """See :class:`Writer`; there is one connection, so that everybody waits for everybody.
 
         :raises StoreError: the batch could not be committed; nothing of it happened
         """
@@ -211,10 +214,25 @@ class Writer:
         for job, result in zip(jobs, results, strict=True):
             job.tell(result)
 
-    async def _hop(self, unit: Unit[T]) -> T:
+    async def _hop(self, unit: Callable[[sqlite3.Connection], T]) -> T:
         # Both private names are held by a test: one thread hop a batch is where the speed comes from.
         raw = self._connection._conn
         return await self._connection._execute(unit, raw)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """
+    :raises StoreError: a newer version made it, or it cannot be written to
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        migrate_sqlite(connection)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise StoreError(f"The database's schema cannot be brought up to date: {error}.") from None
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def is_in_use(path: Path) -> bool:

@@ -1,0 +1,65 @@
+-- What many machines, crashes and clocks need: leases, doubts, schedules, notices that are sent once.
+
+-- Which process advances it.  Each that takes it over raises the epoch, and every write names the epoch of who
+-- writes: one that lost its lease records nothing.  Unix seconds; 0: nobody has it.
+ALTER TABLE workflows ADD COLUMN lease_owner TEXT NOT NULL DEFAULT '';
+ALTER TABLE workflows ADD COLUMN lease_epoch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE workflows ADD COLUMN lease_until REAL NOT NULL DEFAULT 0;
+-- The schedule that began it, and the workflow that it repeats; '' for none.
+ALTER TABLE workflows ADD COLUMN schedule_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE workflows ADD COLUMN retry_of TEXT NOT NULL DEFAULT '';
+CREATE INDEX workflows_in_thread ON workflows (tenant, thread, created_at)
+    WHERE thread <> '' AND state IN ('queued', 'running', 'paused');
+
+-- A notice is taken before it is sent: until then no other process sends it or an older one of its subject.
+-- begun: it was taken before, and what came of that is not known: the door looks whether it stands there already.
+ALTER TABLE outbox ADD COLUMN taken_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE outbox ADD COLUMN taken_until REAL NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;
+
+-- A call that was begun and whose end nobody knows: people say whether it ran.  mac: the host's seal over the answer.
+CREATE TABLE doubts (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL REFERENCES tenants (id),
+    workflow_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'ran', 'not_run', 'cancelled')),
+    created_at REAL NOT NULL,
+    answered_by TEXT NOT NULL,
+    answered_at REAL NOT NULL,
+    mac TEXT NOT NULL,
+    UNIQUE (workflow_id, seq, attempt),
+    FOREIGN KEY (workflow_id, seq) REFERENCES tool_calls (workflow_id, seq)
+) STRICT;
+CREATE INDEX doubts_open ON doubts (tenant, created_at) WHERE state = 'open';
+
+-- Tasks that begin by themselves.  cron: five fields; zone: an IANA name; next_at: unix seconds, by both.
+CREATE TABLE schedules (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL REFERENCES tenants (id),
+    requester TEXT NOT NULL,
+    cron TEXT NOT NULL,
+    zone TEXT NOT NULL,
+    text TEXT NOT NULL,
+    door TEXT NOT NULL,
+    reply_door TEXT NOT NULL,
+    place TEXT NOT NULL,
+    brain TEXT NOT NULL,
+    tools TEXT,
+    state TEXT NOT NULL CHECK (state IN ('active', 'paused', 'removed')),
+    created_at REAL NOT NULL,
+    next_at REAL NOT NULL,
+    last_at REAL NOT NULL,
+    missed INTEGER NOT NULL
+) STRICT;
+CREATE INDEX schedules_due ON schedules (next_at) WHERE state = 'active';
+CREATE INDEX schedules_by_tenant ON schedules (tenant, created_at) WHERE state <> 'removed';
+
+-- Which database this is.  epoch: another one after each restore, and with it another seal on every button and
+-- ticket; restored_at: unix seconds, 0 for never.
+CREATE TABLE instance (
+    id TEXT PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    restored_at REAL NOT NULL
+) STRICT;

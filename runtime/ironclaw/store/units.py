@@ -1,0 +1,36 @@
+"""Units of work: what a part of the store hands to the database, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, TypeVar
+
+from ironclaw.store.sql import Connection
+
+T = TypeVar("T")
+Unit: TypeAlias = Callable[[Connection], T]  #: SQL only: it holds up other commits, and may run twice.
+
+
+class Writer(Protocol):
+    """Runs units of work, each of them whole or not at all, as if one came after the other."""
+
+    async def write(self, unit: Unit[T], tenant: str | None = None) -> T:
+        """Run one unit and return when it is durable.
+
+        Cancelling the caller does not cancel the unit: read again before assuming that it was not done.
+
+        :param tenant: the only one whose rows it uses, so that others need not wait; None: it uses any
+        :raises StoreError: it could not be committed, or nobody knows whether it was
+        """
+        ...
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run one unit that only reads, all of it as of one moment.
+
+        :raises StoreError: the database is closed, or cannot be reached
+        """
+        ...
+
+    async def close(self) -> None:
+        """Commit what was handed in, then close."""
+        ...
