@@ -8,8 +8,9 @@ from collections.abc import Callable
 import structlog
 
 from ironclaw.errors import StoreError, TryLater
+from ironclaw.failpoints import Point, reached
 from ironclaw.store import Store
-from ironclaw.task import Notice, Sender
+from ironclaw.task import Notice, NoticeKind, Sender
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,9 @@ class Delivery:
     async def _send(self, notice: Notice) -> None:
         try:
             ref = await self._senders[notice.address.door].send(notice)
+            if notice.kind is NoticeKind.CARD:
+                reached(Point.CARD_POSTED)
+            reached(Point.OUTBOX_SENT)
         except TryLater as error:
             await self._store.outbox.later(notice, self._clock() + error.seconds)
         except Exception as error:  # noqa: BLE001 - a door's fault must not stop the other doors

@@ -24,6 +24,7 @@ class Point(Enum):
     CLICK_COMMITTED = "click_committed"  #: A decision is durable; the workflow was not woken.
     TICKET_MINTED = "ticket_minted"  #: The last gate is passed and the call is executing, durably.
     SANDBOX_CALLED = "sandbox_called"  #: The guest runs; nothing outside has changed.
+    EFFECT_BEGUN = "effect_begun"  #: That the next byte changes something is durable; it has not left.
     EFFECT_DONE = "effect_done"  #: Something outside has changed; the result is not durable.
     RESULT_WRITTEN = "result_written"  #: The result is durable; the brain has not seen it.
     OUTBOX_SENT = "outbox_sent"  #: The door has told something; that it did is not durable.

@@ -19,6 +19,7 @@ from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import LocalDispatcher
 from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError
 from ironclaw.factors import Factors
+from ironclaw.failpoints import Point, reached
 from ironclaw.orchestrator import Editor, Orchestrator
 from ironclaw.plugin_manager import Hooks
 from ironclaw.secrets import Vault
@@ -133,8 +134,10 @@ class Ironclaw:
         :raises Refused: too many tasks of this tenant are at work
         """
         self._check(task)
+        reached(Point.RECEIVED)
         workflow_id, is_new = await self._store.workflows.add(task, new_id(), self._clock())
         if is_new:
+            reached(Point.INBOX_COMMITTED)
             self._dispatcher.wake(workflow_id)
         return workflow_id
 
@@ -338,6 +341,7 @@ class Ironclaw:
         except Conflict:
             await self._reconcile()  # A call that was superseded moves its workflow too.
             raise
+        reached(Point.CLICK_COMMITTED)
         self._dispatcher.wake(approval.workflow_id)
         return approval
 

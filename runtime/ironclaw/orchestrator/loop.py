@@ -12,6 +12,7 @@ import structlog
 
 from ironclaw.capabilities import Scratch
 from ironclaw.errors import BrainError, Conflict, IronclawError, SandboxError, StoreError
+from ironclaw.failpoints import Point, reached
 from ironclaw.orchestrator.body import Body, still_json
 from ironclaw.orchestrator.context import conversation, safe_move, storable
 from ironclaw.orchestrator.judging import HttpAllow, Judge
@@ -85,7 +86,9 @@ class Orchestrator:
         while True:
             flow = await self._store.workflows.load(workflow_id)
             structlog.contextvars.bind_contextvars(tenant=flow.tenant, workflow=flow.id)
-            if flow.state.is_final or flow.state is WorkflowState.PAUSED:
+            if flow.state is WorkflowState.PAUSED:
+                return reached(Point.PAUSED)
+            if flow.state.is_final:
                 return None
             if not self._veto.serves(flow.tenant):
                 return await self._leave(flow)
@@ -118,27 +121,35 @@ class Orchestrator:
     async def _leave(self, flow: Flow) -> None:
         """Nothing is done for a tenant who is not there.  The bot's own waits until it is known."""
         if self._veto.has_left(flow.tenant):
-            await self._store.workflows.finish(flow, WorkflowState.CANCELLED, LEFT, self._clock(), Spent())
+            await self._finish(flow, WorkflowState.CANCELLED, LEFT)
 
     async def _plan(self, flow: Flow) -> None:
         self._check_budgets(flow)
         await self._check_denials(flow)
         began = time.monotonic()
         move = safe_move(await self._next_move(flow))
+        reached(Point.PLANNED)
         spent = Spent(1, move.tokens, time.monotonic() - began)
         if not move.calls:
             answer = self._hooks.redact(flow.tenant, move.answer or "(no answer)")
             return await self._end(flow, answer, spent, failed=move.failed)
         judged = await self._judge.judge(flow, move.calls)
+        reached(Point.PROPOSED)
         await self._store.workflows.record_move(
             flow, move, judged, self._card_places(flow), spent, self._clock()
         )
-        return None
+        return reached(Point.VERDICT_WRITTEN)
 
     async def _end(self, flow: Flow, answer: str, spent: Spent, *, failed: bool) -> None:
         state = WorkflowState.FAILED if failed else WorkflowState.DONE
         line = _last_line(flow.calls) if failed else ""
-        await self._store.workflows.finish(flow, state, answer, self._clock(), spent, line)
+        await self._finish(flow, state, answer, spent, line)
+
+    async def _finish(
+        self, flow: Flow, state: WorkflowState, sentence: str, spent: Spent | None = None, line: str = ""
+    ) -> None:
+        await self._store.workflows.finish(flow, state, sentence, self._clock(), spent or Spent(), line)
+        reached(Point.FINISHED)
 
     async def _next_move(self, flow: Flow) -> Move:
         offers = self._registry.offers(flow.tools)
@@ -183,13 +194,15 @@ class Orchestrator:
         if gate.obstacle or tool is None:
             return await self._give_up(flow, call, "superseded", gate.obstacle)
         ticket = await self._veto.admit(flow, call, tool, gate)
+        reached(Point.TICKET_MINTED)
         began = time.monotonic()
         result = await self._result(flow, call, ticket)
+        reached(Point.EFFECT_DONE)
         state = CallState.FAILED if result.failure else CallState.SUCCEEDED
         spent = Spent(seconds=time.monotonic() - began)
-        return await self._store.calls.end(
-            flow, call, state, result, self._seen(flow, call, result), spent, self._clock()
-        )
+        seen = self._seen(flow, call, result)
+        await self._store.calls.end(flow, call, state, result, seen, spent, self._clock())
+        return reached(Point.RESULT_WRITTEN)
 
     async def _give_up(self, flow: Flow, call: CallRow, kind: str, sentence: str) -> None:
         """What was approved is not run.  After a crash nobody can say that it was not."""
@@ -218,6 +231,7 @@ class Orchestrator:
 
     async def _before_effect(self, flow: Flow, call: CallRow) -> None:
         await self._store.calls.begin_effect(flow, call, self._clock())
+        reached(Point.EFFECT_BEGUN)
 
     async def _wait(self, flow: Flow, call: CallRow) -> None:
         await self._store.workflows.pause(flow, self._clock())
@@ -233,9 +247,7 @@ class Orchestrator:
         await self._store.calls.doubt(flow, call, observation("in_doubt", UNKNOWN), self._clock())
         again = await self._store.workflows.load(flow.id)
         sentence = f"The host stopped while {call.tool} ran; whether it happened is not known. Look first."
-        return await self._store.workflows.finish(
-            again, WorkflowState.FAILED, sentence, self._clock(), Spent()
-        )
+        return await self._finish(again, WorkflowState.FAILED, sentence)
 
     def _may_repeat(self, call: CallRow) -> bool:
         if call.effect in (Effect.PURE, Effect.KEYED):
@@ -252,9 +264,7 @@ class Orchestrator:
         fresh = await self._store.workflows.load(flow.id)
         if not fresh.state.is_final:
             text = storable(self._hooks.redact(flow.tenant, sentence))
-            await self._store.workflows.finish(
-                fresh, WorkflowState.FAILED, text, self._clock(), Spent(steps=1)
-            )
+            await self._finish(fresh, WorkflowState.FAILED, text, Spent(steps=1))
 
 
 def _last_line(calls: tuple[CallRow, ...]) -> str:

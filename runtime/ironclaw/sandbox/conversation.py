@@ -12,6 +12,7 @@ import time
 
 from ironclaw.capabilities import HttpRequest, HttpResponse, Scratch
 from ironclaw.errors import EgressDenied, EgressUnavailable
+from ironclaw.failpoints import Point, reached
 from ironclaw.sandbox import caps
 from ironclaw.sandbox.folders import Room, may_grow
 from ironclaw.sandbox.model import Call, Host, Profile
@@ -40,6 +41,7 @@ class Conversation:
         :raises WorkerGone: the worker died or broke the protocol
         """
         await self._worker.send(_order(self._call, self._room))
+        reached(Point.SANDBOX_CALLED)
         while (message := await self._worker.receive())["kind"] != "done":
             await self._answer(message)
         try:
