@@ -17,7 +17,7 @@ SELECT c.workflow_id, c.seq, c.tool, c.args, c.state, c.rule, c.circumstances, w
 FROM tool_calls AS c JOIN workflows AS w ON w.id = c.workflow_id
 LEFT JOIN approvals AS a ON a.workflow_id = c.workflow_id AND a.seq = c.seq
 WHERE c.policy_version <> '' AND (:tenant = '' OR w.tenant = :tenant)
-GROUP BY c.workflow_id, c.seq
+GROUP BY c.workflow_id, c.seq, w.id
 ORDER BY w.created_at DESC, c.workflow_id, c.seq DESC LIMIT :limit
 
 -- name: set_policy_version!
@@ -88,7 +88,7 @@ ORDER BY created_at DESC LIMIT 50
 
 -- name: thread_taints
 -- What the calls of the thread before have put before the brain: their answers may hold it.
-SELECT DISTINCT json_extract(c.circumstances, '$.taints') AS taints
+SELECT DISTINCT c.circumstances
 FROM tool_calls c JOIN workflows w ON w.id = c.workflow_id
 WHERE w.tenant = :tenant AND w.thread = :thread AND w.thread <> '' AND w.state = 'done'
     AND w.created_at < :before AND w.id <> :id AND c.state IN ('succeeded', 'failed', 'in_doubt')
@@ -201,7 +201,7 @@ SELECT * FROM grants WHERE id = :id AND tenant = :tenant
 -- name: live_grants
 -- What is left of a tenant's grants, newest first; of one tool, or of all where it is NULL.
 SELECT * FROM grants WHERE tenant = :tenant AND revoked_at = 0 AND used < max_uses AND expires_at > :now
-    AND (:tool IS NULL OR tool = :tool)
+    AND (CAST(:tool AS TEXT) IS NULL OR tool = :tool)
 ORDER BY created_at DESC, id
 
 -- name: use_grant!
@@ -236,7 +236,7 @@ WHERE a.tenant = :tenant AND w.requester = :requester AND c.tool = :tool AND c.a
 LIMIT 1
 
 -- name: reviews_of_workflow^
-SELECT count(DISTINCT card) AS cards, COALESCE(SUM(state = 'denied'), 0) AS denied FROM approvals
+SELECT count(DISTINCT card) AS cards, COUNT(CASE WHEN state = 'denied' THEN 1 END) AS denied FROM approvals
 WHERE workflow_id = :workflow_id
 
 -- name: reviews_of_person^
@@ -256,8 +256,8 @@ ON CONFLICT (tenant, group_id, principal) DO NOTHING
 -- name: to_remind
 -- What nobody was reminded of, with less than a tenth of its wait left, or the given seconds; of long waits only.
 SELECT id FROM approvals WHERE state = 'pending' AND reminded_at = 0 AND expires_at > :now
-    AND expires_at - created_at > 2 * :least
-    AND expires_at - :now < max(:least, (expires_at - created_at) / 10)
+    AND expires_at - created_at > 2 * CAST(:least AS DOUBLE PRECISION)
+    AND (expires_at - :now < :least OR expires_at - :now < (expires_at - created_at) / 10)
 ORDER BY expires_at LIMIT 100
 
 -- name: reminded!

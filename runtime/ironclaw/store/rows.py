@@ -208,6 +208,6 @@ def load_flow(c: Connection, workflow_id: str) -> Flow:
 
 def _past_taint(c: Connection, thread: dict[str, Any]) -> frozenset[str]:
     """Of all tasks of the thread, also of those that the brain sees no more: answers pass things on."""
-    found = [json.loads(row["taints"]) for row in sql.thread_taints(c, **thread) if row["taints"]]
+    found = [json.loads(row["circumstances"]).get("taints", ()) for row in sql.thread_taints(c, **thread)]
     context = {"context"} if sql.thread_context(c, **thread, marker=CONTEXT_MARKER) else set()
     return frozenset(context.union(*found))

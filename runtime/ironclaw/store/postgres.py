@@ -1,0 +1,239 @@
+"""The store on PostgreSQL: the same units of work, for many processes at once.
+
+A unit is a plain function, as on SQLite.  Here it runs in a greenlet, which waits for the server without
+holding up the event loop (what SQLAlchemy does for its asyncio part).
+
+Each unit is one transaction.  Before anything else it takes the lock of its tenant, and everybody's shared:
+so the units of one tenant come one after the other, on all machines, as they do with SQLite's one writer, and
+each sees what the one before it committed.  A unit without a tenant takes everybody's lock alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
+
+import asyncpg
+import structlog
+from greenlet import getcurrent, greenlet
+
+from ironclaw.errors import StoreError
+from ironclaw.store.migrations import due, for_postgres
+from ironclaw.store.sql import PostgresConnection
+from ironclaw.store.units import T, Unit
+
+log = structlog.get_logger(__name__)
+
+CONNECTIONS = 16  #: Of one process at most.
+PATIENCE = 20.0  #: Seconds that a server may be away before callers hear of it.
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  #: Seconds between tries.
+STATEMENTS = 1024  #: Prepared ones that a connection keeps: more than queries.sql has.
+LOCKS = 0x1C1A  #: The first number of our advisory locks.
+#: PostgreSQL evaluates them in this order; the time is of after the wait.
+TAKE_OF_TENANT = """SELECT pg_advisory_xact_lock_shared($1, 0), pg_advisory_xact_lock($1 + 1, hashtext($2)),
+    extract(epoch FROM clock_timestamp())::double precision"""
+TAKE_ALL = "SELECT pg_advisory_xact_lock($1, 0), 0, extract(epoch FROM clock_timestamp())::double precision"
+#: The server, or the way to it, is gone: what was not committed did not happen.
+AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+#: Somebody else's transaction was first: the unit runs anew.
+AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+
+class _Waiting:
+    """A connection whose statements wait; for use in :func:`_in_greenlet` only."""
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw  #: asyncpg's own, for what is enqueued in the same transaction.
+
+    def fetch(self, statement: str, *values: Any) -> list[Any]:
+        found: list[Any] = wait_for(self.raw.fetch(statement, *values))
+        return found
+
+    def run(self, statement: str, *values: Any) -> int:
+        """How many rows it changed: the last word of what the server says ("UPDATE 1")."""
+        said: str = wait_for(self.raw.execute(statement, *values))
+        return int(said.rpartition(" ")[2])
+
+
+def wait_for(awaitable: Awaitable[T]) -> T:
+    """Wait within a unit, without holding up the event loop."""
+    result: T = getcurrent().parent.switch(awaitable)
+    return result
+
+
+async def _in_greenlet(unit: Unit[T], c: PostgresConnection) -> T:
+    """Run the unit; what it waits for is awaited here."""
+    worker = greenlet(unit)
+    worker.gr_context = getcurrent().gr_context
+    given = worker.switch(c)
+    while not worker.dead:
+        try:
+            got = await given
+        except BaseException as error:  # noqa: BLE001 - it belongs to the unit
+            given = worker.throw(error)
+        else:
+            given = worker.switch(got)
+    result: T = given
+    return result
+
+
+class PostgresWriter:
+    """A pool of connections; see :class:`~ironclaw.store.units.Writer`."""
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        self._pool = pool
+        self._at_work: set[asyncio.Task[Any]] = set()
+        self._closed = False
+        self.ahead = 0.0  #: Seconds that the server's clock is ahead of ours.
+
+    @classmethod
+    async def open(cls, url: str) -> PostgresWriter:
+        """Connect, and bring the schema up to date.
+
+        :raises StoreError: it cannot be reached or used, or a newer version made it
+        """
+        try:
+            pool = await asyncpg.create_pool(
+                url, min_size=1, max_size=CONNECTIONS, statement_cache_size=STATEMENTS, command_timeout=60
+            )
+        except (asyncpg.PostgresError, ValueError, *AWAY) as error:
+            raise StoreError(f"database_url: PostgreSQL cannot be used: {_said(error)}.") from None
+        writer = cls(pool)
+        try:
+            await writer.write(_migrate)
+        except BaseException:
+            await asyncio.shield(writer.close())
+            raise
+        return writer
+
+    def clock(self) -> float:
+        """The server's time, unix seconds, as it was last seen: one for all machines."""
+        return time.time() + self.ahead
+
+    async def write(self, unit: Unit[T], tenant: str | None = None) -> T:
+        """Run one unit as one transaction."""
+        return await self._shielded(lambda: self._write(unit, tenant))
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run one unit on one snapshot."""
+        return await self._shielded(lambda: self._read(unit))
+
+    async def close(self) -> None:
+        """Let end what was begun, then close."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.gather(*self._at_work, return_exceptions=True)
+        await self._pool.close()
+
+    async def _shielded(self, work: Callable[[], Awaitable[T]]) -> T:
+        """A caller who goes away stops nothing: half a transaction is nobody's wish."""
+        if self._closed:
+            raise StoreError("The database is closed; the process is stopping.")
+        task = asyncio.ensure_future(self._patiently(work))
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
+        return await asyncio.shield(task)
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Try again what did not happen, for as long as a restart of the server takes."""
+        until = time.monotonic() + PATIENCE
+        for pause in _pauses():
+            try:
+                return await work()
+            except AGAIN:
+                await asyncio.sleep(pause)
+            except AWAY as error:
+                if isinstance(error, ValueError):
+                    raise  # asyncpg's word for a value that does not fit its column.
+                if time.monotonic() > until or self._closed:
+                    raise StoreError(
+                        f"The database cannot be reached: {_said(error)}. Nothing was changed."
+                    ) from None
+                log.warning("database_away", error=_said(error))
+                await asyncio.sleep(pause)
+            except asyncpg.PostgresError as error:
+                raise StoreError(f"The database cannot be used: {_said(error)}.") from None
+        raise AssertionError("there is always another pause")
+
+    async def _write(self, unit: Unit[T], tenant: str | None) -> T:
+        async with self._pool.acquire() as raw:
+            transaction = raw.transaction()
+            await transaction.start()
+            try:
+                await self._take_locks(raw, tenant)
+                result = await _in_greenlet(unit, _Waiting(raw))
+            except BaseException:
+                await _rolled_back(transaction)
+                raise
+            await _committed(transaction)
+            return result
+
+    async def _take_locks(self, raw: Any, tenant: str | None) -> None:
+        if tenant is None:
+            row = await raw.fetchrow(TAKE_ALL, LOCKS)
+        else:
+            row = await raw.fetchrow(TAKE_OF_TENANT, LOCKS, tenant)
+        self.ahead = row[2] - time.time()
+
+    async def _read(self, unit: Unit[T]) -> T:
+        async with (
+            self._pool.acquire() as raw,
+            raw.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return await _in_greenlet(unit, _Waiting(raw))
+
+
+def _pauses() -> Generator[float, None, None]:
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(LONGEST_PAUSE, pause * 2)
+
+
+async def _rolled_back(transaction: Any) -> None:
+    """A connection that is gone has rolled back already."""
+    try:
+        await transaction.rollback()
+    except (asyncpg.PostgresError, *AWAY):
+        log.info("rolled_back_by_the_server")
+
+
+async def _committed(transaction: Any) -> None:
+    """
+    :raises StoreError: nobody knows whether it was committed
+    """
+    try:
+        await transaction.commit()
+    except AWAY as error:
+        raise StoreError(
+            f"The database went away while it committed: {_said(error)}. Look whether it was done."
+        ) from None
+
+
+def _said(error: BaseException) -> str:
+    """What went wrong, without the address, which may hold a password."""
+    return str(error).partition("\n")[0] if isinstance(error, asyncpg.PostgresError) else type(error).__name__
+
+
+def _migrate(c: Any) -> None:
+    """
+    :raises StoreError: a newer version made it
+    """
+    known = c.fetch("SELECT to_regclass('schema_version') IS NOT NULL AS is_there")[0]["is_there"]
+    version = c.fetch("SELECT version FROM schema_version")[0]["version"] if known else 0
+    for number, script in due(version).items():
+        wait_for(c.raw.execute(for_postgres(number, script)))
+        c.run("DELETE FROM schema_version")
+        c.run("INSERT INTO schema_version (version) VALUES ($1)", number)
