@@ -54,6 +54,10 @@ class Cluster:
     def restart(self, how: str = "immediate") -> None:
         """Stop it, at once or kindly ("fast"), and start it again on the same port."""
         self.stop(how)
+        self.start()
+
+    def start(self) -> None:
+        """Start it again on the same port."""
         self.server = _served(self.folder, self.port, lasting=self.lasting)
 
     def stop(self, how: str = "fast") -> None:

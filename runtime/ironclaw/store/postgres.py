@@ -18,6 +18,8 @@ from typing import Any
 import asyncpg
 import structlog
 from greenlet import getcurrent, greenlet
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.queries import Queries
 
 from ironclaw.errors import StoreError
 from ironclaw.store.migrations import due, for_postgres
@@ -35,6 +37,10 @@ LOCKS = 0x1C1A  #: The first number of our advisory locks.
 TAKE_OF_TENANT = """SELECT pg_advisory_xact_lock_shared($1, 0), pg_advisory_xact_lock($1 + 1, hashtext($2)),
     extract(epoch FROM clock_timestamp())::double precision"""
 TAKE_ALL = "SELECT pg_advisory_xact_lock($1, 0), 0, extract(epoch FROM clock_timestamp())::double precision"
+ADVANCE = "ironclaw_advance"  #: The queue's name for "go on with this workflow".
+VERSION = """SELECT w.version, (SELECT count(*) FROM workflows o WHERE o.tenant || '' = w.tenant
+        AND o.state IN ('queued', 'running'))::int AS others
+    FROM workflows w WHERE w.id = $1"""
 #: The server, or the way to it, is gone: what was not committed did not happen.
 AWAY = (
     asyncpg.PostgresConnectionError,
@@ -64,6 +70,19 @@ class _Waiting:
         """How many rows it changed: the last word of what the server says ("UPDATE 1")."""
         said: str = wait_for(self.raw.execute(statement, *values))
         return int(said.rpartition(" ")[2])
+
+    def announce(self, workflow_id: str) -> None:
+        """One job for each version of a workflow: what is queued or at work already is not queued twice.
+
+        Whoever has fewer tasks at work comes first.
+        """
+        row = self.fetch(VERSION, workflow_id)[0]
+        queue = Queries(AsyncpgDriver(self.raw))
+        key = f"{workflow_id}:{row['version']}"
+        # "skip": a duplicate must not undo the transaction that a decision stands in.
+        wait_for(
+            queue.enqueue(ADVANCE, workflow_id.encode(), -row["others"], dedupe_key=key, on_conflict="skip")
+        )
 
 
 def wait_for(awaitable: Awaitable[T]) -> T:
@@ -112,6 +131,7 @@ class PostgresWriter:
         writer = cls(pool)
         try:
             await writer.write(_migrate)
+            await writer.write(_make_queue)
         except BaseException:
             await asyncio.shield(writer.close())
             raise
@@ -237,3 +257,10 @@ def _migrate(c: Any) -> None:
         wait_for(c.raw.execute(for_postgres(number, script)))
         c.run("DELETE FROM schema_version")
         c.run("INSERT INTO schema_version (version) VALUES ($1)", number)
+
+
+def _make_queue(c: Any) -> None:
+    """pgqueuer's tables, as this version of it wants them."""
+    queue = Queries(AsyncpgDriver(c.raw))
+    is_there = wait_for(queue.schema_is_installed())
+    wait_for(queue.upgrade() if is_there else queue.install())

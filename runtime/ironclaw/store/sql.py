@@ -28,6 +28,10 @@ class PostgresConnection(Protocol):
         """How many rows it changed."""
         ...
 
+    def announce(self, workflow_id: str) -> None:
+        """Put a job into the queue that has some process go on with the workflow."""
+        ...
+
 
 Connection: TypeAlias = sqlite3.Connection | PostgresConnection
 Named = Callable[..., Any]

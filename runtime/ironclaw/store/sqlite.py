@@ -11,6 +11,7 @@ import fcntl
 import itertools
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 import aiosqlite
 
 from ironclaw.errors import StoreError
+from ironclaw.store.copying import Between, copy
 from ironclaw.store.migrations import migrate_sqlite
 from ironclaw.store.units import T, Unit
 
@@ -45,7 +47,8 @@ FORBIDDEN = frozenset(
 FORBIDDEN_PRAGMAS = frozenset({"writable_schema", "recursive_triggers"})
 
 
-def _authorize(action: int, first: str | None, second: str | None, *_where: str | None) -> int:
+def guard(action: int, first: str | None, second: str | None, *_where: str | None) -> int:
+    """An authorizer that keeps the audit log append-only."""
     is_wrong = action in FORBIDDEN and "audit" in (first, second)
     is_wrong |= action == sqlite3.SQLITE_PRAGMA and first in FORBIDDEN_PRAGMAS and second is not None
     return sqlite3.SQLITE_DENY if is_wrong else sqlite3.SQLITE_OK
@@ -139,6 +142,7 @@ class SqliteWriter:
         self._jobs: asyncio.Queue[Job | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._work(), name="store-writer")
         self._closed = False
+        self._between: Between | None = None  #: While a copy is made.
 
     @classmethod
     async def open(cls, path: Path) -> SqliteWriter:
@@ -152,7 +156,7 @@ class SqliteWriter:
             connection.row_factory = sqlite3.Row
             for pragma in PRAGMAS:
                 await connection.execute(pragma)
-            await connection.set_authorizer(_authorize)
+            await connection.set_authorizer(guard)
         except (sqlite3.Error, OSError) as error:
             os.close(lock)
             raise StoreError(
@@ -180,12 +184,39 @@ class SqliteWriter:
         """
         return await self._hand_in(unit, reads=True)
 
+    async def copy_to(self, file: Path) -> None:
+        """Make a new file with all that is committed when this returns; others are served meanwhile.
+
+        :raises StoreError: it could not be made, or another one is just being made
+        """
+        if self._between:
+            raise StoreError("Another backup is just being made. Wait for it.")
+        self._between = between = Between()
+        try:
+            await self._hop(lambda connection: copy(connection, file, lambda: self._pause(connection)))
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{file.name}: no copy could be made: {error}.") from None
+        finally:
+            self._between = None
+            await between.finish(self._hop)
+
+    def _pause(self, connection: sqlite3.Connection) -> None:
+        """Between two pieces of a copy."""
+        if self._closed:
+            raise StoreError("The bot is stopping: no copy was made.")
+        if self._between:
+            self._between.serve(connection)
+
     async def _hand_in(self, unit: Unit[T], *, reads: bool) -> T:
         if self._closed:
             raise StoreError("The database is closed; the process is stopping.")
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._jobs.put_nowait(Job(unit, done, reads))
         return await done  # type: ignore[no-any-return]
+
+    def clock(self) -> float:
+        """This machine's time."""
+        return time.time()
 
     async def close(self) -> None:
         """Commit what was handed in, then close."""
@@ -208,7 +239,8 @@ class SqliteWriter:
 
     async def _serve(self, jobs: Sequence[Job]) -> None:
         try:
-            results = await self._hop(lambda connection: serve(connection, jobs))
+            hop = self._between.run if self._between else self._hop
+            results = await hop(lambda connection: serve(connection, jobs))
         except Exception as error:  # noqa: BLE001 - every caller hears of it, the writer lives on
             results = [StoreError(f"The database cannot be used: {error}.")] * len(jobs)
         for job, result in zip(jobs, results, strict=True):
@@ -244,6 +276,19 @@ def is_in_use(path: Path) -> bool:
     except StoreError:
         return True
     return False
+
+
+@contextlib.contextmanager
+def owning(path: Path) -> Iterator[None]:
+    """No other process opens this database until the block ends.
+
+    :raises StoreError: another process has it, or the folder cannot be made or written to
+    """
+    lock = _lock(path)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def _lock(path: Path) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ironclaw.errors import Conflict
+from ironclaw.store import threads
 from ironclaw.store.chain import note
 from ironclaw.store.model import CallRow, Flow, Judged, Spent
 from ironclaw.store.outbox import tell
 from ironclaw.store.sql import Connection, sql
+from ironclaw.store.units import announce
 from ironclaw.task import CallState, NoticeKind, Role, WorkflowState
 
 
@@ -16,13 +18,28 @@ def one(count: int) -> None:
         raise Conflict("Somebody else was first; read it again.")
 
 
+def fence(c: Connection, flow: Flow) -> None:
+    """
+    :raises Conflict: another process has taken the workflow over
+    """
+    if not sql.holds_lease(c, id=flow.id, epoch=flow.epoch):
+        raise Conflict("Another process works on this now.")
+
+
+def wake(c: Connection, workflow_id: str, now: float) -> None:
+    """Have a workflow that waited go on."""
+    if sql.wake_workflow(c, id=workflow_id, now=now):
+        announce(c, workflow_id)
+
+
 def move_workflow(
     c: Connection, flow: Flow, state: WorkflowState, outcome: str, spent: Spent, now: float
 ) -> None:
     """From the version that was read to the next state, with what was spent.
 
-    :raises Conflict: somebody else moved this workflow
+    :raises Conflict: somebody else moved this workflow, or has taken it over
     """
+    fence(c, flow)
     one(
         sql.move_workflow(
             c,
@@ -36,6 +53,10 @@ def move_workflow(
             now=now,
         )
     )
+    if state is WorkflowState.PAUSED:
+        threads.tell_followers(c, flow, now)
+    elif state.is_final:
+        threads.hand_on(c, flow, now)
 
 
 def move_call(c: Connection, workflow_id: str, seq: int, was: CallState, state: CallState) -> None:

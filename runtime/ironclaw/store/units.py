@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -9,6 +10,15 @@ from ironclaw.store.sql import Connection
 
 T = TypeVar("T")
 Unit: TypeAlias = Callable[[Connection], T]  #: SQL only: it holds up other commits, and may run twice.
+
+
+def announce(c: Connection, workflow_id: str) -> None:
+    """Have some process go on with a workflow, in the very transaction that makes it possible.
+
+    Where only one process can be, it is told after the transaction: by ``Dispatcher.wake``.
+    """
+    if not isinstance(c, sqlite3.Connection):
+        c.announce(workflow_id)
 
 
 class Writer(Protocol):
@@ -29,6 +39,10 @@ class Writer(Protocol):
 
         :raises StoreError: the database is closed, or cannot be reached
         """
+        ...
+
+    def clock(self) -> float:
+        """Unix seconds, alike for all who share this database."""
         ...
 
     async def close(self) -> None:
