@@ -31,7 +31,8 @@ class Point(Enum):
     FINISHED = "finished"  #: The workflow has ended, durably; its answer was not told.
 
 
-_name, _, _count = os.environ.get("IRONCLAW_FAILPOINT", "").partition(":")
+# Taken out: it is no setting, and a process that this one starts must not die of it.
+_name, _, _count = os.environ.pop("IRONCLAW_FAILPOINT", "").partition(":")
 _left = int(_count or 1)
 
 

@@ -117,6 +117,16 @@ class Bot:
         """
         return await self._end(signal.SIGTERM)
 
+    async def ended(self) -> int:
+        """Returns once it has ended, by whomever's hand.
+
+        :return: its exit code
+        """
+        assert self._process is not None
+        assert self._reader is not None
+        await asyncio.wait([self._reader])
+        return await self._process.wait()
+
     async def line(self, pattern: str | re.Pattern[str], seconds: float = 10.0) -> re.Match[str]:
         """The first line since the start in which the pattern is found, as soon as it is there."""
         async with asyncio.timeout(seconds), self._said:
