@@ -8,6 +8,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -68,20 +69,18 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, *, lasting: bool = False) -> Iterator[Cluster]:
-    """A server until the block ends.
+def cluster(*, lasting: bool = False) -> Iterator[Cluster]:
+    """A server until the block ends, in a folder that its user can reach: pytest's are nobody else's.
 
     :raises RuntimeError: PostgreSQL is not installed
     """
     where = programs()
     if where is None:
         raise RuntimeError("PostgreSQL is not installed: apt-get install postgresql")
-    data = folder / "pg"
-    data.mkdir(mode=0o700)
+    data = Path(tempfile.mkdtemp(prefix="ironclaw-pg-"))
     owner = _owner()
     if owner:
         shutil.chown(data, owner)
-        _let_through(data)
     command = [where / "initdb", "-D", data, "-U", USER, "-A", "trust", "--locale=C", "-E", "UTF8", "-N"]
     subprocess.run(command, check=True, capture_output=True, user=owner, cwd="/")
     port = _free_port()
@@ -129,13 +128,6 @@ def _owner() -> str | None:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name).pw_name
     return None
-
-
-def _let_through(data: Path) -> None:
-    """Let the server's user reach its folder; only the last one is its own."""
-    for folder in data.parents:
-        if folder.owner() == pwd.getpwuid(os.getuid()).pw_name and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o011)
 
 
 def _free_port() -> int:

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.skipif(programs() is None, reason="PostgreSQL is not in
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("postgres")) as found:
+def server() -> Iterator[Cluster]:
+    with cluster(lasting=True) as found:
         yield found
 
 

@@ -124,7 +124,7 @@ class PostgresWriter:
         """
         try:
             pool = await asyncpg.create_pool(
-                url, min_size=1, max_size=CONNECTIONS, statement_cache_size=STATEMENTS, command_timeout=60
+                url, min_size=0, max_size=CONNECTIONS, statement_cache_size=STATEMENTS, command_timeout=60
             )
         except (asyncpg.PostgresError, ValueError, *AWAY) as error:
             raise StoreError(f"database_url: PostgreSQL cannot be used: {_said(error)}.") from None
