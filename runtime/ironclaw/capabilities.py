@@ -51,6 +51,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """How many tasks may be at work or in the queue; what waits for people does not count."""
+
+    of_tenant: int = 1_000
+    of_all: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class Quota:
     """How much one tenant's scratch folder may hold, over all its tools and calls."""
 

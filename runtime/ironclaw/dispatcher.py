@@ -1,56 +1,103 @@
-"""Decides which workflow advances when: in one process, as soon as it is woken, once at a time each."""
+"""Decides which workflow advances when: in one process, once at a time each, and fairly between tenants."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import functools
 from collections.abc import Awaitable, Callable
 
 import structlog
+
+from ironclaw.turns import Gate, Start
 
 log = structlog.get_logger(__name__)
 
 
 class LocalDispatcher:
-    """Advances workflows as tasks of this process.
+    """Advances workflows as tasks of this process.  Who waits for a turn is no task yet.
 
-    :param advance: ``Orchestrator.run``
+    :param advance: ``Orchestrator.run``: gives the workflow that may go on because this one has ended, or ""
     :param moved: told when a workflow may have something new to tell
     """
 
-    def __init__(self, advance: Callable[[str], Awaitable[None]], moved: Callable[[], None]) -> None:
+    def __init__(
+        self, advance: Callable[[str], Awaitable[str]], moved: Callable[[], None], gate: Gate
+    ) -> None:
         self._advance = advance
         self._moved = moved
+        self._gate = gate
+        self._waiting: dict[str, tuple[str, Start]] = {}  #: Tenant and place in the line, by workflow.
         self._at_work: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._resting: dict[str, asyncio.Event] = {}
+        self._is_closed = False
 
-    def wake(self, workflow_id: str) -> None:
-        """Have the workflow go on; woken while it goes, it looks once more at its end."""
+    def wake(self, workflow_id: str, tenant: str) -> None:
+        """Have the workflow go on when it is its tenant's turn; woken while it goes, it looks once more."""
         self._moved()
         if workflow_id in self._at_work:
             self._again.add(workflow_id)
-        else:
-            self._at_work[workflow_id] = asyncio.create_task(self._run(workflow_id))
+        elif workflow_id not in self._waiting and not self._is_closed:
+            context = contextvars.copy_context()
+            start = functools.partial(self._begin, workflow_id, tenant, context)
+            self._waiting[workflow_id] = (tenant, start)
+            self._gate.enter(tenant, start)
 
     async def rest(self, workflow_id: str) -> None:
-        """Return when nobody advances the workflow any more."""
-        while at_work := self._at_work.get(workflow_id):
-            await asyncio.wait([at_work])
+        """Return when nobody advances the workflow any more, nor will by themselves; or at the close."""
+        while not self._is_closed and (workflow_id in self._waiting or workflow_id in self._at_work):
+            await self._resting.setdefault(workflow_id, asyncio.Event()).wait()
+
+    async def drain(self, seconds: float) -> bool:
+        """Begin nothing any more, and wait for what runs.
+
+        :return: whether all of it has come to a rest
+        """
+        self._stop_beginning()
+        if self._at_work:
+            await asyncio.wait(list(self._at_work.values()), timeout=seconds)
+        return not self._at_work
 
     async def close(self) -> None:
         """Cut off what runs; the rows say where to go on."""
+        self._stop_beginning()
         tasks = list(self._at_work.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, workflow_id: str) -> None:
+    def _stop_beginning(self) -> None:
+        self._is_closed = True
+        for tenant, start in self._waiting.values():
+            self._gate.forget(tenant, start)
+        self._waiting.clear()
+        for resting in self._resting.values():
+            resting.set()
+
+    def _begin(self, workflow_id: str, tenant: str, context: contextvars.Context) -> None:
+        """In the context of who woke it: who left the place has nothing to do with it."""
+        del self._waiting[workflow_id]
+        task = asyncio.create_task(self._run(workflow_id, tenant), context=context)
+        self._at_work[workflow_id] = task
+
+    async def _run(self, workflow_id: str, tenant: str) -> None:
+        follower = ""
         try:
-            await self._advance(workflow_id)
+            follower = await self._advance(workflow_id)
         except Exception:  # The rows are as they were: it is taken up again later.
             log.exception("workflow_stalled", workflow=workflow_id)
         finally:
             del self._at_work[workflow_id]
+            self._gate.leave(tenant)
             self._moved()
+            self._go_on(workflow_id, tenant)
+        if follower:
+            self.wake(follower, tenant)
+
+    def _go_on(self, workflow_id: str, tenant: str) -> None:
         if workflow_id in self._again:
             self._again.discard(workflow_id)
-            self.wake(workflow_id)
+            self.wake(workflow_id, tenant)
+        elif resting := self._resting.pop(workflow_id, None):
+            resting.set()

@@ -8,7 +8,8 @@ IronclawError
 ├── Conflict             somebody else decided or wrote first
 ├── Expired              nobody decided in time
 ├── Refused              policy, a rule or a limit says no
-│   └── StepUpNeeded     a rule says yes, once a second factor is shown
+│   ├── StepUpNeeded     a rule says yes, once a second factor is shown
+│   └── QueueFull        as much is at work or in the queue as may be; later there is room again
 ├── NotAuthorized        a call without a ticket, or with one that was spent
 ├── TryLater             the other side asked for a pause
 ├── StoreError           the database refused or is not ours alone
@@ -77,6 +78,21 @@ class StepUpNeeded(Refused):
     """This needs a second factor: the code of your authenticator app."""
 
 
+class QueueFull(Refused):
+    """Too many tasks are at work or in the queue.
+
+    :ivar is_everybodys: whether it is the limit of all tenants together, and not this one's own
+    :ivar seconds: when to ask again
+    """
+
+    def __init__(
+        self, message: str | None = None, *, is_everybodys: bool = False, seconds: float = 10.0
+    ) -> None:
+        super().__init__(message)
+        self.is_everybodys = is_everybodys
+        self.seconds = seconds
+
+
 class NotAuthorized(IronclawError):
     """Nothing runs without a ticket of the veto's, and each is good once."""
 
@@ -85,11 +101,22 @@ class TryLater(IronclawError):
     """The other side asked for a pause.
 
     :ivar seconds: how long
+    :ivar is_uncertain: it may have come about all the same
+    :ivar is_for_all: the pause is for everything of this tenant at this door
     """
 
-    def __init__(self, message: str | None = None, seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        seconds: float = 1.0,
+        *,
+        is_uncertain: bool = False,
+        is_for_all: bool = False,
+    ) -> None:
         super().__init__(message)
         self.seconds = seconds
+        self.is_uncertain = is_uncertain
+        self.is_for_all = is_for_all
 
 
 class StoreError(IronclawError):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any
 
-from ironclaw.capabilities import Limits, Quota
+from ironclaw.capabilities import Limits, Quota, Room
 from ironclaw.settings import Settings, TenantSettings
 
 #: Seconds that Slack's word for who is in a group is good for, at every door and the last gate.
@@ -122,6 +122,18 @@ class Tenancy:
     def _members(self, tenant_id: str, ids: Collection[str]) -> frozenset[str]:
         groups = [self._slack_members(tenant_id, each[1:]) for each in ids if each[0] == "@"]
         return frozenset(ids).union(*groups)
+
+    # Work
+
+    def room(self, tenant_id: str) -> Room:
+        """How much of this tenant, and of all, may be at work or in the queue."""
+        tenant = self.tenant(tenant_id)
+        return Room(tenant.max_open if tenant else 0, self._settings.max_open)
+
+    def max_running(self, tenant_id: str) -> int:
+        """How much of this tenant one process works on at once; of one that has left, what ends it."""
+        tenant = self.tenant(tenant_id)
+        return tenant.max_running if tenant else 1
 
     # Tools
 

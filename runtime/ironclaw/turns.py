@@ -107,7 +107,7 @@ class Gate:
 
     def _line_up(self, tenant: str) -> None:
         """Put a tenant into the line where it belongs, at the end; into none when it may have no place."""
-        has = self._running[tenant] if tenant in self._running else 0
+        has = self._running.get(tenant, 0)
         may = tenant in self._waiting and has < self._most(tenant)
         was = self._line_of.get(tenant)
         if may and was == has:

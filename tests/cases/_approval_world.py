@@ -99,7 +99,7 @@ class World:
         """From now on nothing is carried out: the executor's queue is delayed."""
         assert self.bot is not None
         self.held = True
-        self.bot.app._dispatcher.wake = lambda workflow_id: None  # type: ignore[method-assign]
+        self.bot.app._dispatcher.wake = lambda workflow_id, tenant: None  # type: ignore[method-assign]
 
     async def let_go(self) -> None:
         """The executor takes up what waits, with the settings of now."""
@@ -109,8 +109,8 @@ class World:
         if self.held:
             del dispatcher.wake
             self.held = False
-        for workflow_id in self.workflows():
-            dispatcher.wake(workflow_id)
+        for row in self.query("SELECT id, tenant FROM workflows ORDER BY created_at, rowid"):
+            dispatcher.wake(row["id"], row["tenant"])
         return await self.settle()
 
     async def settle(self) -> None:
@@ -122,7 +122,7 @@ class World:
         async with asyncio.timeout(SECONDS):
             for workflow_id in self.workflows():
                 await app._dispatcher.rest(workflow_id)
-            while await app._store.outbox.due(app._delivery._senders, self.clock()):
+            while (at := await app._store.outbox.next_at(app._delivery._senders)) and at <= self.clock():
                 app._delivery.ring()
                 await asyncio.sleep(0.002)  # A notice is sent by a task of its own, which tells nobody.
         await self.bot.background.drain()

@@ -134,7 +134,7 @@ class ApprovalMachine(RealSide, RuleBasedStateMachine):
     def hold(self) -> None:
         """What is approved from now on has to wait for the executor."""
         self.held = True
-        self.app._dispatcher.wake = lambda workflow_id: None  # type: ignore[method-assign]
+        self.app._dispatcher.wake = lambda workflow_id, tenant: None  # type: ignore[method-assign]
 
     @precondition(lambda self: self.held)
     @rule()

@@ -134,7 +134,7 @@ class RealSide:
 
     async def _wake_all(self) -> None:
         for call in self.model.calls:
-            self.app._dispatcher.wake(call.workflow)
+            self.app._dispatcher.wake(call.workflow, "T1")
         await self._rest()
 
     def _newest(self, call: Call) -> str:

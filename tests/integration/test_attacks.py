@@ -18,7 +18,6 @@ from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, BrainError, NotFound, Refused, StoreError
 from ironclaw.orchestrator import Body
 from ironclaw.settings import TenantSettings
-from ironclaw.store import workflows
 from ironclaw.task import Address, CallState, Conversation, Decision, Move, ProposedCall, WorkflowState
 
 pytestmark = pytest.mark.sandbox
@@ -170,32 +169,6 @@ async def test_one_person_in_two_workspaces_is_one_person(tmp_path: Path, built_
         with pytest.raises(Refused, match="your own request"):
             await app.decide(approver(BO), view.approval.id, Decision.APPROVE)
         await app.decide(approver("slack:T9:U_CY"), view.approval.id, Decision.APPROVE)
-
-
-async def test_one_tenant_cannot_take_all_the_work(
-    tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """
-    So many tasks of a tenant at work, and the next is refused; another tenant's is not, nor one after an end.
-    """
-    monkeypatch.setattr(workflows, "MAX_OPEN", 2)
-    gate = asyncio.Event()
-
-    class Waits:
-        async def plan(self, conversation: Conversation) -> Move:
-            await gate.wait()
-            return Move(answer="done")
-
-    async with engine(tmp_path, Waits(), built_toolboxes) as app:
-        ids = [await app.submit(ask()) for _ in range(2)]
-        with pytest.raises(Refused):
-            await app.submit(ask(delivery=("slack", "T1:Ev1")))
-        await app.submit(ask(tenant="T2"))
-        gate.set()
-        for each in ids:
-            await app.wait("T1", each, 30)
-        again = await app.submit(ask(delivery=("slack", "T1:Ev1")))
-        assert WorkflowState.DONE is (await app.wait("T1", again, 30)).state
 
 
 async def test_a_disk_that_fails_once(

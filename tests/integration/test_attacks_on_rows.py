@@ -76,7 +76,7 @@ async def test_what_was_approved_is_swapped(tmp_path: Path, built_toolboxes: Pat
         await app._veto.decide(approver(), view.approval.id, Decision.APPROVE)  # Decided, and nobody woken.
         with thief(tmp_path) as c:
             forge(c)
-        app._dispatcher.wake(view.id)
+        app._dispatcher.wake(view.id, "T1")
         await app.wait("T1", view.id, 30)
 
     assert [] == written(tmp_path)

@@ -471,7 +471,7 @@ async def test_a_call_that_claims_a_grant(tmp_path: Path, built_toolboxes: Path)
             c.execute("DELETE FROM approvals")
             c.execute("UPDATE tool_calls SET state = 'approved', rule = 'grant:mine'")
             c.execute("UPDATE workflows SET state = 'running'")
-        app._dispatcher.wake(view.id)
+        app._dispatcher.wake(view.id, "T1")
         await app.wait("T1", view.id, 30)
 
     assert [] == written(tmp_path)

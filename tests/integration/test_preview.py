@@ -388,7 +388,7 @@ async def test_a_changed_row(stage: Stage, moment: str) -> None:
     if moment == "before the decision":
         with pytest.raises(Exception, match="changed since this was asked"):
             await stage.app.decide(approver(), view.approval.id, Decision.APPROVE)
-    stage.app._dispatcher.wake(view.id)
+    stage.app._dispatcher.wake(view.id, "T1")
     await stage.app.wait("T1", view.id, 30)
 
     assert {FILE: "one\n"} == stage.files
@@ -405,7 +405,7 @@ async def test_a_crash(stage: Stage, begun: str, left: str) -> None:
     await stage.app._veto.decide(approver(), view.approval.id, Decision.APPROVE)
     executing = f"state = 'executing', attempts = 1, effect_begun_at = {begun}"
     stage.rows(f"UPDATE tool_calls SET {executing} WHERE workflow_id = '{view.id}'")
-    stage.app._dispatcher.wake(view.id)
+    stage.app._dispatcher.wake(view.id, "T1")
     await stage.app.wait("T1", view.id, 30)
 
     assert {FILE: left} == stage.files

@@ -208,7 +208,7 @@ async def test_a_row_changed_after_the_decision(tmp_path: Path, built_toolboxes:
         await app._veto.decide(approver(), view.approval.id, Decision.APPROVE)  # Decided, and nobody woken.
         with thief(tmp_path) as c:
             c.execute(change)
-        app._dispatcher.wake(view.id)
+        app._dispatcher.wake(view.id, "T1")
         after = await app.wait("T2" if "'T2'" in change else "T1", view.id, 30)
 
     assert after.state.is_final

@@ -26,7 +26,7 @@ class Policies:
         veto: Veto,
         store: Store,
         tenancy: Tenancy,
-        wake: Callable[[str], None],
+        wake: Callable[[str, str], None],
         clock: Callable[[], float],
     ) -> None:
         self._hooks = hooks
@@ -77,5 +77,5 @@ class Policies:
         if await self._store.policies.put_in_force(*now, self._clock()):
             log.warning("policy_changed", version=self.version)
         for approval in await self._veto.tighten():
-            self._wake(approval.workflow_id)
+            self._wake(approval.workflow_id, approval.tenant)
         self._in_force = now

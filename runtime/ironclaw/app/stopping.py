@@ -18,7 +18,7 @@ class Stopping:
     """Stops workflows between two calls, never in the middle of one."""
 
     def __init__(
-        self, store: Store, tenancy: Tenancy, wake: Callable[[str], None], clock: Callable[[], float]
+        self, store: Store, tenancy: Tenancy, wake: Callable[[str, str], None], clock: Callable[[], float]
     ) -> None:
         self._store = store
         self._tenancy = tenancy
@@ -43,7 +43,7 @@ class Stopping:
                 await self._check_open(workflow_id)
         else:
             raise Conflict(AT_WORK)
-        self._wake(workflow_id)
+        self._wake(workflow_id, principal.tenant)
         return await self._store.workflows.view(principal.tenant, workflow_id)
 
     def _is_own(self, principal: Principal, view: WorkflowView) -> bool:

@@ -10,14 +10,21 @@ ALTER TABLE workflows ADD COLUMN schedule_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE workflows ADD COLUMN retry_of TEXT NOT NULL DEFAULT '';
 CREATE INDEX workflows_in_thread ON workflows (tenant, thread, created_at)
     WHERE thread <> '' AND state IN ('queued', 'running', 'paused');
+-- How many a tenant has, and all have, is asked of each new task: from the index alone.
+DROP INDEX workflows_open;
+CREATE INDEX workflows_open ON workflows (tenant, state) WHERE state IN ('queued', 'running');
 
 -- A notice is taken before it is sent: until then no other process sends it or an older one of its subject.
--- begun: it was taken before, and what came of that is not known: the door looks whether it stands there already.
+-- begun: when it was first taken, unix seconds, and nobody knows what came of that: the door looks whether it
+-- stands there already.  0: it was not, or did not come about.
 ALTER TABLE outbox ADD COLUMN taken_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE outbox ADD COLUMN taken_until REAL NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;
+DROP INDEX outbox_waiting;
+CREATE INDEX outbox_waiting ON outbox (door, tenant, next_at) WHERE state = 'waiting';
+CREATE INDEX outbox_taken ON outbox (tenant, door) WHERE state = 'waiting' AND taken_by <> '';
 
--- A call that was begun and whose end nobody knows: people say whether it ran.  mac: the host's seal over the answer.
+-- A call that was begun and whose end nobody knows: people say whether it ran.  attempt: the one that is meant.
 CREATE TABLE doubts (
     id TEXT PRIMARY KEY,
     tenant TEXT NOT NULL REFERENCES tenants (id),
@@ -28,13 +35,27 @@ CREATE TABLE doubts (
     created_at REAL NOT NULL,
     answered_by TEXT NOT NULL,
     answered_at REAL NOT NULL,
-    mac TEXT NOT NULL,
-    UNIQUE (workflow_id, seq, attempt),
     FOREIGN KEY (workflow_id, seq) REFERENCES tool_calls (workflow_id, seq)
 ) STRICT;
 CREATE INDEX doubts_open ON doubts (tenant, created_at) WHERE state = 'open';
+CREATE INDEX doubts_of_calls ON doubts (workflow_id, seq);
+CREATE UNIQUE INDEX doubts_open_once ON doubts (workflow_id, seq) WHERE state = 'open';
+
+-- What one person said of a doubt.  mac: the host's seal over it; person: whoever has several identities is one.
+CREATE TABLE testimonies (
+    doubt_id TEXT NOT NULL REFERENCES doubts (id),
+    principal TEXT NOT NULL,
+    person TEXT NOT NULL,
+    said TEXT NOT NULL CHECK (said IN ('ran', 'not_run')),
+    at REAL NOT NULL,
+    factor TEXT NOT NULL,
+    mac TEXT NOT NULL,
+    PRIMARY KEY (doubt_id, person, said)
+) STRICT;
 
 -- Tasks that begin by themselves.  cron: five fields; zone: an IANA name; next_at: unix seconds, by both.
+-- why: of a paused one, '' where a person did it; wait_until: what is due could not begin, and is tried again then.
+-- missed: slots that came while nobody was there, in all.
 CREATE TABLE schedules (
     id TEXT PRIMARY KEY,
     tenant TEXT NOT NULL REFERENCES tenants (id),
@@ -48,9 +69,12 @@ CREATE TABLE schedules (
     brain TEXT NOT NULL,
     tools TEXT,
     state TEXT NOT NULL CHECK (state IN ('active', 'paused', 'removed')),
+    why TEXT NOT NULL,
     created_at REAL NOT NULL,
     next_at REAL NOT NULL,
+    wait_until REAL NOT NULL,
     last_at REAL NOT NULL,
+    last_workflow TEXT NOT NULL,
     missed INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX schedules_due ON schedules (next_at) WHERE state = 'active';
