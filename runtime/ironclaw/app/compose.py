@@ -103,7 +103,8 @@ async def open_app(
         await prepare_all(registry, sandbox, progress)
         egress = egress or Egress(allow_localhost=allows_localhost(tenancy.every_host()))
         stack.push_async_callback(egress.close)
-        veto = Veto(store, hooks, registry, tenancy, Contents(scratch), key, clock)
+        seal_key = store.instance.key(key)  # After a restore what was sealed before counts no more.
+        veto = Veto(store, hooks, registry, tenancy, Contents(scratch), seal_key, clock)
         body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy, veto.take)
         brains = _brains(settings, hooks)
         budgets = _budgets(settings)
@@ -113,7 +114,7 @@ async def open_app(
         editor = Editor(store, veto, registry, hooks, hosts, body.preview, clock)
         record = functools.partial(_record, store, tenancy, clock)
         tools = ReloadedTools(registry, read, sandbox, record)
-        factors, links = Factors(store, key, clock), Links(key)
+        factors, links = Factors(store, key, clock), Links(seal_key)
         app = Ironclaw(
             tenancy,
             store,
@@ -126,6 +127,7 @@ async def open_app(
             vault,
             factors,
             links,
+            settings.max_running,
             clock,
         )
         app.step_ups.base_url = settings.public_url.rstrip("/")

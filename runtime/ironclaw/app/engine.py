@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import structlog
 
+from ironclaw.app.backups import back_up
 from ironclaw.app.cards import Cards
 from ironclaw.app.policies import Policies
+from ironclaw.app.schedules import Schedules
 from ironclaw.app.slack_groups import SlackGroups
 from ironclaw.app.step_ups import StepUps
 from ironclaw.app.stopping import Stopping
@@ -39,6 +42,7 @@ from ironclaw.task import (
 )
 from ironclaw.tenancy import Tenancy
 from ironclaw.terms import GrantScope
+from ironclaw.turns import Gate
 from ironclaw.veto import Links, Reminding, Veto, new_id
 
 log = structlog.get_logger(__name__)
@@ -67,6 +71,7 @@ class Ironclaw:
         vault: Vault,
         factors: Factors,
         links: Links,
+        max_running: int,
         clock: Clock,
     ) -> None:
         self.vault = vault
@@ -85,7 +90,9 @@ class Ironclaw:
         self._clock = clock
         self._delivery = Delivery(store, clock)
         self._reminding = Reminding(store, tenancy, clock)
-        self._dispatcher = LocalDispatcher(orchestrator.run, self._delivery.ring)
+        gate = Gate(max_running, tenancy.max_running)
+        self._dispatcher = LocalDispatcher(orchestrator.run, self._delivery.ring, gate)
+        self.schedules = Schedules(store, tenancy, self._check, self._dispatcher.wake, clock)
         self.stopping = Stopping(store, tenancy, self._dispatcher.wake, clock)
         self.policies = Policies(hooks, veto, store, tenancy, self._dispatcher.wake, clock)
         self._chores: list[asyncio.Task[None]] = []
@@ -131,14 +138,16 @@ class Ironclaw:
 
         :return: the workflow's id; the same delivery gives the same one and does not run again
         :raises BadRequest: an empty or endless task, or tools that nobody knows
-        :raises Refused: too many tasks of this tenant are at work
+        :raises QueueFull: too many tasks of this tenant, or of all, are at work or in the queue
         """
         self._check(task)
         reached(Point.RECEIVED)
-        workflow_id, is_new = await self._store.workflows.add(task, new_id(), self._clock())
+        workflow_id, is_new = await self._store.workflows.add(
+            task, new_id(), self._clock(), self._tenancy.room(task.tenant)
+        )
         if is_new:
             reached(Point.INBOX_COMMITTED)
-            self._dispatcher.wake(workflow_id)
+            self._dispatcher.wake(workflow_id, task.tenant)
         return workflow_id
 
     async def wait(self, tenant: str, workflow_id: str, seconds: float) -> WorkflowView:
@@ -282,6 +291,14 @@ class Ironclaw:
         await self._supersede()
         log.info("tools_reloaded", tools=len(self._registry.tools))
 
+    async def back_up(self, file: Path, actor: str) -> None:
+        """Write a copy of the database as it is, while everybody goes on.
+
+        :param actor: who asks, for the audit log
+        :raises Conflict, StoreError: see :func:`ironclaw.app.backups.back_up`
+        """
+        await back_up(self._store, file, actor, self._clock())
+
     async def ready(self) -> dict[str, bool]:
         """What must work before tasks are taken."""
         try:
@@ -295,13 +312,14 @@ class Ironclaw:
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
         await self.policies.reload()
         await self._tools.record()
-        for workflow_id in await self._store.workflows.open_ids():
-            self._dispatcher.wake(workflow_id)
+        for workflow_id, tenant in await self._store.workflows.open_ids():
+            self._dispatcher.wake(workflow_id, tenant)
         chores = (
             self._delivery.run(),
             self._every(WATCH, self.policies.watch),
             self._every(SWEEP, self._expire),
             self._every(SWEEP, self._remind),
+            self._every(SWEEP, self.schedules.sweep),
             self._every(RECONCILE, self._reconcile),
         )
         self._chores = [asyncio.create_task(chore) for chore in chores]
@@ -342,16 +360,16 @@ class Ironclaw:
             await self._reconcile()  # A call that was superseded moves its workflow too.
             raise
         reached(Point.CLICK_COMMITTED)
-        self._dispatcher.wake(approval.workflow_id)
+        self._dispatcher.wake(approval.workflow_id, approval.tenant)
         return approval
 
     async def _expire(self) -> None:
         for approval in await self._veto.expire():
-            self._dispatcher.wake(approval.workflow_id)
+            self._dispatcher.wake(approval.workflow_id, approval.tenant)
 
     async def _supersede(self) -> None:
         for approval in await self._veto.tighten():
-            self._dispatcher.wake(approval.workflow_id)
+            self._dispatcher.wake(approval.workflow_id, approval.tenant)
 
     async def _remind(self) -> None:
         if await self._reminding.sweep():
@@ -361,8 +379,8 @@ class Ironclaw:
         if await self._tools.drop_expired(self._clock()):
             await self._supersede()
         await self._store.tidy(self._clock())
-        for workflow_id in await self._store.workflows.open_ids():
-            self._dispatcher.wake(workflow_id)
+        for workflow_id, tenant in await self._store.workflows.open_ids():
+            self._dispatcher.wake(workflow_id, tenant)
 
     async def _every(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
         while True:

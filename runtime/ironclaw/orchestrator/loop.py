@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from ironclaw.capabilities import Scratch
 from ironclaw.errors import BrainError, Conflict, IronclawError, SandboxError, StoreError
 from ironclaw.failpoints import Point, reached
 from ironclaw.orchestrator.body import Body, still_json
+from ironclaw.orchestrator.checking import Checking
 from ironclaw.orchestrator.context import conversation, safe_move, storable
+from ironclaw.orchestrator.crashed import Crashed
 from ironclaw.orchestrator.judging import HttpAllow, Judge
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry
@@ -23,7 +24,6 @@ from ironclaw.task import (
     Address,
     Brain,
     CallState,
-    Effect,
     FailureKind,
     Move,
     ToolFailure,
@@ -35,10 +35,8 @@ from ironclaw.veto import Ticket, Veto
 
 log = structlog.get_logger(__name__)
 
-MAX_ATTEMPTS = 3  #: Of one call over crashes: a call that takes the host down with it ends.
 HOST_FAULT = "The host failed while this ran. It may have happened: look before you repeat it."
 LEFT = "Stopped: this tenant is not served here any more. What had not begun was not run."
-UNKNOWN = "The host stopped while this ran. It is not known whether it happened. Do not repeat it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +75,29 @@ class Orchestrator:
         self._budgets = budgets
         self._card_places = card_places
         self._clock = clock
+        checking = Checking(store, veto, registry, body, clock)
+        self._crashed = Crashed(store, registry, checking, card_places, clock)
 
-    async def run(self, workflow_id: str) -> None:
-        """Go on until the workflow is final or waits for people.
+    async def run(self, workflow_id: str, epoch: int | None = None) -> str:
+        """Go on until the workflow is final or waits: for people, or for an earlier one of its thread.
 
+        :param epoch: of the lease under which this process works; None where there is no other process
+        :return: the workflow that may begin because this one has ended; "" for none
         :raises StoreError: nothing more can be recorded; the workflow is taken up again later
         """
         while True:
             flow = await self._store.workflows.load(workflow_id)
             structlog.contextvars.bind_contextvars(tenant=flow.tenant, workflow=flow.id)
             if flow.state is WorkflowState.PAUSED:
-                return reached(Point.PAUSED)
+                reached(Point.PAUSED)
             if flow.state.is_final:
-                return None
+                return await self._store.workflows.follower(flow)
+            if flow.behind or flow.state is WorkflowState.PAUSED or self._has_lost(flow, epoch):
+                return ""
+            if not self._veto.serves(flow.tenant) and not await self._leave(flow):
+                return ""
             if not self._veto.serves(flow.tenant):
-                return await self._leave(flow)
+                continue
             try:
                 await self.step(flow)
             except Conflict:
@@ -109,7 +115,8 @@ class Orchestrator:
     async def step(self, flow: Flow) -> None:
         """Carry out what is open; where nothing is, ask for the next move."""
         for state, go_on in (
-            (CallState.EXECUTING, self._settle_crashed),
+            (CallState.EXECUTING, self._crashed.settle),
+            (CallState.IN_DOUBT, self._wait),
             (CallState.APPROVED, self._carry_out),
             (CallState.PENDING, self._wait),
         ):
@@ -118,10 +125,22 @@ class Orchestrator:
                 return await go_on(flow, call)
         return await self._plan(flow)
 
-    async def _leave(self, flow: Flow) -> None:
-        """Nothing is done for a tenant who is not there.  The bot's own waits until it is known."""
-        if self._veto.has_left(flow.tenant):
+    def _has_lost(self, flow: Flow, epoch: int | None) -> bool:
+        """Whether another process has it now."""
+        is_lost = epoch is not None and (flow.epoch != epoch or not flow.is_leased)
+        if is_lost:
+            log.warning("lease_lost", epoch=epoch)
+        return is_lost
+
+    async def _leave(self, flow: Flow) -> bool:
+        """Nothing is done for a tenant who is not there.  The bot's own waits until it is known.
+
+        :return: whether it has ended
+        """
+        has_left = self._veto.has_left(flow.tenant)
+        if has_left:
             await self._finish(flow, WorkflowState.CANCELLED, LEFT)
+        return has_left
 
     async def _plan(self, flow: Flow) -> None:
         self._check_budgets(flow)
@@ -205,9 +224,9 @@ class Orchestrator:
         return reached(Point.RESULT_WRITTEN)
 
     async def _give_up(self, flow: Flow, call: CallRow, kind: str, sentence: str) -> None:
-        """What was approved is not run.  After a crash nobody can say that it was not."""
-        if call.attempts:
-            return await self._in_doubt(flow, call)
+        """What was approved is not run.  After a crash only people can say that it was not before."""
+        if call.attempts and not await self._veto.not_run_at(flow, call):
+            return await self._crashed.ask(flow, call)
         seen = observation(kind, sentence)
         return await self._store.calls.supersede(flow, call, seen, self._clock())
 
@@ -235,30 +254,6 @@ class Orchestrator:
 
     async def _wait(self, flow: Flow, call: CallRow) -> None:
         await self._store.workflows.pause(flow, self._clock())
-
-    async def _settle_crashed(self, flow: Flow, call: CallRow) -> None:
-        """A call that a crash interrupted: nobody else in this process can be executing it."""
-        if call.attempts < MAX_ATTEMPTS and self._may_repeat(call):
-            return await self._store.calls.retry(flow, call, self._clock())
-        return await self._in_doubt(flow, call)
-
-    async def _in_doubt(self, flow: Flow, call: CallRow) -> None:
-        """A call that was begun and will not be again, and with it its workflow."""
-        await self._store.calls.doubt(flow, call, observation("in_doubt", UNKNOWN), self._clock())
-        again = await self._store.workflows.load(flow.id)
-        sentence = f"The host stopped while {call.tool} ran; whether it happened is not known. Look first."
-        return await self._finish(again, WorkflowState.FAILED, sentence)
-
-    def _may_repeat(self, call: CallRow) -> bool:
-        if call.effect in (Effect.PURE, Effect.KEYED):
-            return True
-        tool = self._registry.get(call.tool)
-        # All other effects leave through the host, which writes "effect begun" before their first byte.
-        # Of a call that is held to its preview, the files too.
-        preview = call.circumstances.preview
-        is_held = preview is not None and preview.is_binding
-        only_http = tool is not None and (is_held or tool.capabilities.scratch is not Scratch.WRITE)
-        return only_http and call.effect_begun_at is None
 
     async def _fail(self, flow: Flow, sentence: str) -> None:
         fresh = await self._store.workflows.load(flow.id)

@@ -43,10 +43,10 @@ SELECT workflow_id FROM inbox WHERE source = :source AND event_id = :event_id
 DELETE FROM inbox WHERE kept_until < :now
 
 -- name: add_workflow!
-INSERT INTO workflows (id, tenant, requester, text, door, reply_door, place, thread, tools, brain, state, version,
-    outcome, steps, tokens, worked, created_at, updated_at)
-VALUES (:id, :tenant, :requester, :text, :door, :reply_door, :place, :thread, :tools, :brain, 'queued', 1,
-    '', 0, 0, 0, :now, :now)
+INSERT INTO workflows (id, tenant, requester, text, door, reply_door, place, thread, tools, brain, schedule_id, state,
+    version, outcome, steps, tokens, worked, created_at, updated_at)
+VALUES (:id, :tenant, :requester, :text, :door, :reply_door, :place, :thread, :tools, :brain, :schedule_id,
+    'queued', 1, '', 0, 0, 0, :now, :now)
 
 -- name: workflow^
 SELECT * FROM workflows WHERE id = :id
@@ -55,17 +55,60 @@ SELECT * FROM workflows WHERE id = :id
 SELECT * FROM workflows WHERE tenant = :tenant ORDER BY created_at DESC, id LIMIT :limit
 
 -- name: open_workflows
-SELECT id FROM workflows WHERE state IN ('queued', 'running')
+-- What should go on, the oldest first: of a thread its head alone.
+SELECT id, tenant FROM workflows w WHERE state IN ('queued', 'running') AND NOT EXISTS (
+    SELECT 1 FROM workflows e WHERE e.tenant = w.tenant AND e.thread = w.thread AND e.thread <> ''
+        AND e.state IN ('queued', 'running', 'paused') AND e.created_at < w.created_at)
+ORDER BY created_at
 
--- name: open_workflows_of^
--- The concatenation keeps the planner on the index of open workflows: a tenant's history is long.
-SELECT count(*) AS open FROM workflows WHERE tenant || '' = :tenant AND state IN ('queued', 'running')
+-- name: open_of_tenant^
+SELECT count(*) AS open FROM workflows WHERE tenant = :tenant AND state IN ('queued', 'running')
+
+-- name: open_of_all^
+SELECT count(*) AS open FROM workflows WHERE state IN ('queued', 'running')
+
+-- name: newest_in_thread^
+SELECT max(created_at) AS at FROM workflows WHERE tenant = :tenant AND thread = :thread
+
+-- name: thread_head^
+-- The oldest task of a thread that has not ended.
+SELECT id, state FROM workflows WHERE tenant = :tenant AND thread = :thread AND thread <> ''
+    AND state IN ('queued', 'running', 'paused')
+ORDER BY created_at, id LIMIT 1
+
+-- name: queued_in_thread
+SELECT * FROM workflows WHERE tenant = :tenant AND thread = :thread AND thread <> ''
+    AND state IN ('queued', 'running', 'paused') AND state = 'queued'
+ORDER BY created_at, id LIMIT :limit
 
 -- name: move_workflow!
--- The one way a workflow changes: whoever read an older version changes nothing.
+-- The one way a workflow changes: whoever read an older version changes nothing.  One that stops here is free.
 UPDATE workflows SET state = :state, version = version + 1, outcome = :outcome, steps = :steps,
-    tokens = :tokens, worked = :worked, updated_at = :now
+    tokens = :tokens, worked = :worked, updated_at = :now, lease_until = CASE WHEN :state = 'running' THEN lease_until ELSE 0 END
 WHERE id = :id AND version = :version AND state IN ('queued', 'running', 'paused')
+
+-- name: claim_workflow!
+-- Take what nobody works on; what an earlier owner writes from now on is refused.
+UPDATE workflows SET lease_owner = :owner, lease_epoch = lease_epoch + 1, lease_until = :until
+WHERE id = :id AND state IN ('queued', 'running') AND lease_until <= :now
+
+-- name: extend_leases!
+-- A sign of life for all that a process works on; what has run out stays so.
+UPDATE workflows SET lease_until = :until
+WHERE lease_owner = :owner AND lease_until > :now AND state IN ('queued', 'running')
+
+-- name: release_workflow!
+UPDATE workflows SET lease_until = 0 WHERE id = :id AND lease_epoch = :epoch
+
+-- name: holds_lease^
+SELECT 1 AS holds FROM workflows WHERE id = :id AND lease_epoch = :epoch
+
+-- name: idle_workflows
+-- What should go on and nobody works on.
+SELECT id FROM workflows WHERE state IN ('queued', 'running') AND lease_until <= :now
+
+-- name: workflow_version^
+SELECT version FROM workflows WHERE id = :id
 
 -- name: wake_workflow!
 UPDATE workflows SET state = 'running', version = version + 1, updated_at = :now
@@ -114,7 +157,7 @@ UPDATE tool_calls SET state = :state WHERE workflow_id = :workflow_id AND seq = 
 
 -- name: events_of_workflow
 -- JSON's own functions are none that a trusted schema may have; a quote within a string has a backslash before it.
-SELECT event FROM audit
+SELECT n, event FROM audit
 WHERE tenant = :tenant AND substr(event, instr(event, '"workflow":"') + 12, 32) = :workflow_id
 
 -- name: begin_call!
@@ -284,22 +327,54 @@ SELECT * FROM decisions WHERE approval_id = :approval_id ORDER BY at, principal
 INSERT INTO outbox (tenant, workflow_id, subject, kind, door, place, body, state, attempts, next_at)
 VALUES (:tenant, :workflow_id, :subject, :kind, :door, :place, :body, 'waiting', 0, :now)
 
+-- name: tenants_to_tell
+-- For whom a door has something to tell now that nobody is telling.
+SELECT DISTINCT tenant FROM outbox
+WHERE state = 'waiting' AND door = :door AND next_at <= :now AND taken_until <= :now
+
 -- name: due_notices
--- A door's newest waiting notice of each subject and place (it shows what the older ones would have shown),
--- with what the door said of it before.
+-- Of one tenant at a door: the newest waiting notice of each subject and place (it shows what the older ones would
+-- have shown), with what the door said of it before, and since when nobody knows what came of an attempt.  None
+-- while another one of its workflow, or of its subject and place, is being told.
 SELECT o.*, (SELECT p.ref FROM outbox p WHERE p.subject = o.subject AND p.door = o.door AND p.place = o.place
-        AND p.ref IS NOT NULL ORDER BY p.id DESC LIMIT 1) AS known_ref
+        AND p.ref IS NOT NULL ORDER BY p.id DESC LIMIT 1) AS known_ref,
+    (SELECT MIN(b.begun) FROM outbox b WHERE b.subject = o.subject AND b.door = o.door AND b.place = o.place
+        AND b.begun > 0 AND b.state <> 'sent') AS tried_at
 FROM outbox o
-WHERE o.state = 'waiting' AND o.door = :door AND o.next_at <= :now AND NOT EXISTS (
+WHERE o.state = 'waiting' AND o.door = :door AND o.tenant = :tenant AND o.next_at <= :now AND NOT EXISTS (
     SELECT 1 FROM outbox n WHERE n.subject = o.subject AND n.door = o.door AND n.place = o.place
         AND n.state = 'waiting' AND n.id > o.id)
-ORDER BY o.id LIMIT :limit
+AND NOT EXISTS (
+    SELECT 1 FROM outbox t WHERE t.state = 'waiting' AND t.taken_by <> '' AND t.tenant = o.tenant
+        AND t.door = o.door AND (t.taken_until > :now OR t.taken_by = :by)
+        AND ((t.workflow_id = o.workflow_id AND t.workflow_id <> '') OR (t.subject = o.subject AND t.place = o.place)))
+ORDER BY o.next_at, o.id LIMIT :limit
+
+-- name: take_notice!
+UPDATE outbox SET taken_by = :by, taken_until = :until,
+    begun = CASE WHEN begun = 0 THEN CAST(:begun AS BIGINT) ELSE begun END
+WHERE id = :id AND state = 'waiting'
+
+-- name: free_notices!
+-- What earlier lives of the only process took and did not finish.
+UPDATE outbox SET taken_by = '', taken_until = 0 WHERE state = 'waiting' AND taken_by NOT IN ('', :by)
+
+-- name: let_notices_go!
+UPDATE outbox SET taken_by = '', taken_until = 0 WHERE state = 'waiting' AND taken_by = :by
+
+-- name: all_notices_due!
+UPDATE outbox SET next_at = :now WHERE state = 'waiting' AND next_at > :now
 
 -- name: next_notice_at^
-SELECT MIN(next_at) AS at FROM outbox WHERE state = 'waiting' AND door = :door
+SELECT MIN(next_at) AS at FROM outbox WHERE state = 'waiting' AND door = :door AND next_at > :after
+
+-- name: next_notice_free_at^
+SELECT MIN(taken_until) AS at FROM outbox
+WHERE state = 'waiting' AND taken_by NOT IN ('', :by) AND door = :door AND taken_until > :after
 
 -- name: notice_sent!
-UPDATE outbox SET state = 'sent', ref = :ref WHERE id = :id AND state = 'waiting'
+UPDATE outbox SET state = 'sent', ref = :ref, taken_by = '', taken_until = 0
+WHERE id = :id AND state = 'waiting' AND taken_by = :by
 
 -- name: older_notices_sent!
 -- What a newer notice of the subject has shown already.
@@ -308,10 +383,13 @@ UPDATE outbox SET state = 'sent' WHERE state = 'waiting' AND id < :id AND subjec
     AND place = (SELECT place FROM outbox WHERE id = :id)
 
 -- name: notice_later!
-UPDATE outbox SET attempts = attempts + 1, next_at = :next_at WHERE id = :id AND state = 'waiting'
+-- kept: 1 while nobody knows whether it was told, 0 where it was not.
+UPDATE outbox SET attempts = attempts + 1, next_at = :next_at, taken_by = '', taken_until = 0, begun = begun * :kept
+WHERE id = :id AND state = 'waiting' AND taken_by = :by
 
 -- name: notice_given_up!
-UPDATE outbox SET state = 'given_up', attempts = attempts + 1 WHERE id = :id AND state = 'waiting'
+UPDATE outbox SET state = 'given_up', attempts = attempts + 1, taken_by = '', taken_until = 0
+WHERE id = :id AND state = 'waiting' AND taken_by = :by
 
 -- name: audit_head^
 SELECT n, hash FROM audit WHERE tenant = :tenant ORDER BY n DESC LIMIT 1
@@ -401,3 +479,130 @@ ON CONFLICT (tenant, name) DO UPDATE SET facts = excluded.facts
 
 -- name: remove_toolbox!
 DELETE FROM toolboxes WHERE tenant = :tenant AND name = :name
+
+-- name: add_doubt!
+INSERT INTO doubts (id, tenant, workflow_id, seq, attempt, state, created_at, answered_by, answered_at)
+VALUES (:id, :tenant, :workflow_id, :seq, :attempt, 'open', :now, '', 0)
+
+-- name: doubt^
+-- Of its workflow's tenant: a row that says another one is nobody's.
+SELECT d.*, c.tool, c.risk, c.effect, c.args, c.rule, c.action_sha256, c.component_sha256, c.policy_version,
+    c.idem_key, c.call_id, c.state AS call_state, c.effect_begun_at, c.circumstances, w.requester, w.door
+FROM doubts d
+JOIN tool_calls c ON c.workflow_id = d.workflow_id AND c.seq = d.seq
+JOIN workflows w ON w.id = d.workflow_id AND w.tenant = d.tenant
+WHERE d.id = :id
+
+-- name: doubts_of_call
+SELECT id, state FROM doubts WHERE workflow_id = :workflow_id AND seq = :seq ORDER BY attempt, created_at
+
+-- name: open_doubts
+SELECT id FROM doubts WHERE tenant = :tenant AND state = 'open' ORDER BY created_at, id
+
+-- name: open_doubts_of
+SELECT id, seq FROM doubts WHERE workflow_id = :workflow_id AND state = 'open' ORDER BY seq
+
+-- name: settle_doubt!
+UPDATE doubts SET state = :state, answered_by = :by, answered_at = :now WHERE id = :id AND state = 'open'
+
+-- name: add_testimony!
+-- One of each person for each word: none where they have said it before, under whatever name.
+INSERT INTO testimonies (doubt_id, principal, person, said, at, factor, mac)
+VALUES (:doubt_id, :principal, :person, :said, :at, :factor, :mac)
+ON CONFLICT (doubt_id, person, said) DO NOTHING
+
+-- name: testimonies
+SELECT * FROM testimonies WHERE doubt_id = :doubt_id ORDER BY at, principal
+
+-- name: add_schedule!
+INSERT INTO schedules (id, tenant, requester, cron, zone, text, door, reply_door, place, brain, tools, state, why,
+    created_at, next_at, wait_until, last_at, last_workflow, missed)
+VALUES (:id, :tenant, :requester, :cron, :zone, :text, :door, :reply_door, :place, :brain, :tools, 'active', '',
+    :now, :next_at, 0, 0, '', 0)
+
+-- name: schedule^
+SELECT * FROM schedules WHERE id = :id AND tenant = :tenant AND state <> 'removed'
+
+-- name: schedules_of
+SELECT * FROM schedules WHERE tenant = :tenant AND state <> 'removed' ORDER BY created_at, id
+
+-- name: schedule_count^
+SELECT count(*) AS there FROM schedules WHERE tenant = :tenant AND state <> 'removed'
+
+-- name: due_schedules
+-- A pause from after :latest was made by a clock that has gone back since.
+SELECT * FROM schedules WHERE state = 'active' AND next_at <= :now
+    AND (wait_until <= :now OR wait_until > :latest)
+ORDER BY next_at, id LIMIT :limit
+
+-- name: take_slot!
+-- One process, once: the others find another next one.
+UPDATE schedules SET next_at = :next_at, wait_until = 0 WHERE id = :id AND state = 'active' AND next_at = :was
+
+-- name: schedule_fired!
+UPDATE schedules SET last_at = :now, last_workflow = :workflow_id, missed = missed + :missed WHERE id = :id
+
+-- name: schedule_later!
+UPDATE schedules SET wait_until = :until WHERE id = :id AND state = 'active' AND next_at = :was
+
+-- name: pause_schedule!
+UPDATE schedules SET state = 'paused', why = :why WHERE id = :id AND tenant = :tenant AND state = 'active'
+
+-- name: resume_schedule!
+UPDATE schedules SET state = 'active', why = '', next_at = :next_at, wait_until = 0
+WHERE id = :id AND tenant = :tenant AND state = 'paused'
+
+-- name: remove_schedule!
+UPDATE schedules SET state = 'removed' WHERE id = :id AND tenant = :tenant AND state <> 'removed'
+
+-- name: name_thread!
+-- Of a workflow that began without one: where it stands now.
+UPDATE workflows SET thread = :thread WHERE id = :id AND tenant = :tenant AND thread = ''
+
+-- name: begin_instance!
+INSERT INTO instance (id, epoch, restored_at) SELECT CAST(:id AS TEXT), 0, 0 WHERE NOT EXISTS (SELECT 1 FROM instance)
+
+-- name: instance^
+SELECT * FROM instance ORDER BY epoch DESC, id LIMIT 1
+
+-- name: end_instance!
+DELETE FROM instance
+
+-- name: restore_instance!
+INSERT INTO instance (id, epoch, restored_at) VALUES (:id, :epoch, :now)
+
+-- name: last_events
+SELECT event FROM audit a WHERE n = (SELECT MAX(n) FROM audit WHERE tenant = a.tenant)
+
+-- name: every_pending_approval
+SELECT id, workflow_id, seq FROM approvals WHERE state = 'pending' ORDER BY created_at, id
+
+-- name: call_restored!
+-- Its card says another reason than that the call has changed.
+UPDATE tool_calls SET failure_kind = 'restored', failure = :why WHERE workflow_id = :workflow_id AND seq = :seq
+
+-- name: unsettled_calls
+-- What may have run after a backup was made; what changes nothing and nobody was asked about may run again.
+SELECT c.workflow_id, c.seq FROM tool_calls c JOIN workflows w ON w.id = c.workflow_id
+WHERE c.state IN ('approved', 'executing') AND w.state IN ('queued', 'running', 'paused')
+    AND (c.effect <> 'pure' OR EXISTS (
+        SELECT 1 FROM approvals a WHERE a.workflow_id = c.workflow_id AND a.seq = c.seq))
+
+-- name: interrupt_call!
+-- As a crash after its last attempt leaves it: it is not begun again before people say what came of it.
+UPDATE tool_calls SET state = 'executing', attempts = attempts + :attempts,
+    effect_begun_at = COALESCE(effect_begun_at, :now)
+WHERE workflow_id = :workflow_id AND seq = :seq
+
+-- name: void_grants!
+UPDATE grants SET revoked_at = :now, mac = '' WHERE revoked_at = 0
+
+-- name: notices_uncertain!
+UPDATE outbox SET begun = 1, taken_by = '', taken_until = 0 WHERE state = 'waiting'
+
+-- name: free_leases!
+UPDATE workflows SET lease_owner = '', lease_until = 0 WHERE lease_until > 0
+
+-- name: spend_steps!
+-- Codes that were used after the backup are used.
+UPDATE factors SET last_step = :step WHERE last_step < :step

@@ -57,6 +57,7 @@ def notice(row: Row) -> Notice:
         body=json.loads(row["body"]),
         ref=json.loads(row["known_ref"]) if row["known_ref"] else None,
         attempts=row["attempts"],
+        tried_at=float(row["tried_at"] or 0),
     )
 
 
@@ -203,7 +204,18 @@ def load_flow(c: Connection, workflow_id: str) -> Flow:
         calls=tuple(call_row(each) for each in sql.calls(c, workflow_id=workflow_id)),
         past=tuple((each["text"], each["outcome"]) for each in past)[::-1],
         past_taint=_past_taint(c, thread),
+        schedule_id=row["schedule_id"],
+        behind=_behind(c, row),
+        epoch=row["lease_epoch"],
+        is_leased=row["lease_until"] > 0,
     )
+
+
+def _behind(c: Connection, row: Row) -> str:
+    if row["state"] != WorkflowState.QUEUED.value or not row["thread"]:
+        return ""
+    head = sql.thread_head(c, tenant=row["tenant"], thread=row["thread"])
+    return "" if head is None or head["id"] == row["id"] else str(head["id"])
 
 
 def _past_taint(c: Connection, thread: dict[str, Any]) -> frozenset[str]:

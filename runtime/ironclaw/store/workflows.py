@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ironclaw.canonical import canonical_text
-from ironclaw.errors import Conflict, NotFound, Refused
-from ironclaw.store import calls, rows
+from ironclaw.capabilities import Room
+from ironclaw.errors import Conflict, NotFound, QueueFull
+from ironclaw.store import calls, doubts, rows, threads
 from ironclaw.store.chain import note
 from ironclaw.store.model import Flow, Judged, Spent
 from ironclaw.store.outbox import post_card, tell
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.transitions import move_workflow, show_status
-from ironclaw.store.units import Writer
+from ironclaw.store.units import Writer, announce
 from ironclaw.task import (
     CONTEXT_MARKER,
     Address,
@@ -26,7 +28,8 @@ from ironclaw.task import (
     WorkflowView,
 )
 
-MAX_OPEN = 1_000  #: Workflows of one tenant at work at once; what waits for people does not count.
+MOST = "which is the most. Nothing was kept of this one: send it again when some have ended."
+ROOM = Room()
 WAITING = "Waiting for approval."
 LAST_LINES = {
     WorkflowState.DONE: "Done.",
@@ -44,13 +47,75 @@ class Workflows:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    async def add(self, task: Task, workflow_id: str, now: float) -> tuple[str, bool]:
+    async def add(self, task: Task, workflow_id: str, now: float, room: Room = ROOM) -> tuple[str, bool]:
         """Accept a task, durably.
 
         :return: the workflow's id, and False when the same delivery had made it before
-        :raises Refused: too many of this tenant are at work
+        :raises QueueFull: there is no room for it; the same delivery may come again
         """
-        return await self._writer.write(lambda c: _add(c, task, workflow_id, now), task.tenant)
+        return await self._writer.write(lambda c: add_task(c, task, workflow_id, now, room), task.tenant)
+
+    async def claim(self, tenant: str, workflow_id: str, owner: str, until: float, now: float) -> int | None:
+        """Take a workflow that nobody works on.
+
+        :param tenant: the workflow's: its lock keeps this apart from what an earlier owner still writes
+        :param owner: this life of this process
+        :return: the epoch that its writes must name; None where there is nothing to take, or not yet
+        """
+
+        def unit(c: Connection) -> int | None:
+            if not sql.claim_workflow(c, id=workflow_id, owner=owner, until=until, now=now):
+                return None
+            return int(sql.workflow(c, id=workflow_id)["lease_epoch"])
+
+        return await self._writer.write(unit, tenant)
+
+    async def tenant_of(self, workflow_id: str) -> str:
+        """
+        :raises NotFound: no such workflow
+        """
+
+        def unit(c: Connection) -> str:
+            row = sql.workflow(c, id=workflow_id)
+            if row is None:
+                raise NotFound("There is no such workflow.")
+            return str(row["tenant"])
+
+        return await self._writer.read(unit)
+
+    async def is_open(self, workflow_id: str) -> bool:
+        """Whether it is at work, or about to be."""
+
+        def unit(c: Connection) -> bool:
+            row = sql.workflow(c, id=workflow_id)
+            return row is not None and row["state"] in (
+                WorkflowState.QUEUED.value,
+                WorkflowState.RUNNING.value,
+            )
+
+        return await self._writer.read(unit)
+
+    async def extend_leases(self, owner: str, until: float, now: float) -> None:
+        """Say that a process lives, and works on what it has taken."""
+        await self._writer.write(lambda c: sql.extend_leases(c, owner=owner, until=until, now=now), "")
+
+    async def release(self, workflow_id: str, epoch: int) -> None:
+        """Let others take what this process could not go on with."""
+        await self._writer.write(lambda c: sql.release_workflow(c, id=workflow_id, epoch=epoch), "")
+
+    async def announce_idle(self, now: float) -> int:
+        """Put a job into the queue for each workflow that should go on and that nobody works on.
+
+        :return: how many there are
+        """
+
+        def unit(c: Connection) -> int:
+            idle = [row["id"] for row in sql.idle_workflows(c, now=now)]
+            for workflow_id in idle:
+                announce(c, workflow_id)
+            return len(idle)
+
+        return await self._writer.write(unit, "")
 
     async def load(self, workflow_id: str) -> Flow:
         """
@@ -118,30 +183,53 @@ class Workflows:
             )
         )
 
-    async def open_ids(self) -> tuple[str, ...]:
-        """Every workflow that should be going on: what a start has to take up again."""
-        return await self._writer.read(lambda c: tuple(row["id"] for row in sql.open_workflows(c)))
+    async def open_ids(self) -> tuple[tuple[str, str], ...]:
+        """Every workflow that should be going on, with its tenant, the oldest first."""
+        return await self._writer.read(
+            lambda c: tuple((row["id"], row["tenant"]) for row in sql.open_workflows(c))
+        )
+
+    async def follower(self, flow: Flow) -> str:
+        """What may begin in the thread of a workflow that has ended; "" for nothing."""
+        if not flow.thread:
+            return ""
+        return await self._writer.read(lambda c: str((threads.next_in_thread(c, flow) or {"id": ""})["id"]))
 
 
-def _add(c: Connection, task: Task, workflow_id: str, now: float) -> tuple[str, bool]:
-    known = _delivered(c, task.delivery, workflow_id, now)
+def add_task(
+    c: Connection, task: Task, workflow_id: str, now: float, room: Room = ROOM
+) -> tuple[str, bool]:
+    """Accept a task in the caller's transaction: see :meth:`Workflows.add`.
+
+    :raises Refused: too many of this tenant are at work
+    """
+    known = delivered(c, task.delivery, workflow_id, now)
     if known != workflow_id:
         return known, False
-    if sql.open_workflows_of(c, tenant=task.tenant)["open"] >= MAX_OPEN:
-        raise Refused(f"{MAX_OPEN} tasks of this tenant are at work already. Ask again when some have ended.")
-    _insert(c, task, workflow_id, now)
+    _check_room(c, task.tenant, room)
+    _insert(c, task, workflow_id, threads.accepted_at(c, task.tenant, task.thread, now))
     sql.add_message(
         c, workflow_id=workflow_id, role=Role.USER.value, text=_asked(task), calls="[]", call_id=""
     )
     detail = {"workflow": workflow_id, "door": task.came_by, "text": task.text}
     note(c, task.tenant, now, "received", task.requester, **detail)
-    subject, body = f"status:{workflow_id}", {"text": "Working on it."}
-    tell(c, now, task.tenant, workflow_id, subject, NoticeKind.STATUS, task.reply_to, body)
+    if threads.tell_place(c, sql.workflow(c, id=workflow_id), now):
+        announce(c, workflow_id)
     return workflow_id, True
 
 
-def _delivered(c: Connection, delivery: tuple[str, str] | None, workflow_id: str, now: float) -> str:
-    """The workflow of this delivery: the new one, unless it came before."""
+def _check_room(c: Connection, tenant: str, room: Room) -> None:
+    """
+    :raises QueueFull: as much is at work or in the queue as may be
+    """
+    if sql.open_of_tenant(c, tenant=tenant)["open"] >= room.of_tenant:
+        raise QueueFull(f"{room.of_tenant:,} of your tasks are at work or in the queue, {MOST}")
+    if sql.open_of_all(c)["open"] >= room.of_all:
+        raise QueueFull(f"{room.of_all:,} tasks are at work or in the queue here, {MOST}", is_everybodys=True)
+
+
+def delivered(c: Connection, delivery: tuple[str, str] | None, workflow_id: str, now: float) -> str:
+    """What this delivery made: the new one, unless it came before."""
     if delivery is None:
         return workflow_id
     source, event_id = delivery
@@ -164,6 +252,7 @@ def _insert(c: Connection, task: Task, workflow_id: str, now: float) -> None:
         thread=task.thread,
         tools=None if task.tools is None else json.dumps(task.tools),
         brain=task.brain,
+        schedule_id=task.schedule_id,
         now=now,
     )
 
@@ -233,6 +322,8 @@ def cards_of_turn(lengths: Sequence[int]) -> list[int]:
 def _pause(c: Connection, flow: Flow, now: float) -> None:
     """A decision on a workflow that still ran woke nobody: it is seen here, or waits for ever."""
     states = {call["state"] for call in sql.calls(c, workflow_id=flow.id)}
+    if CallState.IN_DOUBT.value in states:  # Whatever else could go on waits until people have said.
+        return move_workflow(c, flow, WorkflowState.PAUSED, "", Spent(), now)
     if CallState.PENDING.value not in states or CallState.APPROVED.value in states:
         raise Conflict("A decision came meanwhile.")
     move_workflow(c, flow, WorkflowState.PAUSED, "", Spent(), now)
@@ -252,6 +343,7 @@ def _finish(
     move_workflow(c, flow, state, outcome, spent, now)
     note(c, flow.tenant, now, "workflow_" + state.value, actor, workflow=flow.id)
     calls.end_open(c, flow, now)
+    doubts.close_open(c, flow, now)
     show_status(c, flow, line, now, is_last=True)
     kind = NoticeKind.ANSWER if state is WorkflowState.DONE else NoticeKind.FAILURE
     body = {"text": outcome, "by": _denier(c, flow)}
@@ -272,4 +364,6 @@ def _view(c: Connection, tenant: str, workflow_id: str) -> WorkflowView:
     if row is None or row["tenant"] != tenant:
         raise NotFound("There is no such workflow.")
     pending = next((a for a in sql.pending_approvals_of(c, workflow_id=workflow_id)), None)
-    return rows.workflow_view(row, rows.load_approval(c, pending["id"]) if pending else None)
+    asked = next((each for each in sql.open_doubts_of(c, workflow_id=workflow_id)), None)
+    view = rows.workflow_view(row, rows.load_approval(c, pending["id"]) if pending else None)
+    return replace(view, doubt=doubts.load(c, asked["id"])) if asked else view
