@@ -1,9 +1,19 @@
-"""Sends what waits in the outbox, at least once, through the doors that asked for it."""
+"""Sends what waits in the outbox through the doors that asked for it.
+
+A steady flow: whatever is due is taken, as long as there is room, and told beside what is being told already.
+Each notice is taken before it is told.  Where nobody can know whether it was, it comes again and says so: the
+door then looks, and posts nothing twice.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias, TypeVar
 
 import structlog
 
@@ -14,19 +24,34 @@ from ironclaw.task import Notice, NoticeKind, Sender
 
 log = structlog.get_logger(__name__)
 
+MOST = 64  #: Notices that are being told at once.
+EACH = 16  #: Of them, of one tenant at one door: a slow workspace holds nobody else up.
+LEASE = 120.0  #: Seconds for which a taken notice is one process's own.
+SEND = 60.0  #: Seconds for telling one.
 GIVE_UP_AFTER = 12  #: Attempts; with the pauses below that is about a day.
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 4 * 3600.0  #: Seconds; the pause doubles.
+LONGEST_WAIT = 60.0  #: Seconds between attempts while the other side is merely away.
 IDLE = 30.0  #: Seconds between looks when nobody rings.
+LAST_WORDS = 3.0  #: Seconds that a stop leaves to what is being told.
+
+T = TypeVar("T")
+Lane: TypeAlias = tuple[str, str]  #: A door and a tenant: what has a pace of its own.
 
 
 class Delivery:
-    """One task that empties the outbox."""
+    """Empties the outbox."""
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
-        self._store = store
+        self._outbox = store.outbox
         self._clock = clock
         self._senders: dict[str, Sender] = {}
         self._bell = asyncio.Event()
+        self._sending: set[asyncio.Task[None]] = set()
+        self._busy: Counter[Lane] = Counter()  #: How many of each are being told.
+        self._paused: dict[Lane, float] = {}  #: Until when, unix seconds.
+        self._turns: Counter[Lane] = Counter()  #: How many each was told.
+        self._began = False
+        self._seen = 0.0
 
     def speak(self, door: str, sender: Sender) -> None:
         """From now on, notices for ``door`` go through ``sender``."""
@@ -37,52 +62,109 @@ class Delivery:
         """Something new waits."""
         self._bell.set()
 
+    def hurry(self, door: str) -> None:
+        """The door's other side is well again: no pause of before counts."""
+        self._paused = {lane: until for lane, until in self._paused.items() if lane[0] != door}
+        self.ring()
+
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            self._bell.clear()
-            try:
-                if await self._send_due():
-                    continue
-                pause = await self._pause()
-            except StoreError:
-                log.exception("outbox_unreadable")
-                pause = FIRST_PAUSE
-            try:
-                async with asyncio.timeout(pause):
-                    await self._bell.wait()
-            except TimeoutError:
-                continue
+        """Until cancelled; what is being told then is told, or given back."""
+        try:
+            while True:
+                self._bell.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(await self._round()):
+                        await self._bell.wait()
+        finally:
+            await self._finish()
 
-    async def _pause(self) -> float:
-        at = await self._store.outbox.next_at(self._senders)
-        return IDLE if at is None else min(IDLE, max(0.05, at - self._clock()))
+    async def _round(self) -> float:
+        """Begin what can be begun.
 
-    async def _send_due(self) -> bool:
-        """Send what is due: workflows side by side, each one's notices in order."""
-        due = await self._store.outbox.due(self._senders, self._clock())
-        by_workflow: dict[str, list[Notice]] = {}
-        for notice in due:
-            by_workflow.setdefault(notice.workflow_id or notice.subject, []).append(notice)
-        await asyncio.gather(*(self._send_in_order(notices) for notices in by_workflow.values()))
-        return bool(due)
+        :return: seconds until there may be more, unless somebody rings or something ends
+        """
+        now = self._clock()
+        try:
+            await self._look_at_clock(now)
+            if await self._begin(now):
+                return 0.0
+            at = await self._outbox.next_at(self._senders, now)
+        except StoreError:
+            log.exception("outbox_unreadable")
+            return FIRST_PAUSE
+        soonest = min((IDLE, *(until - now for until in self._paused.values() if until > now)))
+        return max(0.05, min(soonest, at - now)) if at is not None else soonest
 
-    async def _send_in_order(self, notices: list[Notice]) -> None:
-        for notice in notices:
-            await self._send(notice)
+    async def _look_at_clock(self, now: float) -> None:
+        if not self._began:
+            await self._outbox.take_back()
+            self._began = True
+        if now < self._seen - 1:
+            await self._outbox.all_due(now)
+        self._seen = now
+
+    async def _begin(self, now: float) -> bool:
+        """Take what there is room for, and tell it in the background.
+
+        :return: whether there was any
+        :raises StoreError: not everything could be taken
+        """
+        before = sum(self._turns.values())
+        for lane in self._in_turn(await self._outbox.tenants_to_tell(self._senders, now), now):
+            room = min(EACH - self._busy[lane], MOST - len(self._sending))
+            until = time.monotonic() + LEASE
+            for notice in await self._outbox.take(*lane, now, now + LEASE, room) if room > 0 else ():
+                self._start(replace(notice, until=until), lane)
+        return sum(self._turns.values()) > before
+
+    def _in_turn(self, lanes: tuple[Lane, ...], now: float) -> list[Lane]:
+        """Those that are not to pause; who was told least comes first."""
+        ready = [lane for lane in lanes if self._paused.get(lane, 0.0) <= now]
+        return sorted(ready, key=lambda lane: (self._busy[lane], self._turns[lane]))
+
+    def _start(self, notice: Notice, lane: Lane) -> None:
+        self._turns[lane] += 1
+        self._busy[lane] += 1
+        task = asyncio.create_task(self._send(notice))
+        self._sending.add(task)
+        task.add_done_callback(lambda task: self._ended(task, lane))
+
+    def _ended(self, task: asyncio.Task[None], lane: Lane) -> None:
+        self._sending.discard(task)
+        self._busy[lane] -= 1
+        if not task.cancelled() and task.exception():
+            log.error("notice_not_noted", exc_info=task.exception())
+        self.ring()
 
     async def _send(self, notice: Notice) -> None:
         try:
-            ref = await self._senders[notice.address.door].send(notice)
-            if notice.kind is NoticeKind.CARD:
-                reached(Point.CARD_POSTED)
-            reached(Point.OUTBOX_SENT)
+            async with asyncio.timeout(SEND):
+                ref = await self._senders[notice.address.door].send(notice)
         except TryLater as error:
-            await self._store.outbox.later(notice, self._clock() + error.seconds)
+            await self._put_off(notice, error)
         except Exception as error:  # noqa: BLE001 - a door's fault must not stop the other doors
             await self._try_again(notice, error)
         else:
-            await self._store.outbox.sent(notice, ref)
+            await self._told(notice, ref)
+
+    async def _told(self, notice: Notice, ref: Mapping[str, str] | None) -> None:
+        if notice.kind is NoticeKind.CARD:
+            reached(Point.CARD_POSTED)
+        reached(Point.OUTBOX_SENT)
+        if not await self._noted(lambda: self._outbox.sent(notice, ref)):
+            log.warning("notice_taken_by_another", notice=notice.id)
+
+    async def _put_off(self, notice: Notice, error: TryLater) -> None:
+        """The other side is there and asks for a pause, or is away: that is no attempt that failed."""
+        seconds = error.seconds
+        if error.is_for_all:
+            lane = (notice.address.door, notice.tenant)
+            self._paused[lane] = max(self._paused.get(lane, 0.0), self._clock() + seconds)
+        else:
+            seconds = max(seconds, min(LONGEST_WAIT, FIRST_PAUSE * 2.0 ** min(notice.attempts, 10)))
+        is_uncertain = error.is_uncertain or notice.is_uncertain
+        at = self._clock() + seconds
+        await self._noted(lambda: self._outbox.later(notice, at, is_uncertain=is_uncertain))
 
     async def _try_again(self, notice: Notice, error: Exception) -> None:
         log.warning(
@@ -90,9 +172,33 @@ class Delivery:
             notice=notice.id,
             kind=notice.kind.value,
             attempts=notice.attempts,
-            error=str(error),
+            error=str(error) or type(error).__name__,
         )
+        now = self._clock()
         if notice.attempts + 1 >= GIVE_UP_AFTER:
-            return await self._store.outbox.give_up(notice, type(error).__name__, self._clock())
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**notice.attempts)
-        return await self._store.outbox.later(notice, self._clock() + pause)
+            why = type(error).__name__
+            return await self._noted(lambda: self._outbox.give_up(notice, why, now))
+        at = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**notice.attempts)
+        return await self._noted(lambda: self._outbox.later(notice, at, is_uncertain=True))
+
+    async def _noted(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Until it is durable: before that, nothing more of its subject is told."""
+        pause = 1.0
+        while True:
+            try:
+                return await write()
+            except StoreError as error:
+                log.warning("outbox_unwritable", error=str(error))
+            await asyncio.sleep(pause)
+            pause = min(IDLE, pause * 2)
+
+    async def _finish(self) -> None:
+        """Let end what is being told, and give back the rest."""
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=LAST_WORDS)
+        left = list(self._sending)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        with contextlib.suppress(StoreError):
+            await self._outbox.let_go()

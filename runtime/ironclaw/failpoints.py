@@ -29,6 +29,7 @@ class Point(Enum):
     RESULT_WRITTEN = "result_written"  #: The result is durable; the brain has not seen it.
     OUTBOX_SENT = "outbox_sent"  #: The door has told something; that it did is not durable.
     FINISHED = "finished"  #: The workflow has ended, durably; its answer was not told.
+    ANSWER_SENT = "answer_sent"  #: The door has given the answer; that it did is not durable.
 
 
 # Taken out: it is no setting, and a process that this one starts must not die of it.
