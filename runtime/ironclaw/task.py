@@ -95,6 +95,22 @@ class ApprovalState(Enum):
     SUPERSEDED = "superseded"  #: The call, its tool or the policy changed; nothing was run.
 
 
+class DoubtState(Enum):
+    """Where one doubt stands: whether a call ran that a crash interrupted."""
+
+    OPEN = "open"  #: Nobody has said whether it ran.
+    RAN = "ran"  #: A person says that it ran: it is not begun again.
+    NOT_RUN = "not_run"  #: People say that it did not: it may begin once more.
+    CANCELLED = "cancelled"  #: The workflow was stopped first.
+
+
+class Said(Enum):
+    """What one person said of one doubt."""
+
+    RAN = "ran"
+    NOT_RUN = "not_run"
+
+
 class Decision(Enum):
     """What one person said of one approval."""
 
@@ -184,6 +200,7 @@ class Task:
     #: (source, event id) of the delivery that caused it: the same pair is one workflow.
     delivery: tuple[str, str] | None = None
     door: str = ""  #: Where it came in, by which policy judges; "" for where its answer goes.
+    schedule_id: str = ""  #: The schedule that began it; "" where a person did.
 
     @property
     def came_by(self) -> str:
@@ -338,6 +355,62 @@ class ApprovalView:
     #: When the other groups of its terms began to count; 0 before.
     escalated_at: float = 0.0
     last_usage: Usage | None = None  #: Of the tool's last call for this tenant, while this one waits.
+    was_restored: bool = False  #: It waited in a backup that was restored: it may have been decided and run since.
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What one person said of a doubt."""
+
+    principal: str
+    said: Said
+    at: float  #: Unix seconds.
+    factor: str = ""  #: As of a Vote.
+
+
+@dataclass(frozen=True, slots=True)
+class CallEvent:
+    """One line of the audit log about a call."""
+
+    at: float  #: Unix seconds.
+    event: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtView:
+    """A call of which nobody knows whether it ran, as rows have it: what people are asked with."""
+
+    id: str
+    tenant: str
+    workflow_id: str
+    seq: int  #: Of the call within the workflow.
+    attempt: int  #: Which beginning of it is meant, from 1.
+    state: DoubtState
+    created_at: float
+    requester: str
+    tool: str
+    risk: Risk
+    effect: Effect
+    args: str  #: The stored canonical JSON text: exactly the bytes that ran, if it did.
+    action_sha256: str
+    component_sha256: str
+    rule: str  #: By which it was to run.
+    policy_version: str
+    idem_key: str  #: Each changing request had it, and its own number.
+    call_state: CallState
+    effect_begun_at: float | None  #: When something outside was about to be changed; None: nothing was.
+    circumstances: Circumstances
+    door: str  #: Where the task came from.
+    answered_by: str = ""  #: A Principal's id.
+    answered_at: float = 0.0
+    testimonies: tuple[Testimony, ...] = ()
+    events: tuple[CallEvent, ...] = ()  #: What the audit log says of the call, oldest first.
+
+    @property
+    def begun_at(self) -> float | None:
+        """When the call began, the last time; None where the audit log does not say."""
+        return max((each.at for each in self.events if each.event == "call_executing"), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +451,7 @@ class WorkflowView:
     created_at: float
     updated_at: float
     approval: ApprovalView | None = None  #: What it waits for while paused.
+    doubt: DoubtView | None = None  #: So too, where nobody knows whether a call of it ran.
 
 
 class NoticeKind(Enum):
@@ -393,6 +467,10 @@ class NoticeKind(Enum):
     FAILURE = "failure"
     REMINDER = "reminder"  #: What of a card still waits, shortly before it expires; body {"card"}.
     REFUSAL = "refusal"  #: A task that was never accepted; body {"text"}, ours.
+    #: A task begins by itself; body {"text": the task, "by": its requester, "missed": runs that never were}.
+    #: What has ``under`` in its place stands under this one, whose subject that is.
+    OPENING = "opening"
+    DOUBT = "doubt"  #: Whether a call ran is asked, or was said; body {"doubt"}: draw it from the rows.
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,15 +488,24 @@ class Notice:
         Mapping[str, str] | None
     )  #: What the door returned for this subject before: update it, do not post again.
     attempts: int = 0
+    #: Unix seconds since which one of this subject may stand there, though nobody noted where; 0: none does.
+    tried_at: float = 0.0
+    #: Of time.monotonic(), from when on another process may tell it: post nothing after that.
+    until: float = float("inf")
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether it may stand there already: look before anything new is posted."""
+        return self.tried_at > 0 and not self.ref
 
 
 class Sender(Protocol):
-    """How a door tells.  At least once: after a crash the same notice may come again."""
+    """How a door tells.  After a crash the same notice comes again, and says that it is uncertain."""
 
     async def send(self, notice: Notice) -> Mapping[str, str] | None:
         """:return: a ref for later updates of the subject, such as {"channel", "ts"}
 
-        :raises TryLater: the other side asked for a pause
+        :raises TryLater: the other side asked for a pause, or cannot be asked
         """
         ...
 

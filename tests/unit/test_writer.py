@@ -160,7 +160,8 @@ async def test_a_door_that_is_not_there_holds_nobody_up(tmp_path: Path) -> None:
     for number in range(3):
         await store.outbox.refuse("T1", Address("absent", {}), "No.", f"a{number}", None, 1.0)
     await store.outbox.refuse("T1", Address("here", {}), "No.", "h", None, 2.0)
-    due = await store.outbox.due(["here"], 3.0, limit=2)
+    [lane] = await store.outbox.tenants_to_tell(["here"], 3.0)
+    due = await store.outbox.take(*lane, 3.0, 9.0, limit=2)
     waits_until = await store.outbox.next_at(["here"])
     await store.close()
 

@@ -9,9 +9,13 @@ DEFAULT_SCOPES = frozenset(
     {
         "app_mentions:read",
         "assistant:write",
+        "channels:history",
         "chat:write",
         "commands",
+        "groups:history",
         "im:history",
+        "im:write",
+        "mpim:history",
         "usergroups:read",
         "users:read",
     }

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
+from typing import Any
 
 import aiohttp
+import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from ironclaw.errors import TryLater
 
+log = structlog.get_logger(__name__)
+
 TIMEOUT = 10  #: Seconds for one call.
+DEAD_PAUSE = 60.0  #: Seconds between tries while Slack refuses the token.
+#: What Slack says to a token that it does not take, until the operator has seen to it.
+DEAD = frozenset(
+    {
+        "account_inactive",
+        "invalid_auth",
+        "not_authed",
+        "team_access_not_granted",
+        "token_expired",
+        "token_revoked",
+    }
+)
+REFUSED = (
+    "Slack refuses the bot's token: nothing can be told there, and nothing is lost meanwhile. "
+    "Install the app again, or set SLACK_BOT_TOKEN to the new token and restart."
+)
+#: Slack's words for a fault of its own: some of what was asked may have been done.
+_FAULTS = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 #: The client of a workspace's installation; "" is the bot's own workspace.
 ClientForTeam = Callable[[str], AsyncWebClient]
 #: Every Web API method that this door calls, for the manifest's scopes.
@@ -21,6 +46,9 @@ METHODS = frozenset(
         "chat.postEphemeral",
         "chat.postMessage",
         "chat.update",
+        "conversations.history",
+        "conversations.open",
+        "conversations.replies",
         "usergroups.users.list",
         "users.info",
         "views.open",
@@ -29,34 +57,90 @@ METHODS = frozenset(
 )
 
 
-def web_client(token: str, base_url: str, session: aiohttp.ClientSession | None = None) -> AsyncWebClient:
+class Token:
+    """Whether Slack takes the bot's token, by what it said last."""
+
+    def __init__(self) -> None:
+        self.is_good = True
+        self._refused = asyncio.Event()
+
+    def hear(self, word: str) -> None:
+        """
+        :param word: Slack's word for why it refused a call; "" where it took one
+        """
+        was_good, self.is_good = self.is_good, word not in DEAD
+        if was_good and not self.is_good:
+            log.error("slack_token_refused", error=word, what=REFUSED)
+            self._refused.set()
+        elif self.is_good and not was_good:
+            log.warning("slack_token_works_again")
+            self._refused.clear()
+
+    async def keep(self, client: AsyncWebClient, works_again: Callable[[], None]) -> None:
+        """For ever: ask now and then while it is refused, and say when it is not any more."""
+        while True:
+            await self._refused.wait()
+            await asyncio.sleep(DEAD_PAUSE / 2)
+            with contextlib.suppress(SlackApiError, aiohttp.ClientError, OSError, TimeoutError):
+                await client.auth_test()
+            if self.is_good:
+                works_again()
+
+
+class Client(AsyncWebClient):
+    """A client that notes what Slack thinks of its token."""
+
+    def __init__(self, token: str, base_url: str, session: aiohttp.ClientSession | None) -> None:
+        super().__init__(token=token, base_url=base_url, timeout=TIMEOUT, session=session, retry_handlers=[])
+        self.standing = Token()
+
+    async def api_call(self, *words: Any, **options: Any) -> AsyncSlackResponse:
+        try:
+            response = await super().api_call(*words, **options)
+        except SlackApiError as error:
+            if _status(error) < 429:
+                self.standing.hear(reason(error))
+            raise
+        self.standing.hear("")
+        return response
+
+
+def web_client(token: str, base_url: str, session: aiohttp.ClientSession | None = None) -> Client:
     """A client that never repeats a call by itself: a message sent twice is a message too many.
 
     What has to be repeated is repeated by the outbox, from its row.
 
     :param session: keeps connections between calls; the caller closes it.  None: a new one for each call
     """
-    return AsyncWebClient(token=token, base_url=base_url, timeout=TIMEOUT, session=session, retry_handlers=[])
+    return Client(token, base_url, session)
 
 
 def later(error: Exception) -> TryLater | None:
     """The pause that a failed call asks for, or None when trying again is no use."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return TryLater("Slack cannot be reached.", seconds=2.0)
     if isinstance(error, aiohttp.ClientError | TimeoutError | OSError):
-        return TryLater("Slack did not answer.", seconds=2.0)
+        return TryLater("Slack did not answer.", seconds=2.0, is_uncertain=True)
     if not isinstance(error, SlackApiError):
         return None
-    status = int(error.response.status_code or 0)
-    if status == 429:
-        return TryLater("Slack asked for a pause.", seconds=_pause(error))
-    if status >= 500 or reason(error) in ("internal_error", "fatal_error", "service_unavailable"):
-        return TryLater("Slack has a fault.", seconds=5.0)
-    return TryLater("Slack asked for a pause.") if reason(error) == "ratelimited" else None
+    word = reason(error)
+    if _status(error) == 429 or word in ("ratelimited", "rate_limited"):
+        return TryLater("Slack asked for a pause.", seconds=_pause(error), is_for_all=True)
+    if _status(error) >= 500 or word in _FAULTS or not word:
+        return TryLater("Slack has a fault.", seconds=5.0, is_uncertain=True)
+    if word in DEAD:
+        return TryLater(REFUSED, seconds=DEAD_PAUSE, is_for_all=True)
+    return None
 
 
 def reason(error: SlackApiError) -> str:
     """Slack's own word for it, such as ``channel_not_found``."""
     data = error.response.data
     return str(data.get("error", "")) if isinstance(data, dict) else ""
+
+
+def _status(error: SlackApiError) -> int:
+    return int(error.response.status_code or 0)
 
 
 def _pause(error: SlackApiError) -> float:

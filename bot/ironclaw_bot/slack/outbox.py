@@ -6,7 +6,9 @@ row stays.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,16 +18,18 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from ironclaw.app import Ironclaw
+from ironclaw.errors import TryLater
 from ironclaw.task import ApprovalState, Notice, NoticeKind, SlackIdentity
-from ironclaw_bot.slack import drawings
+from ironclaw_bot.slack import drawings, scheduled
 from ironclaw_bot.slack.blocks import Drawing
 from ironclaw_bot.slack.card import card
 from ironclaw_bot.slack.client import ClientForTeam, later, reason
+from ironclaw_bot.slack.finding import Finder, metadata
 from ironclaw_bot.slack.homes import Homes
 
 Ref = Mapping[str, str]
 #: What Slack says where the bot may not speak: then the person is written to directly.
-_SHUT_OUT = ("channel_not_found", "not_in_channel", "is_archived", "restricted_action")
+_SHUT_OUT = ("channel_not_found", "not_in_channel", "is_archived", "restricted_action", "thread_not_found")
 log = structlog.get_logger(__name__)
 
 
@@ -46,6 +50,7 @@ class SlackSender:
         self._clients = clients
         self._names = names
         self._homes = homes or Homes(app, clients, names)
+        self._finder = Finder(clients)
         self._app = app
         self._ways: dict[NoticeKind, Callable[[Notice], Awaitable[Ref | None]]] = {
             NoticeKind.STATUS: self._status,
@@ -54,6 +59,7 @@ class SlackSender:
             NoticeKind.FAILURE: self._failure,
             NoticeKind.REFUSAL: self._failure,
             NoticeKind.REMINDER: self._reminder,
+            NoticeKind.OPENING: self._opening,
         }
 
     async def send(self, notice: Notice) -> Ref | None:
@@ -63,13 +69,21 @@ class SlackSender:
         :raises TryLater: Slack asked for a pause, or did not answer
         """
         try:
-            return await self._ways[notice.kind](notice)
+            return await self._ways[notice.kind](await self._looked_for(await self._in_its_thread(notice)))
         except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
             pause = later(error)
             if pause is not None:
                 raise pause from None
             log.error("slack_notice_given_up", **_about(notice), error=_word(error))
             return notice.ref
+
+    async def _looked_for(self, notice: Notice) -> Notice:
+        """With where it stands, if it does and nobody noted it."""
+        if not notice.is_uncertain or "home" in notice.address.place:
+            return notice
+        found = await self._finder.find(notice)
+        log.info("slack_notice_looked_for", **_about(notice), found=bool(found))
+        return replace(notice, ref=found)
 
     async def _status(self, notice: Notice) -> Ref | None:
         if notice.body.get("is_last") and not notice.ref:
@@ -105,6 +119,25 @@ class SlackSender:
         waiting = [each for each in approvals if each.state is ApprovalState.PENDING]
         return await self._show(notice, drawings.reminder(waiting)) if waiting else notice.ref
 
+    async def _opening(self, notice: Notice) -> Ref | None:
+        """A schedule's run: a message of its own, under which the rest stands."""
+        body = notice.body
+        drawing = scheduled.opening(_text(notice), str(body.get("by", "")), int(body.get("missed", 0)))
+        ref = await self._show(notice, drawing)
+        if ref:
+            thread = f"{ref['channel']}:{ref['ts']}"
+            await self._app.schedules.opened(notice.tenant, notice.workflow_id, thread)
+        return ref
+
+    async def _in_its_thread(self, notice: Notice) -> Notice:
+        """What belongs to a schedule's run, addressed to where that was opened."""
+        place = notice.address.place
+        if "under" not in place:
+            return notice
+        spot = await self._app.schedules.spot(notice.tenant, place["under"])
+        there = {"channel": spot["channel"], "thread_ts": spot["ts"]} if spot else {}
+        return replace(notice, address=replace(notice.address, place={**place, **there}))
+
     async def _answer(self, notice: Notice) -> Ref | None:
         return await self._show(notice, drawings.answer(_text(notice)))
 
@@ -125,22 +158,27 @@ class SlackSender:
 
     async def _post(self, notice: Notice, drawing: Drawing) -> Ref:
         place = notice.address.place
-        client = self._client(notice)
         try:
-            return await _posted(client, place["channel"], place.get("thread_ts"), drawing)
+            return await self._posted(notice, drawing, place["channel"], place.get("thread_ts"))
         except SlackApiError as error:
             if reason(error) not in _SHUT_OUT or "user" not in place:
                 raise
             log.info("slack_direct_instead", **_about(notice), error=reason(error))
-        return await _posted(client, place["user"], None, drawing)
+        return await self._posted(notice, drawing, place["user"], None)
+
+    async def _posted(self, notice: Notice, drawing: Drawing, channel: str, thread_ts: str | None) -> Ref:
+        """
+        :raises TryLater: this process was held up for so long that another one may post it
+        """
+        if time.monotonic() >= notice.until:
+            raise TryLater("Another process may have told it.", is_uncertain=True)
+        response = await self._client(notice).chat_postMessage(
+            channel=channel, thread_ts=thread_ts, metadata=metadata(notice), **drawing
+        )
+        return {"channel": str(response["channel"]), "ts": str(response["ts"])}
 
     def _client(self, notice: Notice) -> AsyncWebClient:
         return self._clients(notice.address.place.get("team", ""))
-
-
-async def _posted(client: AsyncWebClient, channel: str, thread_ts: str | None, drawing: Drawing) -> Ref:
-    response = await client.chat_postMessage(channel=channel, thread_ts=thread_ts, **drawing)
-    return {"channel": str(response["channel"]), "ts": str(response["ts"])}
 
 
 def _text(notice: Notice) -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from ironclaw.errors import StoreError
+from ironclaw.store import instances
 from ironclaw.store.approvals import Approvals
 from ironclaw.store.calls import Calls
 from ironclaw.store.chain import Head, note
+from ironclaw.store.doubts import Doubts
 from ironclaw.store.edits import Edits
 from ironclaw.store.factors import Factors
 from ironclaw.store.grants import Grants
+from ironclaw.store.instances import Instance
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.policies import Policies
 from ironclaw.store.reminders import Reminders
+from ironclaw.store.schedules import Schedules
 from ironclaw.store.secrets import Secrets
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.sqlite import SqliteWriter
@@ -27,28 +33,71 @@ class Store:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        self._instance: Instance | None = None
         self.workflows = Workflows(writer)
         self.calls = Calls(writer)
         self.approvals = Approvals(writer)
+        self.doubts = Doubts(writer)
         self.edits = Edits(writer)
         self.grants = Grants(writer)
         self.reminders = Reminders(writer)
-        self.outbox = Outbox(writer)
+        self.outbox = Outbox(writer, is_alone=isinstance(writer, SqliteWriter))
         self.policies = Policies(writer)
+        self.schedules = Schedules(writer)
         self.secrets = Secrets(writer)
         self.factors = Factors(writer)
         self.toolboxes = Toolboxes(writer)
 
     @classmethod
-    async def open(cls, path: Path) -> Store:
+    async def open(cls, path: Path, url: str = "") -> Store:
         """Open or make the database, and bring its schema up to date.
 
+        :param path: of SQLite's file
+        :param url: of a PostgreSQL, which many processes may use, in its place
         :raises StoreError: another process has it, it cannot be opened, or a newer version made it
         """
-        return cls(await SqliteWriter.open(path))
+        if url:
+            return cls(await _postgres(url))
+        return await cls.over(await SqliteWriter.open(path))
+
+    @classmethod
+    async def over(cls, writer: Writer) -> Store:
+        """The database behind a writer, which knows which one it is.
+
+        :raises StoreError: it does not answer; the writer is closed
+        """
+        store = cls(writer)
+        try:
+            store._instance = await writer.write(instances.known)
+        except BaseException:
+            await writer.close()
+            raise
+        return store
+
+    @property
+    def instance(self) -> Instance:
+        """
+        :raises StoreError: the database was not asked which it is
+        """
+        if self._instance is None:
+            raise StoreError
+        return self._instance
+
+    async def copy_to(self, file: Path) -> None:
+        """Make a new file with all that is committed when this returns.
+
+        :raises StoreError: it could not be made, or the database is none of ours to copy
+        """
+        if not isinstance(self._writer, SqliteWriter):
+            raise StoreError("PostgreSQL is backed up with its own tools, such as pg_dump: docs/operate.md.")
+        await self._writer.copy_to(file)
 
     async def close(self) -> None:
         await self._writer.close()
+
+    def clock(self) -> float:
+        """Unix seconds, alike for all who share this database."""
+        return self._writer.clock()
 
     async def is_ready(self) -> bool:
         """Whether the database answers."""
@@ -79,6 +128,10 @@ class Store:
             lambda c: tuple(Head(row["tenant"], row["n"], row["hash"]) for row in sql.audit_heads(c))
         )
 
+    async def note_backup(self, actor: str, now: float) -> None:
+        """Say in every tenant's audit log that all of it is about to be copied."""
+        await self._writer.write(lambda c: note_backup(c, actor, now))
+
     async def learn_group(self, tenant: str, group_id: str, members: frozenset[str], now: float) -> None:
         """Keep who is in a Slack user group; the audit says so where that changed."""
 
@@ -104,6 +157,26 @@ class Store:
     async def tidy(self, now: float) -> None:
         """Forget delivery ids that are too old to matter."""
         await self._writer.write(lambda c: sql.forget_deliveries(c, now=now))
+
+
+def note_backup(c: Connection, actor: str, now: float) -> None:
+    """In every tenant's audit chain; the copy has it too, and says so when it was made."""
+    for tenant in [row["id"] for row in sql.tenants(c)]:
+        note(c, tenant, now, "backed_up", actor)
+
+
+async def _postgres(url: str) -> Writer:
+    """
+    :raises StoreError: it cannot be used
+    """
+    try:
+        postgres = importlib.import_module("ironclaw.store.postgres")
+    except ImportError as error:
+        raise StoreError(
+            f"database_url: PostgreSQL needs {error.name}: pip install 'ironclaw[postgres]'."
+        ) from None
+    writer: Writer = await postgres.PostgresWriter.open(url)
+    return writer
 
 
 def _members(c: Connection) -> dict[tuple[str, str], frozenset[str]]:

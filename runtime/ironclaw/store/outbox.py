@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping
 
 from ironclaw.canonical import canonical_text
 from ironclaw.store import rows
 from ironclaw.store.chain import note
-from ironclaw.store.sql import Connection, sql
+from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.units import Writer
 from ironclaw.task import Address, ApprovalView, Notice, NoticeKind
 
@@ -19,8 +20,11 @@ ANSWERS_WHEN_ASKED = frozenset({"http", "cli"})
 class Outbox:
     """The store of what waits to be told."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, *, is_alone: bool = True) -> None:
+        """:param is_alone: no other process can have this database"""
         self._writer = writer
+        self._is_alone = is_alone
+        self._life = secrets.token_hex(8)  #: Of this process.
 
     async def refuse(
         self,
@@ -40,54 +44,93 @@ class Outbox:
 
         await self._writer.write(unit)
 
-    async def due(self, doors: Iterable[str], now: float, limit: int = 100) -> tuple[Notice, ...]:
-        """What can be told now at these doors: the newest of each subject.
-
-        :param limit: at most so many for each door
-        """
+    async def tenants_to_tell(self, doors: Iterable[str], now: float) -> tuple[tuple[str, str], ...]:
+        """(door, tenant) of what could be told now and that nobody is telling."""
         asked = tuple(doors)
         return await self._writer.read(
             lambda c: tuple(
-                rows.notice(row)
-                for door in asked
-                for row in sql.due_notices(c, door=door, now=now, limit=limit)
+                (door, row["tenant"]) for door in asked for row in sql.tenants_to_tell(c, door=door, now=now)
             )
         )
 
-    async def next_at(self, doors: Iterable[str]) -> float | None:
-        """When the next notice at these doors is due, unix seconds; None when nothing waits."""
+    async def take(self, door: str, tenant: str, now: float, until: float, limit: int) -> tuple[Notice, ...]:
+        """Take what is due, before it is told: the newest of each subject and place, one of each workflow.
+
+        What is taken comes to nobody else, here or elsewhere, and nothing older of its subject does.
+
+        :param until: when other processes may take what was not finished, unix seconds
+        """
+
+        def unit(c: Connection) -> tuple[Notice, ...]:
+            asked = {"door": door, "tenant": tenant, "now": now, "by": self._life, "limit": limit}
+            taken = _one_of_each_workflow(sql.due_notices(c, **asked))
+            for row in taken:
+                sql.take_notice(c, id=row["id"], by=self._life, until=until, begun=int(now))
+            return tuple(rows.notice(row) for row in taken)
+
+        return await self._writer.write(unit, tenant)
+
+    async def take_back(self) -> None:
+        """Free what earlier lives of this process took; where others may be, their time has to run out."""
+        if self._is_alone:
+            await self._writer.write(lambda c: sql.free_notices(c, by=self._life), "")
+
+    async def let_go(self) -> None:
+        """Free what this process took and will not finish."""
+        await self._writer.write(lambda c: sql.let_notices_go(c, by=self._life), "")
+
+    async def all_due(self, now: float) -> None:
+        """The clock went back: what was to wait for a while would wait for longer."""
+        await self._writer.write(lambda c: sql.all_notices_due(c, now=now))
+
+    async def next_at(self, doors: Iterable[str], after: float = 0.0) -> float | None:
+        """When the next notice at these doors is due, or free, unix seconds; None when nothing waits.
+
+        :param after: only what is later than this
+        """
         asked = tuple(doors)
 
         def unit(c: Connection) -> float | None:
-            found = (sql.next_notice_at(c, door=door)["at"] for door in asked)
-            return min((at for at in found if at is not None), default=None)
+            due = (sql.next_notice_at(c, door=door, after=after)["at"] for door in asked)
+            free = (sql.next_notice_free_at(c, door=door, after=after, by=self._life)["at"] for door in asked)
+            return min((at for at in (*due, *free) if at is not None), default=None)
 
         return await self._writer.read(unit)
 
-    async def sent(self, notice: Notice, ref: Mapping[str, str] | None) -> None:
-        """It was told; ``ref`` is what the door needs to update it."""
+    async def sent(self, notice: Notice, ref: Mapping[str, str] | None) -> bool:
+        """It was told; ``ref`` is what the door needs to update it.
+
+        :return: False where another process has taken it meanwhile: nothing was noted
+        """
         known = dict(ref) if ref else dict(notice.ref or {})
         column = canonical_text(known) if known else None
 
-        def unit(c: Connection) -> None:
-            sql.notice_sent(c, id=notice.id, ref=column)
+        def unit(c: Connection) -> bool:
+            if not sql.notice_sent(c, id=notice.id, ref=column, by=self._life):
+                return False
             sql.older_notices_sent(c, id=notice.id)
+            return True
 
-        await self._writer.write(unit)
+        return await self._writer.write(unit, notice.tenant)
 
-    async def later(self, notice: Notice, at: float) -> None:
-        """It could not be told now."""
-        await self._writer.write(lambda c: sql.notice_later(c, id=notice.id, next_at=at))
+    async def later(self, notice: Notice, at: float, *, is_uncertain: bool) -> None:
+        """It could not be told now.
+
+        :param is_uncertain: or it was, and nobody knows
+        """
+        change = {"id": notice.id, "next_at": at, "kept": int(is_uncertain), "by": self._life}
+        await self._writer.write(lambda c: sql.notice_later(c, **change), notice.tenant)
 
     async def give_up(self, notice: Notice, why: str, now: float) -> None:
         """It cannot be told at all; the audit says so."""
 
         def unit(c: Connection) -> None:
-            sql.notice_given_up(c, id=notice.id)
+            if not sql.notice_given_up(c, id=notice.id, by=self._life):
+                return
             detail = {"workflow": notice.workflow_id, "subject": notice.subject, "why": why}
             note(c, notice.tenant, now, "notice_given_up", "host", **detail)
 
-        await self._writer.write(unit)
+        await self._writer.write(unit, notice.tenant)
 
     async def refs(self, tenant: str, subject: str) -> tuple[Mapping[str, str], ...]:
         """Everywhere a subject was shown, as the doors named it."""
@@ -131,6 +174,14 @@ class Outbox:
         :return: True the first time
         """
         return await self._writer.write(lambda c: _first(c, source, event_id, until))
+
+
+def _one_of_each_workflow(found: Iterable[Row]) -> list[Row]:
+    """The first of each: its people read its notices in their order."""
+    firsts: dict[str, Row] = {}
+    for row in found:
+        firsts.setdefault(row["workflow_id"] or f"{row['subject']} {row['place']}", row)
+    return list(firsts.values())
 
 
 def _first(c: Connection, source: str, event_id: str, until: float) -> bool:

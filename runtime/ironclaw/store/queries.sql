@@ -92,6 +92,9 @@ WHERE id = :id AND version = :version AND state IN ('queued', 'running', 'paused
 UPDATE workflows SET lease_owner = :owner, lease_epoch = lease_epoch + 1, lease_until = :until
 WHERE id = :id AND state IN ('queued', 'running') AND lease_until <= :now
 
+-- name: open_lease^
+SELECT lease_until FROM workflows WHERE id = :id AND state IN ('queued', 'running')
+
 -- name: extend_leases!
 -- A sign of life for all that a process works on; what has run out stays so.
 UPDATE workflows SET lease_until = :until
@@ -185,7 +188,7 @@ VALUES (:id, :tenant, :workflow_id, :seq, :version, :action_sha256, 'pending', :
 -- Of its workflow's tenant: a row that says another one is nobody's.  Only a version that was edited away has arguments of its own: what can be decided shows the call's.
 SELECT a.*, CASE WHEN a.state = 'superseded' AND a.asked_args <> '' THEN a.asked_args ELSE c.args END AS args,
     c.tool, c.risk, c.effect, c.component_sha256, c.manifest_sha256, c.policy_version, c.rule,
-    c.call_id, c.state AS call_state, c.circumstances, c.fuel, c.memory_bytes, c.seconds, c.bytes_in, c.bytes_out, w.requester, w.door
+    c.call_id, c.state AS call_state, c.circumstances, c.fuel, c.memory_bytes, c.seconds, c.bytes_in, c.bytes_out, c.failure_kind, w.requester, w.door
 FROM approvals a
 JOIN tool_calls c ON c.workflow_id = a.workflow_id AND c.seq = a.seq
 JOIN workflows w ON w.id = a.workflow_id AND w.tenant = a.tenant
@@ -579,7 +582,7 @@ SELECT id, workflow_id, seq FROM approvals WHERE state = 'pending' ORDER BY crea
 
 -- name: call_restored!
 -- Its card says another reason than that the call has changed.
-UPDATE tool_calls SET failure_kind = 'restored', failure = :why WHERE workflow_id = :workflow_id AND seq = :seq
+UPDATE tool_calls SET failure_kind = :kind, failure = :why WHERE workflow_id = :workflow_id AND seq = :seq
 
 -- name: unsettled_calls
 -- What may have run after a backup was made; what changes nothing and nobody was asked about may run again.
@@ -590,7 +593,7 @@ WHERE c.state IN ('approved', 'executing') AND w.state IN ('queued', 'running', 
 
 -- name: interrupt_call!
 -- As a crash after its last attempt leaves it: it is not begun again before people say what came of it.
-UPDATE tool_calls SET state = 'executing', attempts = attempts + :attempts,
+UPDATE tool_calls SET state = 'executing', attempts = CASE WHEN attempts < :least THEN :least ELSE attempts END,
     effect_begun_at = COALESCE(effect_begun_at, :now)
 WHERE workflow_id = :workflow_id AND seq = :seq
 
@@ -598,7 +601,15 @@ WHERE workflow_id = :workflow_id AND seq = :seq
 UPDATE grants SET revoked_at = :now, mac = '' WHERE revoked_at = 0
 
 -- name: notices_uncertain!
-UPDATE outbox SET begun = 1, taken_by = '', taken_until = 0 WHERE state = 'waiting'
+-- They may have been told at any time since then: the door looks first.
+UPDATE outbox SET begun = CASE WHEN begun = 0 THEN :since ELSE begun END, taken_by = '', taken_until = 0
+WHERE state = 'waiting'
+
+-- name: active_schedules
+SELECT id, cron, zone FROM schedules WHERE state = 'active' AND next_at <= :now
+
+-- name: skip_slots!
+UPDATE schedules SET next_at = :next_at, wait_until = 0 WHERE id = :id
 
 -- name: free_leases!
 UPDATE workflows SET lease_owner = '', lease_until = 0 WHERE lease_until > 0

@@ -30,6 +30,8 @@ from ironclaw.task import (
 )
 from ironclaw.terms import Circumstances, Terms
 
+RESTORED = "restored"  #: In place of a failure: people were asked about it when a backup was made.
+
 
 def address_of(row: Row) -> Address:
     return Address(row["door"], json.loads(row["place"]))
@@ -118,6 +120,7 @@ def approval_view(row: Row, votes: tuple[Vote, ...], last_usage: Usage | None) -
         door=row["door"],
         escalated_at=row["escalated_at"],
         last_usage=last_usage,
+        was_restored=row["state"] == ApprovalState.SUPERSEDED.value and row["failure_kind"] == RESTORED,
     )
 
 
