@@ -30,6 +30,22 @@ class HttpRule:
     ports: frozenset[int] = frozenset({443})
     is_exact: bool = False  #: Its prefixes are whole paths, and a ``*`` in them is a star.
 
+    def is_within(self, other: HttpRule) -> bool:
+        """Whether the other one surely covers all that this one covers: both as a manifest has them."""
+        names = self.host == other.host and self.methods <= other.methods
+        ways = self.schemes <= other.schemes and self.ports <= other.ports
+        return names and ways and all(map(other._covers, self.path_prefixes))
+
+    def _covers(self, prefix: str) -> bool:
+        return any(_is_under(prefix, each) for each in self.path_prefixes)
+
+
+def _is_under(prefix: str, other: str) -> bool:
+    """Whether whatever a path prefix covers, the other covers too."""
+    given, wanted = prefix.split("/"), other.removesuffix("/").split("/")
+    is_long_enough = len(given) >= len(wanted) + other.endswith("/")
+    return is_long_enough and all(w in ("*", g) for g, w in zip(given, wanted, strict=False))
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -81,6 +97,13 @@ class Capabilities:
         files = {Scratch.NONE: (), Scratch.READ: ("reads files",), Scratch.WRITE: ("writes files",)}
         hosts = (f"{', '.join(sorted(r.methods))} {r.host}{' '.join(r.path_prefixes)}" for r in self.http)
         return (*files[self.scratch], *hosts, *(f"secret {name}" for name in self.secrets))
+
+    def is_within(self, other: Capabilities) -> bool:
+        """Whether it touches nothing that the other may not.  How much they may use is another matter."""
+        order = list(Scratch)
+        files = order.index(self.scratch) <= order.index(other.scratch)
+        hosts = all(any(rule.is_within(each) for each in other.http) for rule in self.http)
+        return files and hosts and set(self.secrets) <= set(other.secrets)
 
     @property
     def writes(self) -> bool:

@@ -31,9 +31,14 @@ class Cards:
     async def is_shown_at(self, tenant: str, card: str, spot: Mapping[str, str]) -> bool:
         """Whether a card was shown there, as the doors said: only there does a press of its buttons count.
 
+        """
+        return await self.stands_at(tenant, f"card:{card}", spot)
+
+    async def stands_at(self, tenant: str, subject: str, spot: Mapping[str, str]) -> bool:
+        """The same of whatever a notice is about.
+
         Who presses while a door still posts it is faster than the note of where it stands, which is awaited.
         """
-        subject = f"card:{card}"
         for _ in range(PATIENCE):
             if not spot or spot in await self._store.outbox.refs(tenant, subject):
                 return bool(spot)

@@ -11,6 +11,7 @@ import structlog
 
 from ironclaw.app.backups import back_up
 from ironclaw.app.cards import Cards
+from ironclaw.app.doubts import Doubts
 from ironclaw.app.policies import Policies
 from ironclaw.app.schedules import Schedules
 from ironclaw.app.slack_groups import SlackGroups
@@ -19,7 +20,7 @@ from ironclaw.app.stopping import Stopping
 from ironclaw.app.tools import HOST, ReloadedTools
 from ironclaw.deciders import Deciders, deciders
 from ironclaw.delivery import Delivery
-from ironclaw.dispatcher import LocalDispatcher
+from ironclaw.dispatcher import Dispatcher
 from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError
 from ironclaw.factors import Factors
 from ironclaw.failpoints import Point, reached
@@ -42,7 +43,7 @@ from ironclaw.task import (
 )
 from ironclaw.tenancy import Tenancy
 from ironclaw.terms import GrantScope
-from ironclaw.turns import Gate
+from ironclaw.veto import Doubts as Testimonies
 from ironclaw.veto import Links, Reminding, Veto, new_id
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,7 @@ class Ironclaw:
         vault: Vault,
         factors: Factors,
         links: Links,
-        max_running: int,
+        dispatch: Callable[[Callable[[], None]], Dispatcher],
         clock: Clock,
     ) -> None:
         self.vault = vault
@@ -90,9 +91,12 @@ class Ironclaw:
         self._clock = clock
         self._delivery = Delivery(store, clock)
         self._reminding = Reminding(store, tenancy, clock)
-        gate = Gate(max_running, tenancy.max_running)
-        self._dispatcher = LocalDispatcher(orchestrator.run, self._delivery.ring, gate)
+        self._dispatcher = dispatch(self._delivery.ring)
         self.schedules = Schedules(store, tenancy, self._check, self._dispatcher.wake, clock)
+        testimonies = Testimonies(store, veto, tenancy, clock)
+        self.doubts = Doubts(
+            store, tenancy, testimonies, self.cards, factors, self._dispatcher.wake
+        )
         self.stopping = Stopping(store, tenancy, self._dispatcher.wake, clock)
         self.policies = Policies(hooks, veto, store, tenancy, self._dispatcher.wake, clock)
         self._chores: list[asyncio.Task[None]] = []
@@ -312,8 +316,8 @@ class Ironclaw:
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
         await self.policies.reload()
         await self._tools.record()
-        for workflow_id, tenant in await self._store.workflows.open_ids():
-            self._dispatcher.wake(workflow_id, tenant)
+        await self._dispatcher.start()
+        await self._dispatcher.take_up()
         chores = (
             self._delivery.run(),
             self._every(WATCH, self.policies.watch),
@@ -379,8 +383,7 @@ class Ironclaw:
         if await self._tools.drop_expired(self._clock()):
             await self._supersede()
         await self._store.tidy(self._clock())
-        for workflow_id, tenant in await self._store.workflows.open_ids():
-            self._dispatcher.wake(workflow_id, tenant)
+        await self._dispatcher.take_up()
 
     async def _every(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -10,6 +10,8 @@ from ironclaw.task import CallState, Principal, WorkflowState, WorkflowView
 from ironclaw.tenancy import Tenancy
 
 STOPPED = "Stopped. What had not begun will not run."
+#: After it, of a call that a crash had hidden.
+NOBODY_SAID = " Nobody has said whether {tools} ran: it may have happened, so look."
 AT_WORK = "It runs a tool just now, which cannot be taken back. Try again when that has ended."
 ATTEMPTS = 5  #: A workflow may move while it is being stopped.
 
@@ -53,8 +55,10 @@ class Stopping:
     async def _end(self, workflow_id: str, principal: Principal) -> None:
         await self._check_open(workflow_id)
         flow = await self._store.workflows.load(workflow_id)
+        doubted = [call.tool for call in flow.calls if call.state is CallState.IN_DOUBT]
+        sentence = STOPPED + (NOBODY_SAID.format(tools=", ".join(doubted)) if doubted else "")
         await self._store.workflows.finish(
-            flow, WorkflowState.CANCELLED, STOPPED, self._clock(), Spent(), actor=principal.id
+            flow, WorkflowState.CANCELLED, sentence, self._clock(), Spent(), actor=principal.id
         )
 
     async def _check_open(self, workflow_id: str) -> None:

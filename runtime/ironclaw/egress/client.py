@@ -105,6 +105,7 @@ class Egress:
         *,
         idempotency_key: str | None = None,
         before_effect: Hook | None = None,
+        is_check: bool = False,
         secret: Injection | None = None,
         before_secret: Hook | None = None,
     ) -> HttpResponse:
@@ -112,6 +113,7 @@ class Egress:
 
         :param rules: what the tool may ask; ``@allowlist`` already replaced by effective_rules
         :param idempotency_key: sent with methods that can change something
+        :param is_check: whether it asks about the request of that key: then it is sent with any method
         :param before_effect: awaited once, connected, before the first byte of such a method; what it raises
             ends the fetch, and nothing was sent
         :param secret: the one that the request names.  The answer may hold it: that is the caller's to scrub
@@ -119,7 +121,8 @@ class Egress:
         :raises EgressDenied: no rule covers the request or where it leads
         :raises EgressUnavailable: no usable answer came
         """
-        hop = _first_hop(request, idempotency_key, secret)
+        is_keyed = is_check or request.method not in SAFE_METHODS
+        hop = _first_hop(request, idempotency_key if is_keyed else None, secret)
         hop = replace(hop, before=_both(hop, before_secret, before_effect))
         try:
             async with asyncio.timeout(self._seconds), self._at_once:
@@ -204,7 +207,7 @@ def _first_hop(request: HttpRequest, idempotency_key: str | None, secret: Inject
     if len(request.body) > MAX_BODY or (is_safe and request.body):
         raise EgressDenied(f"The body is longer than {MAX_BODY} bytes, or {request.method} has none.")
     outgoing = headers.outgoing(request.headers)
-    if idempotency_key and not is_safe:
+    if idempotency_key:
         outgoing["Idempotency-Key"] = idempotency_key
     target = parse_url(request.url)
     if secret:

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import structlog
 
-from ironclaw.capabilities import Capabilities, HttpRequest, HttpResponse, HttpRule, Scratch
+from ironclaw.capabilities import (
+    SAFE_METHODS,
+    Capabilities,
+    HttpRequest,
+    HttpResponse,
+    HttpRule,
+    Scratch,
+)
 from ironclaw.egress import effective_rules
 from ironclaw.envelope import Preview
 from ironclaw.orchestrator import dry_run
@@ -40,7 +47,10 @@ class _Reach:
         idem_key: str,
         before_effect: BeforeEffect,
         approved: Requests | None,
+        *,
+        is_check: bool = False,
     ) -> None:
+        self._is_check = is_check
         self._call = call
         self._approved = approved
         self._rules = rules
@@ -50,12 +60,18 @@ class _Reach:
         self._before_effect = before_effect
 
     async def http(self, request: HttpRequest) -> HttpResponse:
-        # One key a request, the same ones in the same order when the call runs again.
+        # One key for each request that changes something, the same ones in the same order when the call runs
+        # again.  A check reads by the first one.
         rules = self._rules if self._approved is None else self._approved.admit(request, self._rules)
-        self._sent += 1
-        key = f"{self._idem_key}-{self._sent}"
+        self._sent += request.method not in SAFE_METHODS
+        key = f"{self._idem_key}-{1 if self._is_check else self._sent}"
         return await self._egress.fetch(
-            self._call, request, rules, idempotency_key=key, before_effect=self._before_effect
+            self._call,
+            request,
+            rules,
+            idempotency_key=key,
+            before_effect=self._before_effect,
+            is_check=self._is_check,
         )
 
     def log(self, level: str, message: str) -> None:
@@ -116,7 +132,9 @@ class Body:
         preview = call.circumstances.preview
         held = preview if preview and preview.is_binding else None
         approved = Requests(held) if held else None
-        reach = _Reach(call, rules, self._egress, good.idem_key, before_effect, approved)
+        reach = _Reach(
+            call, rules, self._egress, good.idem_key, before_effect, approved, is_check=good.is_check
+        )
 
         async def on(folder: Path) -> ToolResult:
             result = await self._sandbox.call(self._as_sandbox_call(call, tool, capabilities, folder), reach)

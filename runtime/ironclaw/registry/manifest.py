@@ -18,6 +18,7 @@ from pydantic import (
 from ironclaw.capabilities import TENANT_ALLOWLIST, Capabilities, HttpRule, Limits, Scratch
 from ironclaw.errors import ToolboxError
 from ironclaw.registry.explaining import explained
+from ironclaw.registry.model import effective_risk
 from ironclaw.registry.schemas import schema_fault
 from ironclaw.task import Effect, Risk
 
@@ -90,6 +91,7 @@ class ToolTable(_Table):
     http: list[HttpTable] = []
     secrets: list[Name] = []
     preview: bool = False
+    check: ToolName | Literal[""] = ""
     limits: LimitsTable = LimitsTable()
     arguments: dict[str, Any] = Field(alias="schema")
 
@@ -133,6 +135,28 @@ class Manifest(_Table):
         if self.profile == "pure" and having:
             raise ValueError(f'scratch of {", ".join(having)} needs the line: profile = "scratch"')
         return self
+
+    @model_validator(mode="after")
+    def _checks_fit(self) -> Manifest:
+        for name, tool in self.tools.items():
+            if fault := self._check_fault(tool):
+                raise ValueError(f"tools.{name}: {fault}")
+        return self
+
+    def _check_fault(self, tool: ToolTable) -> str:
+        """What is wrong with what a tool says of its check; "" for nothing."""
+        if tool.effect is not Effect.CHECKABLE:
+            return 'check goes with effect = "checkable" only' if tool.check else ""
+        if not tool.check:
+            return 'effect = "checkable" needs check = "...": the tool that says whether a call happened'
+        check = self.tools.get(tool.check)
+        if check is None:
+            return f"check: this toolbox has no tool {tool.check}"
+        risk = effective_risk(check.risk, check.capabilities())
+        if (check.effect, risk) != (Effect.PURE, Risk.LOW):
+            return f'check: {tool.check} must have effect = "pure" and risk = "low"'
+        is_within = check.capabilities().is_within(tool.capabilities())
+        return "" if is_within else f"check: {tool.check} may touch what the tool itself may not"
 
 
 def parse_manifest(content: bytes, shown: str) -> Manifest:

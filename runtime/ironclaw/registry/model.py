@@ -50,6 +50,7 @@ class Tool:
     capabilities: Capabilities
     toolbox: Toolbox
     preview: bool = False  #: Whether it can say, in a dry run, what a call will do.
+    check: str = ""  #: Of the effect CHECKABLE: the tool that says whether a call of it happened.
 
     @property
     def files(self) -> tuple[str, ...]:

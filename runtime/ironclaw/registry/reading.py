@@ -55,6 +55,7 @@ def _tool(name: str, table: ToolTable, toolbox: Toolbox) -> Tool:
         capabilities=capabilities,
         toolbox=toolbox,
         preview=table.preview,
+        check=table.check,
     )
 
 

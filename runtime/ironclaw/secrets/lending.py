@@ -37,6 +37,7 @@ class Lender:
         *,
         idempotency_key: str | None = None,
         before_effect: Hook | None = None,
+        is_check: bool = False,
     ) -> HttpResponse:
         """As :meth:`Egress.fetch`, for one call.
 
@@ -51,6 +52,7 @@ class Lender:
                 rules,
                 idempotency_key=idempotency_key,
                 before_effect=before_effect,
+                is_check=is_check,
                 secret=secret,
                 before_secret=functools.partial(self._note, call, request.method, secret) if secret else None,
             )

@@ -7,10 +7,13 @@ them: ``rows`` (SQL by name), ``model`` and ``writer``.
 
 from ironclaw.store.chain import FIRST_LINK, Head, link
 from ironclaw.store.database import Store
+from ironclaw.store.doubts import Sworn
 from ironclaw.store.judged import JudgedCall, judged_calls
 from ironclaw.store.model import CallRow, Edited, Flow, GrantUse, Judged, SealedGrant, Signed, Spent
+from ironclaw.store.restoring import Restored, backing_up, changing, moment, renew, take
 from ironclaw.store.secrets import SecretRow, kept_in
-from ironclaw.store.sqlite import is_in_use, reading
+from ironclaw.store.sqlite import is_in_use, owning, reading
+from ironclaw.store.standing import Standing
 
 __all__ = [
     "FIRST_LINK",
@@ -21,14 +24,23 @@ __all__ = [
     "Head",
     "Judged",
     "JudgedCall",
+    "Restored",
     "SealedGrant",
     "SecretRow",
     "Signed",
     "Spent",
+    "Standing",
     "Store",
+    "Sworn",
+    "backing_up",
+    "changing",
     "is_in_use",
     "judged_calls",
     "kept_in",
     "link",
+    "moment",
+    "owning",
     "reading",
+    "renew",
+    "take",
 ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from ironclaw.canonical import canonical_text
 from ironclaw.store import grants, rows
 from ironclaw.store.model import CallRow, Flow, GrantUse, Judged, Spent
 from ironclaw.store.outbox import show_card
 from ironclaw.store.sql import Connection, sql
-from ironclaw.store.transitions import move_call, move_workflow, note_call, observe, one, show_status
+from ironclaw.store.standing import RETRIED, Standing, events_of, standing
+from ironclaw.store.transitions import fence, move_call, move_workflow, note_call, observe, one, show_status
 from ironclaw.store.units import Writer
 from ironclaw.task import ApprovalState, CallState, ToolResult, WorkflowState
 
@@ -19,10 +18,6 @@ ENDS = {
     CallState.APPROVED: CallState.CANCELLED,
     CallState.EXECUTING: CallState.IN_DOUBT,
 }
-
-OPEN = {CallState.PROPOSED, CallState.PENDING, CallState.APPROVED, CallState.EXECUTING}
-#: Events after which a call is never begun again.
-ENDED = frozenset(f"call_{state.value}" for state in CallState if state not in OPEN)
 
 
 class Calls:
@@ -47,6 +42,7 @@ class Calls:
         """
 
         def unit(c: Connection) -> None:
+            fence(c, flow)
             one(sql.begin_effect(c, workflow_id=flow.id, seq=call.seq, now=now))
 
         await self._writer.write(unit, flow.tenant)
@@ -76,26 +72,29 @@ class Calls:
         """
 
         def unit(c: Connection) -> None:
+            fence(c, flow)
             move_call(c, flow.id, call.seq, CallState.EXECUTING, CallState.APPROVED)
-            note_call(c, flow, call, "call_retried", now)
+            note_call(c, flow, call, RETRIED, now)
 
         await self._writer.write(unit, flow.tenant)
 
-    async def was_begun(self, flow: Flow, call: CallRow) -> bool:
-        """Whether the audit chain has it that this call is spent already, whatever its row says."""
-        return await self._writer.read(lambda c: _was_begun(c, flow, call))
+    async def standing(self, flow: Flow, call: CallRow) -> Standing:
+        """By what the audit chain has it that this call may begin, whatever its row says."""
+        return await self._writer.read(lambda c: standing(_events(c, flow, call)))
 
-    async def doubt(self, flow: Flow, call: CallRow, observation: str, now: float) -> None:
-        """It was begun, and nobody knows what came of it: it will not be begun again.
+    async def checks(self, flow: Flow, call: CallRow) -> int:
+        """How often its check was asked about it."""
+        return await self._writer.read(lambda c: _events(c, flow, call).count("call_checking"))
 
-        :raises Conflict: the call is neither executing nor approved once more
+    async def note(self, flow: Flow, call: CallRow, event: str, now: float, **more: object) -> None:
+        """Have the audit log say something of a call.
+
+        :raises Conflict: another process has taken the workflow over
         """
 
         def unit(c: Connection) -> None:
-            move_call(c, flow.id, call.seq, call.state, CallState.IN_DOUBT)
-            observe(c, flow.id, call.call_id, observation)
-            note_call(c, flow, call, "call_in_doubt", now)
-            _show_card(c, flow, call.seq, now)
+            fence(c, flow)
+            note_call(c, flow, call, event, now, "host", **more)
 
         await self._writer.write(unit, flow.tenant)
 
@@ -106,21 +105,17 @@ class Calls:
         """
 
         def unit(c: Connection) -> None:
+            fence(c, flow)
             move_call(c, flow.id, call.seq, CallState.APPROVED, CallState.SUPERSEDED)
             observe(c, flow.id, call.call_id, observation)
             note_call(c, flow, call, "call_superseded", now)
-            _show_card(c, flow, call.seq, now)
+            show_call(c, flow.tenant, flow.id, call.seq, now)
 
         await self._writer.write(unit, flow.tenant)
 
 
-def _was_begun(c: Connection, flow: Flow, call: CallRow) -> bool:
-    """An end is an end; of beginnings each but the first follows a retry that allowed it."""
-    of_flow = sql.events_of_workflow(c, tenant=flow.tenant, workflow_id=flow.id)
-    events = [json.loads(row["event"]) for row in of_flow]
-    found = [event["event"] for event in events if event.get("seq") == call.seq]
-    has_ended = any(event in ENDED for event in found)
-    return has_ended or found.count("call_executing") > found.count("call_retried")
+def _events(c: Connection, flow: Flow, call: CallRow) -> list[str]:
+    return [each.event for each in events_of(c, flow.tenant, flow.id, call.seq)]
 
 
 def add(c: Connection, flow: Flow, call: Judged, card: str, now: float) -> None:
@@ -172,6 +167,7 @@ def _ask(c: Connection, flow: Flow, call: Judged, card: str) -> None:
 
 
 def _begin(c: Connection, flow: Flow, call: CallRow, now: float, use: GrantUse | None) -> None:
+    fence(c, flow)
     one(sql.begin_call(c, workflow_id=flow.id, seq=call.seq, action_sha256=call.action_sha256))
     if use:
         grants.use(c, flow, call, use, now)
@@ -202,7 +198,7 @@ def _end(
         "bytes_out": result.usage.bytes_out,
     }
     note_call(c, flow, call, "call_" + state.value, now, "host", **detail)
-    _show_card(c, flow, call.seq, now)
+    show_call(c, flow.tenant, flow.id, call.seq, now)
 
 
 def _result_columns(result: ToolResult) -> dict[str, object]:
@@ -228,10 +224,11 @@ def end_open(c: Connection, flow: Flow, now: float) -> None:
         if end:
             move_call(c, flow.id, call.seq, call.state, end)
             note_call(c, flow, call, "call_" + end.value, now)
-            _show_card(c, flow, call.seq, now)
+            show_call(c, flow.tenant, flow.id, call.seq, now)
 
 
-def _show_card(c: Connection, flow: Flow, seq: int, now: float) -> None:
-    approval = sql.approval_of_call(c, workflow_id=flow.id, seq=seq)
+def show_call(c: Connection, tenant: str, workflow_id: str, seq: int, now: float) -> None:
+    """Have the card of a call drawn anew, where it has one."""
+    approval = sql.approval_of_call(c, workflow_id=workflow_id, seq=seq)
     if approval:
-        show_card(c, flow.tenant, flow.id, approval["card"], now)
+        show_card(c, tenant, workflow_id, approval["card"], now)

@@ -107,8 +107,10 @@ UPDATE workflows SET lease_until = 0 WHERE id = :id AND lease_epoch = :epoch
 SELECT 1 AS holds FROM workflows WHERE id = :id AND lease_epoch = :epoch
 
 -- name: idle_workflows
--- What should go on and nobody works on.
-SELECT id FROM workflows WHERE state IN ('queued', 'running') AND lease_until <= :now
+-- What should go on and nobody works on: of a thread its head alone.
+SELECT id FROM workflows w WHERE state IN ('queued', 'running') AND lease_until <= :now AND NOT EXISTS (
+    SELECT 1 FROM workflows e WHERE e.tenant = w.tenant AND e.thread = w.thread AND e.thread <> ''
+        AND e.state IN ('queued', 'running', 'paused') AND e.created_at < w.created_at)
 
 -- name: workflow_version^
 SELECT version FROM workflows WHERE id = :id

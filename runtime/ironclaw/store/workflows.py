@@ -56,7 +56,7 @@ class Workflows:
         return await self._writer.write(lambda c: add_task(c, task, workflow_id, now, room), task.tenant)
 
     async def claim(self, tenant: str, workflow_id: str, owner: str, until: float, now: float) -> int | None:
-        """Take a workflow that nobody works on.
+        """Take a workflow that nobody works on and that is the head of its thread.
 
         :param tenant: the workflow's: its lock keeps this apart from what an earlier owner still writes
         :param owner: this life of this process
@@ -64,9 +64,13 @@ class Workflows:
         """
 
         def unit(c: Connection) -> int | None:
+            row = sql.workflow(c, id=workflow_id)
+            first = threads.head(c, row["tenant"], row["thread"])
+            if first and first["id"] != workflow_id:
+                return None
             if not sql.claim_workflow(c, id=workflow_id, owner=owner, until=until, now=now):
                 return None
-            return int(sql.workflow(c, id=workflow_id)["lease_epoch"])
+            return int(row["lease_epoch"]) + 1
 
         return await self._writer.write(unit, tenant)
 
@@ -85,13 +89,14 @@ class Workflows:
 
     async def is_open(self, workflow_id: str) -> bool:
         """Whether it is at work, or about to be."""
+        return await self._writer.read(lambda c: sql.open_lease(c, id=workflow_id) is not None)
+
+    async def is_held(self, workflow_id: str, now: float) -> bool:
+        """Whether a process works on it, as far as anybody knows."""
 
         def unit(c: Connection) -> bool:
-            row = sql.workflow(c, id=workflow_id)
-            return row is not None and row["state"] in (
-                WorkflowState.QUEUED.value,
-                WorkflowState.RUNNING.value,
-            )
+            row = sql.open_lease(c, id=workflow_id)
+            return row is not None and bool(row["lease_until"] > now)
 
         return await self._writer.read(unit)
 
@@ -196,9 +201,7 @@ class Workflows:
         return await self._writer.read(lambda c: str((threads.next_in_thread(c, flow) or {"id": ""})["id"]))
 
 
-def add_task(
-    c: Connection, task: Task, workflow_id: str, now: float, room: Room = ROOM
-) -> tuple[str, bool]:
+def add_task(c: Connection, task: Task, workflow_id: str, now: float, room: Room = ROOM) -> tuple[str, bool]:
     """Accept a task in the caller's transaction: see :meth:`Workflows.add`.
 
     :raises Refused: too many of this tenant are at work
@@ -323,7 +326,8 @@ def _pause(c: Connection, flow: Flow, now: float) -> None:
     """A decision on a workflow that still ran woke nobody: it is seen here, or waits for ever."""
     states = {call["state"] for call in sql.calls(c, workflow_id=flow.id)}
     if CallState.IN_DOUBT.value in states:  # Whatever else could go on waits until people have said.
-        return move_workflow(c, flow, WorkflowState.PAUSED, "", Spent(), now)
+        move_workflow(c, flow, WorkflowState.PAUSED, "", Spent(), now)
+        return
     if CallState.PENDING.value not in states or CallState.APPROVED.value in states:
         raise Conflict("A decision came meanwhile.")
     move_workflow(c, flow, WorkflowState.PAUSED, "", Spent(), now)

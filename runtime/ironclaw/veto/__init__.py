@@ -2,12 +2,14 @@
 
 from ironclaw.veto.binding import action, new_id, tool_call
 from ironclaw.veto.core import BoundVerdict, Veto
+from ironclaw.veto.doubts import Doubts
 from ironclaw.veto.reminding import Reminding
 from ironclaw.veto.step_up import Links, StepUp
 from ironclaw.veto.tickets import Ticket
 
 __all__ = [
     "BoundVerdict",
+    "Doubts",
     "Links",
     "Reminding",
     "StepUp",

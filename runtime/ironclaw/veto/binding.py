@@ -9,7 +9,7 @@ from dataclasses import fields
 from ironclaw.canonical import digest, mac, subkey
 from ironclaw.registry import Tool
 from ironclaw.store import Flow, SealedGrant, Signed
-from ironclaw.task import ApprovalView, Decision, GrantView, ToolCall
+from ironclaw.task import ApprovalView, Decision, DoubtView, GrantView, Testimony, ToolCall
 from ironclaw.terms import Circumstances, Terms
 
 #: What the seal of a grant covers: revoking takes the seal itself away.
@@ -108,6 +108,8 @@ class Seals:
         self._button_key = subkey(key, "button")
         self._decision_key = subkey(key, "decision")
         self._grant_key = subkey(key, "grant")
+        self._doubt_key = subkey(key, "doubt")
+        self._testimony_key = subkey(key, "testimony")
 
     def button(self, approval: ApprovalView, version: str | None = None) -> str:
         """Of a card's buttons: over the approval, the version that was drawn, and the action."""
@@ -143,3 +145,17 @@ class Seals:
         """Whether it is a yes that this host has sealed."""
         genuine = hmac.compare_digest(signed.mac.encode(), self.decision(approval, signed).encode())
         return genuine and signed.decision is Decision.APPROVE
+
+    def doubt_button(self, doubt: DoubtView) -> str:
+        """Of the buttons that ask whether a call ran: over the doubt, the attempt, and the action."""
+        return mac(self._doubt_key, [doubt.tenant, doubt.id, doubt.attempt, doubt.action_sha256])[:32]
+
+    def testimony(self, doubt: DoubtView, told: Testimony) -> str:
+        """Of what one person says: over the attempt that they mean, their word, when, with what factor."""
+        of_call = [doubt.tenant, doubt.workflow_id, doubt.seq, doubt.attempt, doubt.action_sha256]
+        word = [told.principal, told.said.value, told.at, told.factor]
+        return mac(self._testimony_key, [doubt.id, *of_call, *word])
+
+    def is_testimony(self, doubt: DoubtView, told: Testimony, seal: str) -> bool:
+        """Whether this host has sealed it as it stands."""
+        return hmac.compare_digest(seal.encode(), self.testimony(doubt, told).encode())

@@ -13,11 +13,12 @@ from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry, Tool
 from ironclaw.sandbox.contents import Contents
 from ironclaw.showing import Unshowable, show
-from ironclaw.store import CallRow, Flow, GrantUse, SealedGrant, Signed, Store
+from ironclaw.store import CallRow, Flow, GrantUse, SealedGrant, Signed, Standing, Store
 from ironclaw.task import (
     ApprovalState,
     ApprovalView,
     Decision,
+    DoubtView,
     Opinion,
     Principal,
     ToolCall,
@@ -31,12 +32,14 @@ from ironclaw.veto.burden import NO_TENANT, too_much
 from ironclaw.veto.evidence import Evidence
 from ironclaw.veto.grants import RULE, Grants, check_decision
 from ironclaw.veto.tickets import Ticket, Tickets
+from ironclaw.veto.witnesses import Witnesses, in_place_of_review
 
 DENIED = "Denied by a person. Nothing was run. Do not propose the same call again."
 CHANGED = "The tool changed after this was judged. Nothing was run. Propose it again if it is still needed."
 NOT_ALLOWED = "Policy does not allow this any more. Nothing was run."
 NOT_DECIDED = "Its approval does not count any more. Nothing was run. Propose it again if it is still needed."
 NOT_GRANTED = "Its grant does not count any more. Nothing was run. Propose it again: a person is asked then."
+UNSETTLED = "Nobody who may say so has said that it did not run. Do not repeat it: look first."
 SPENT = "It was begun before. Do not repeat it: look first whether it happened."
 TOO_LATE = "It was approved, but could not begin in time. Nothing was run. Propose it again if still needed."
 EXECUTION_WINDOW = 600.0  #: Seconds after the last yes in which an approved call may begin, expiry or not.
@@ -88,9 +91,10 @@ class Veto:
         self._hooks = hooks
         self._registry = registry
         self._tenancy = tenancy
-        self._seals = Seals(key)
-        self._evidence = Evidence(hooks, tenancy, self._seals)
-        self.grants = Grants(store, hooks, tenancy, self._seals, clock)
+        self.seals = Seals(key)
+        self._evidence = Evidence(hooks, tenancy, self.seals)
+        self.witnesses = Witnesses(hooks, tenancy, self.seals)
+        self.grants = Grants(store, hooks, tenancy, self.seals, clock)
         self._clock = clock
 
     # Verdicts
@@ -123,9 +127,14 @@ class Veto:
                 return gate
 
     async def _gate(self, flow: Flow, call: CallRow) -> Gate:
-        if await self._store.calls.was_begun(flow, call):
+        standing = await self._store.calls.standing(flow, call)
+        if standing is Standing.SPENT:
             log.error("call_begun_before", tenant=flow.tenant, workflow=flow.id, seq=call.seq)
             return Gate(SPENT)
+        renewed_at = await self.not_run_at(flow, call) if standing is Standing.SETTLED else 0.0
+        if standing is Standing.SETTLED and not renewed_at:
+            log.error("call_not_settled", tenant=flow.tenant, workflow=flow.id, seq=call.seq)
+            return Gate(UNSETTLED)
         current = await self._as_it_would_run(flow, call)
         if current is None:
             return Gate(CHANGED)
@@ -143,7 +152,25 @@ class Veto:
         if not _is_for(approval, flow, call):
             log.error("approval_differs", tenant=flow.tenant, workflow=flow.id, seq=call.seq)
             return Gate(CHANGED)
-        return Gate(await self._approval_obstacle(self._tightened(approval, opinion), decisions))
+        tightened = self._tightened(approval, opinion)
+        return Gate(await self._approval_obstacle(tightened, decisions, renewed_at))
+
+    async def not_run_at(self, flow: Flow, call: CallRow) -> float:
+        """When people had said that a call's last attempt did not run, unix seconds; 0.0: they have not."""
+        for doubt, sworn in await self._store.doubts.of_call(flow.id, call.seq):
+            is_its = (doubt.tenant, doubt.attempt) == (flow.tenant, call.attempts)
+            if is_its and (at := await self.witnesses.not_run_at(doubt, sworn, await self.asked_now(doubt))):
+                return at
+        return 0.0
+
+    async def asked_now(self, doubt: DoubtView) -> ApprovalView:
+        """The review of a call with the terms of now; where nobody was asked, what stands for it."""
+        found = await self._store.approvals.of_call(doubt.workflow_id, doubt.seq)
+        asked = found[0] if found else in_place_of_review(doubt)
+        opinion = await self._opinion_now(asked, await self._current(asked))
+        if found or opinion.verdict is not Verdict.REVIEW:
+            return self._tightened(asked, opinion)
+        return replace(asked, terms=opinion.terms)
 
     async def admit(self, flow: Flow, call: CallRow, tool: Tool, gate: Gate) -> Ticket:
         """Spend what allows the call, durably, and give the right to run it once.
@@ -154,6 +181,18 @@ class Veto:
         await self._store.calls.begin(flow, call, self._clock(), gate.use)
         planned = tool_call(flow, call.seq, tool, call.args, call.circumstances)
         return self._tickets.mint(planned, tool, call.idem_key)
+
+    async def admit_check(self, planned: ToolCall, check: Tool, idem_key: str) -> Ticket:
+        """The right to ask a tool's check once about a call.
+
+        :param planned: the check, as a call with the arguments of the other
+        :param idem_key: of the call that it asks about
+        :raises Refused: policy would not let it run without asking anybody
+        """
+        opinion = await self._hooks.verdict(planned)
+        if opinion.verdict is not Verdict.ALLOW:
+            raise Refused(opinion.reason or "Policy does not allow this check.")
+        return self._tickets.mint(planned, check, idem_key, is_check=True)
 
     def take(self, ticket: Ticket) -> Ticket:
         """
@@ -274,7 +313,7 @@ class Veto:
 
     def button(self, approval: ApprovalView) -> str:
         """The opaque value of a card's buttons: id, version and a MAC over both and the action."""
-        return f"{approval.id}.{approval.version}.{self._seals.button(approval)}"
+        return f"{approval.id}.{approval.version}.{self.seals.button(approval)}"
 
     async def pressed(self, principal: Principal, value: str) -> tuple[ApprovalView, int]:
         """The approval behind a button's value, and the version that was drawn.
@@ -284,7 +323,7 @@ class Veto:
         approval_id, _, rest = value.partition(".")
         version, _, seal = rest.partition(".")
         approval = await self._store.approvals.view(principal.tenant, approval_id)
-        if not hmac.compare_digest(seal.encode(), self._seals.button(approval, version).encode()):
+        if not hmac.compare_digest(seal.encode(), self.seals.button(approval, version).encode()):
             raise NotFound("There is no such approval.")
         return approval, int(version)
 
@@ -422,11 +461,14 @@ class Veto:
         granted = await self.grants.covering(current, opinion)
         return Gate(use=self.grants.use(granted)) if granted else Gate(NOT_GRANTED)
 
-    async def _approval_obstacle(self, approval: ApprovalView, decisions: tuple[Signed, ...]) -> str:
+    async def _approval_obstacle(
+        self, approval: ApprovalView, decisions: tuple[Signed, ...], renewed_at: float
+    ) -> str:
+        """:param renewed_at: when people said that it did not run: it may begin for a while from then on"""
         if approval.state is not ApprovalState.APPROVED:
             return NOT_DECIDED
-        said = [each.at for each in decisions if self._seals.is_approval(approval, each)]
-        if self._clock() > max([approval.expires_at, *(at + EXECUTION_WINDOW for at in said)]):
+        said = [each.at for each in decisions if self.seals.is_approval(approval, each)]
+        if self._clock() > max([approval.expires_at, *(at + EXECUTION_WINDOW for at in (*said, renewed_at))]):
             return TOO_LATE
         people = await self._evidence.people(approval, decisions)
         return "" if len(people) >= approval.terms.quorum else NOT_DECIDED
@@ -450,7 +492,7 @@ class Veto:
     ) -> Signed:
         person = self._tenancy.person(approval.tenant, principal.id)
         unsealed = Signed(principal.id, decision, reason, round(now, 3), "", person, factor)
-        return replace(unsealed, mac=self._seals.decision(approval, unsealed))
+        return replace(unsealed, mac=self.seals.decision(approval, unsealed))
 
 
 def _is_for(approval: ApprovalView, flow: Flow, call: CallRow) -> bool:

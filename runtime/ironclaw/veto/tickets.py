@@ -21,6 +21,7 @@ class Ticket:
     idem_key: str  #: Put into each changing request.
     number: str  #: Random; each is good once.
     mac: str
+    is_check: bool = False  #: Whether it asks after another call, by that one's key.
 
 
 class Tickets:
@@ -30,11 +31,12 @@ class Tickets:
         self._key = subkey(key, "ticket")
         self._open: set[str] = set()
 
-    def mint(self, call: ToolCall, tool: Tool, idem_key: str) -> Ticket:
-        """Only right after the call's row has become ``executing``."""
+    def mint(self, call: ToolCall, tool: Tool, idem_key: str, *, is_check: bool = False) -> Ticket:
+        """Only right after the call's row has become ``executing``; or to check one that was left so."""
         number = secrets.token_hex(16)
         self._open.add(number)
-        return Ticket(call, tool, idem_key, number, self._seal(call, tool, idem_key, number))
+        seal = self._seal(call, tool, idem_key, number, is_check)
+        return Ticket(call, tool, idem_key, number, seal, is_check)
 
     def spend(self, ticket: object) -> Ticket:
         """The ticket itself, good for one run.
@@ -43,13 +45,13 @@ class Tickets:
         """
         if not isinstance(ticket, Ticket) or ticket.number not in self._open:
             raise NotAuthorized
-        seal = self._seal(ticket.call, ticket.tool, ticket.idem_key, ticket.number)
+        seal = self._seal(ticket.call, ticket.tool, ticket.idem_key, ticket.number, ticket.is_check)
         if not hmac.compare_digest(seal.encode(), ticket.mac.encode()):
             raise NotAuthorized
         self._open.discard(ticket.number)
         return ticket
 
-    def _seal(self, call: ToolCall, tool: Tool, idem_key: str, number: str) -> str:
+    def _seal(self, call: ToolCall, tool: Tool, idem_key: str, number: str, is_check: bool) -> str:
         bound = [call.tenant, call.workflow_id, call.seq, call.tool, call.args, call.component_sha256]
         code = [tool.name, tool.toolbox.component_sha256, tool.toolbox.manifest_sha256]
-        return mac(self._key, [*bound, *code, idem_key, number])
+        return mac(self._key, [*bound, *code, idem_key, number, is_check])

@@ -1,0 +1,82 @@
+"""What becomes of a call that a crash interrupted: by its effect, by its check, or by people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ironclaw.capabilities import Scratch
+from ironclaw.orchestrator.checking import Checking, Found
+from ironclaw.registry import Registry
+from ironclaw.store import CallRow, Flow, Spent, Store
+from ironclaw.task import Address, CallState, Effect, ToolResult
+from ironclaw.veto import new_id
+
+MAX_ATTEMPTS = (
+    3  #: Of one call over crashes: one that takes the host down with it ends, and so does its check.
+)
+
+
+class Crashed:
+    """Settles what nobody saw the end of."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        checking: Checking,
+        places: Callable[[Flow], tuple[Address, ...]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._checking = checking
+        self._places = places
+        self._clock = clock
+
+    async def settle(self, flow: Flow, call: CallRow) -> None:
+        """Of a call that executes and that nobody is executing: run it again, or find out, or ask.
+
+        :raises Conflict: somebody else moved it
+        """
+        may_run = call.attempts < MAX_ATTEMPTS
+        if may_run and self._may_repeat(call):
+            return await self._store.calls.retry(flow, call, self._clock())
+        found = await self._checked(flow, call)
+        if found and found.happened:
+            return await self._end(flow, call, found)
+        if found and may_run:
+            return await self._store.calls.retry(flow, call, self._clock())
+        return await self.ask(flow, call)
+
+    async def ask(self, flow: Flow, call: CallRow) -> None:
+        """Nobody knows whether it ran: people are asked, and the workflow waits for them.
+
+        :raises Conflict: somebody else moved it
+        """
+        await self._store.doubts.ask(flow, call, new_id(), self._places(flow), self._clock())
+
+    async def _checked(self, flow: Flow, call: CallRow) -> Found | None:
+        if call.effect is not Effect.CHECKABLE:
+            return None
+        if await self._store.calls.checks(flow, call) >= MAX_ATTEMPTS:
+            return None
+        return await self._checking.ask(flow, call)
+
+    async def _end(self, flow: Flow, call: CallRow, found: Found) -> None:
+        """It happened, and its check says what it gave."""
+        result = ToolResult(output=found.output, usage=found.usage)
+        seen = '{"output":' + found.output + "}"
+        await self._store.calls.end(
+            flow, call, CallState.SUCCEEDED, result, seen, Spent(seconds=found.usage.seconds), self._clock()
+        )
+
+    def _may_repeat(self, call: CallRow) -> bool:
+        if call.effect in (Effect.PURE, Effect.KEYED):
+            return True
+        tool = self._registry.get(call.tool)
+        # All other effects leave through the host, which writes "effect begun" before their first byte.
+        # Of a call that is held to its preview, the files too.
+        preview = call.circumstances.preview
+        is_held = preview is not None and preview.is_binding
+        only_http = tool is not None and (is_held or tool.capabilities.scratch is not Scratch.WRITE)
+        return only_http and call.effect_begun_at is None
