@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ironclaw.audit import Chain, Checkpoint, Checkpoints, Kept, read, verify
+from ironclaw.audit import Chain, Checkpoint, Checkpoints, Kept, Restore, read, verify
 from ironclaw.errors import BadRequest, StoreError
 from ironclaw.settings import Settings
 from ironclaw.store import Head
@@ -50,7 +50,7 @@ def verify_log(settings: Settings, chosen: argparse.Namespace) -> bool:
     chains = verify(
         chosen.database or settings.data_dir / "ironclaw.db", [*expected, *(kept.checkpoints if kept else ())]
     )
-    print("\n".join([*_lines(chains), _line_of(kept)]))
+    print("\n".join([*_lines(chains), *map(_restore, kept.restores if kept else ()), _line_of(kept)]))
     return not (any(chain.fault for chain in chains) or (kept and kept.fault))
 
 
@@ -94,11 +94,21 @@ def _lines(chains: Iterable[Chain]) -> Iterable[str]:
         yield "The audit log is empty."
 
 
+def _restore(restore: Restore) -> str:
+    lost = ", ".join(f"{ascii(tenant)[1:-1]} {n + 1} to {last}" for tenant, n, last in restore.undone)
+    gone = f"; not in it: events {lost}" if lost else ""
+    return f"restored {_when(restore.at)} from a backup of {_when(restore.backup_at)}{gone}"
+
+
+def _when(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _line_of(kept: Kept | None) -> str:
     if kept is None:
         return NONE
     if kept.fault:
         return f"checkpoints: BROKEN: {kept.fault}"
     newest = max((each.at for each in kept.checkpoints), default=0.0)
-    until = f", the newest of {datetime.fromtimestamp(newest, UTC):%Y-%m-%d %H:%M:%S} UTC" if newest else ""
+    until = f", the newest of {_when(newest)}" if newest else ""
     return f"checkpoints: {len(kept.checkpoints)} good{until}; signed by {kept.key}"

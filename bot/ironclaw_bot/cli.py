@@ -23,6 +23,7 @@ from ironclaw_bot import logs
 from ironclaw_bot.auditing import add_verify_options, rotate, verify_log
 from ironclaw_bot.authoring.commands import add_authoring
 from ironclaw_bot.authoring.supplying import add_supplying
+from ironclaw_bot.backup_commands import add_backups
 from ironclaw_bot.build import build, built_folder
 from ironclaw_bot.crashing import prepare_for_the_worst
 from ironclaw_bot.demo_folder import DEMO, add_demo_options, add_place, in_demo
@@ -30,6 +31,7 @@ from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
 from ironclaw_bot.policy_commands import add_policies
 from ironclaw_bot.progress import Progress
 from ironclaw_bot.review_commands import add_edit, add_grants
+from ironclaw_bot.schedule_commands import add_schedules
 from ironclaw_bot.secret_commands import add_secrets
 from ironclaw_bot.user_commands import add_users
 from ironclaw_bot.waiting import asked, listed, next_step
@@ -84,7 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     add_users(partial(_add, users.add_subparsers(required=True, metavar="COMMAND")), _door)
     verbs = commands.add_parser("grants", help="what runs without asking, because somebody said so")
     add_grants(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")), _door)
+    verbs = commands.add_parser("schedule", help="tasks that begin by themselves")
+    add_schedules(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")), _door)
     _add_audit(commands)
+    add_backups(partial(_add, commands))
     add_demo_options(_add(commands, "doctor", _doctor, "say what works here and what does not"))
     _add(commands, "version", _version, "print the version")
     return parser

@@ -36,6 +36,7 @@ from ironclaw.task import (
 )
 from ironclaw.terms import GrantScope
 from ironclaw_bot.keeper import Keeper
+from ironclaw_bot.scheduling import Scheduler
 
 log = structlog.get_logger(__name__)
 
@@ -137,6 +138,14 @@ class Door:
         await self.app.policies.reload()
         return self.app.policies.version
 
+    async def backup(self, file: str) -> Json:
+        """Write a copy of the database."""
+        await self.app.back_up(Path(file), f"local:{self.person}")
+
+    async def schedules(self, tenant: str, verb: str, **words: str) -> Json:
+        """What ``ironclaw schedule`` does with one tenant's schedules."""
+        return await Scheduler(self.app, self._principal(tenant)).do(verb, **words)
+
     async def secrets(self, tenant: str, verb: str, **words: Any) -> Json:
         """What ``ironclaw secrets`` does with one tenant's secrets."""
         principal = self._principal(tenant)
@@ -182,9 +191,11 @@ METHODS = (
     "revoke",
     "reload",
     "reload_policy",
+    "schedules",
     "secrets",
     "rotate_secrets",
     "factors",
+    "backup",
 )
 
 
@@ -212,6 +223,7 @@ def shown_approval(approval: ApprovalView) -> Json:
         "requester": approval.requester,
         "rule": approval.rule,
         "terms": approval.terms.as_json(),
+        "scheduled": approval.circumstances.scheduled,
         "votes": [_shown_vote(vote) for vote in approval.votes],
         "expires_at": approval.expires_at,
         "effects": list(show_effects(preview)) if preview else [],

@@ -44,7 +44,7 @@ def _make(path: Path) -> None:
         os.write(handle, secrets.token_bytes(SIZE))
         os.fsync(handle)
         os.link(aside, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         pass
     finally:
@@ -52,8 +52,8 @@ def _make(path: Path) -> None:
         aside.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
-    """So that a key outlives what is sealed with it, also when the power fails."""
+def sync_folder(folder: Path) -> None:
+    """So that a new name in it outlives the power: a key must outlive what is sealed with it."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

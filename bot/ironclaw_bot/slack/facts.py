@@ -29,6 +29,7 @@ _CALLS = {
     CallState.FAILED: "It ran, and failed.",
     CallState.IN_DOUBT: "A crash hid whether it ran. Somebody must find out.",
 }
+_RESTORED = "The database was restored from a backup: this may have been decided and run since. Ask again."
 _NOT_RUN = "It was not run."
 _DOORS = {"slack": "in Slack", "http": "over HTTP", "cli": "on the command line"}
 _CHANNELS = {
@@ -57,13 +58,17 @@ def of_task(approval: ApprovalView, workspace: str) -> list[Fact]:
     :param workspace: what Slack calls the tenant's workspace, where the operator gave it no name
     """
     whose = ("Workspace", workspace) if workspace else ("Tenant", approval.tenant)
-    return [(whose[0], one_line(whose[1], 100))]
+    known = [(whose[0], one_line(whose[1], 100))]
+    if approval.circumstances.scheduled:
+        known.append(("Scheduled", f"by {person(approval.requester)}, runs unattended"))
+    return known
 
 
 def requester(approval: ApprovalView) -> str:
     """Such as ``<@U1>, who asked in a direct message``."""
     asked = _CHANNELS.get(approval.circumstances.channel) or _DOORS.get(approval.door, "")
-    return person(approval.requester) + (f", who asked {asked}" if asked else "")
+    verb = "scheduled it" if approval.circumstances.scheduled else "asked"
+    return person(approval.requester) + (f", who {verb} {asked}" if asked else "")
 
 
 def taint(approval: ApprovalView) -> str:
@@ -167,7 +172,7 @@ def end(approval: ApprovalView) -> str:
         usage = f" It used {used(approval.usage)}." if approval.usage else ""
         told.append(_CALLS.get(approval.call_state, _NOT_RUN) + usage)
     else:
-        told.append(_ENDS[approval.state])
+        told.append(_RESTORED if approval.was_restored else _ENDS[approval.state])
     return "\n".join(told)
 
 

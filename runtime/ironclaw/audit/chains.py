@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ironclaw.audit.checkpoints import Checkpoint
+from ironclaw.audit.kept import Checkpoint
 from ironclaw.errors import StoreError
 from ironclaw.store import FIRST_LINK, link, reading
 

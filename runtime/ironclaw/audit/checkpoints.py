@@ -1,99 +1,24 @@
-"""Signed heads of the audit chains, in a file outside the database.
-
-Whoever can rewrite the database can make a whole chain that fits in itself, cut it, or put back an old
-copy; they cannot make it fit what was signed before.  The file holds one JSON object a line, each with the
-hash of the line before and an Ed25519 signature: a head ``{tenant, n, hash}``, or a new public key, signed by
-the old one.  Copy the file and the first public key to where the bot's host cannot write.
-"""
+"""Signed heads of the audit chains, in a file outside the database: how the bot writes it."""
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import structlog
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ironclaw.audit.kept import Entry, Kept, check_signature, kept_of, parsed, signed, whole
 from ironclaw.canonical import canonical
-from ironclaw.errors import IronclawError, StoreError
-from ironclaw.keys import load_key
-from ironclaw.store import FIRST_LINK, Head
-
-PURPOSE = b"ironclaw checkpoint 1\n"  #: So that no signature of ours can stand for another.
+from ironclaw.errors import StoreError
+from ironclaw.keys import load_key, sync_folder
+from ironclaw.store import Head
 
 log = structlog.get_logger(__name__)
-Entry = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A head that was kept outside the database."""
-
-    head: Head
-    at: float = 0.0  #: Unix seconds; 0 when nobody knows.
-
-
-@dataclass(slots=True)
-class Kept:
-    """What a checkpoint file says, as far as its signatures hold."""
-
-    key: str  #: Public key in force, hex: at first the reader's own, then as the file's lines change it.
-    checkpoints: list[Checkpoint] = field(default_factory=list)
-    tail: str = FIRST_LINK  #: Hash of the last good line.
-    fault: str = ""  #: What is wrong with the line after it; "" when all is well.
-
-    def take(self, line: bytes) -> None:
-        """One line more.
-
-        :raises ValueError: it is not one of ours, or not here
-        """
-        entry = _parsed(line)
-        _check_signature(entry, self.key)
-        if entry["prev"] != self.tail:
-            raise ValueError("does not follow the line before it")
-        if entry["kind"] == "key":
-            self.key = entry["public_key"]
-        else:
-            head = Head(entry["tenant"], entry["n"], entry["hash"])
-            self.checkpoints.append(Checkpoint(head, entry["at"]))
-        self.tail = hashlib.sha256(line).hexdigest()
-
-
-def read(file: Path, public_key: str) -> Kept:
-    """The checkpoints of a file, checked with the public key alone.
-
-    :param public_key: the first one, hex; later ones are signed by those before them
-    :raises StoreError: the file cannot be read
-    """
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise StoreError(f"{file.name}: the checkpoints cannot be read: {error.strerror}.") from None
-    return _kept(content, public_key)
-
-
-def _kept(content: bytes, public_key: str) -> Kept:
-    kept = Kept(public_key)
-    for number, line in enumerate(_whole(content).splitlines(), start=1):
-        try:
-            kept.take(line)
-        except ValueError as error:
-            kept.fault = f"line {number} {error}"
-            break
-    return kept
-
-
-def _whole(content: bytes) -> bytes:
-    """Without a last line that a crash cut off: it proves nothing."""
-    return content[: content.rfind(b"\n") + 1]
 
 
 class Checkpoints:
@@ -123,6 +48,49 @@ class Checkpoints:
         with self._appending():
             return tuple(self._heads.values())
 
+    def instance(self) -> str:
+        """Which database it has been since the last restore; "" where there was none.
+
+        :raises IronclawError: as :meth:`write`
+        """
+        with self._appending():
+            return self._restored_as()
+
+    def intend(self, restore: Mapping[str, Any], now: float) -> None:
+        """Before a backup is put in place: keep the line that says so beside the file, signed.
+
+        A crash leaves the database of before or the one that the line names: :meth:`settle` knows which.
+
+        :param restore: ``backup_at``, ``instance``, ``life`` and ``heads``
+        :raises IronclawError: as :meth:`write`
+        """
+        with self._appending():
+            line = self._made({"kind": "restored", "at": now, **restore})
+        aside = self._next.with_suffix(".part")
+        with open(aside, "wb", opener=_private) as out:
+            out.truncate()
+            out.write(line + b"\n")
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(aside, self._next)
+        sync_folder(self._next.parent)
+
+    def settle(self, instance: str) -> None:
+        """Append the line of a restore that has happened, and forget that of one that has not.
+
+        :param instance: which database is in place
+        :raises IronclawError: as :meth:`write`
+        """
+        if not self._next.exists():
+            return
+        with self._appending() as out:
+            line = self._next.read_bytes().rstrip(b"\n")
+            if self._is_next(line, instance):
+                self._take(out, line)
+                out.flush()
+                os.fsync(out.fileno())
+            self._next.unlink()
+
     def write(self, heads: Iterable[Head], now: float) -> int:
         """Append the heads that moved since they were last written.
 
@@ -151,6 +119,24 @@ class Checkpoints:
             os.replace(new, self._key_file)
         return public_key
 
+    @property
+    def _next(self) -> Path:
+        return self._file.with_suffix(".restoring")
+
+    def _restored_as(self) -> str:
+        assert self._kept is not None  # noqa: S101 - _appending has read it
+        return self._kept.restores[-1].instance if self._kept.restores else ""
+
+    def _is_next(self, line: bytes, instance: str) -> bool:
+        """Whether it is ours, follows the file's last line, and speaks of this database."""
+        assert self._kept is not None  # noqa: S101 - _appending has read it
+        try:
+            entry = parsed(line)
+            check_signature(entry, self._kept.key)
+        except ValueError:
+            return False
+        return entry["prev"] == self._kept.tail and entry.get("instance") == instance
+
     @contextmanager
     def _appending(self) -> Iterator[BinaryIO]:
         """The file, ours alone, known to its end; durable when the block ends."""
@@ -171,8 +157,8 @@ class Checkpoints:
         out.seek(0)
         content = out.read() if os.fstat(out.fileno()).st_size != self._size or not self._kept else b""
         if content or self._kept is None:
-            out.truncate(len(_whole(content)))
-            self._kept = _kept(content, self._first_key())
+            out.truncate(len(whole(content)))
+            self._kept = kept_of(content, self._first_key())
             self._heads = {each.head.tenant: each.head for each in self._kept.checkpoints}
         if self._kept.fault:
             raise StoreError(
@@ -194,14 +180,23 @@ class Checkpoints:
             os.replace(new, self._key_file)
 
     def _append(self, out: BinaryIO, entry: Entry) -> None:
+        self._take(out, self._made(entry))
+
+    def _made(self, entry: Entry) -> bytes:
+        """The line that says this after all that was said before."""
         assert self._kept is not None  # noqa: S101 - _appending has read it
         entry = {**entry, "prev": self._kept.tail}
-        signature = _signer(self._key_file).sign(_signed(entry)).hex()
-        line = canonical({**entry, "signature": signature})
+        signature = _signer(self._key_file).sign(signed(entry)).hex()
+        return canonical({**entry, "signature": signature})
+
+    def _take(self, out: BinaryIO, line: bytes) -> None:
+        assert self._kept is not None  # noqa: S101 - _appending has read it
+        restores = len(self._kept.restores)
         self._kept.take(line)
+        if len(self._kept.restores) > restores:
+            self._heads.clear()
+        self._heads |= {each.head.tenant: each.head for each in self._kept.checkpoints}
         self._kept.checkpoints.clear()  # The newest head of each tenant is all that is needed here.
-        if entry["kind"] == "head":
-            self._heads[entry["tenant"]] = Head(entry["tenant"], entry["n"], entry["hash"])
         out.write(line + b"\n")
 
     def _warn_of_rollback(self, head: Head) -> None:
@@ -220,34 +215,3 @@ def _signer(key_file: Path) -> Ed25519PrivateKey:
 
 def _public(signer: Ed25519PrivateKey) -> str:
     return signer.public_key().public_bytes_raw().hex()
-
-
-def _signed(entry: Mapping[str, Any]) -> bytes:
-    return PURPOSE + canonical({name: value for name, value in entry.items() if name != "signature"})
-
-
-_SHAPES: dict[str, dict[str, Any]] = {
-    "head": {"at": float | int, "tenant": str, "n": int, "hash": str},
-    "key": {"at": float | int, "public_key": str},
-}
-
-
-def _parsed(line: bytes) -> Entry:
-    try:
-        entry = json.loads(line)
-        shape: dict[str, Any] = {"kind": str, "prev": str, "signature": str, **_SHAPES[entry["kind"]]}
-        is_ours = entry.keys() == shape.keys() and canonical(entry) == line
-        is_ours = is_ours and all(isinstance(entry[name], kind) for name, kind in shape.items())
-    except (ValueError, TypeError, LookupError, RecursionError, IronclawError):
-        is_ours = False
-    if not is_ours:
-        raise ValueError("is not a checkpoint")
-    return dict(entry)
-
-
-def _check_signature(entry: Entry, key: str) -> None:
-    try:
-        public_key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
-        public_key.verify(bytes.fromhex(entry["signature"]), _signed(entry))
-    except (InvalidSignature, ValueError):
-        raise ValueError("is not signed by the key in force") from None

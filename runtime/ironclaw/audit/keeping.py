@@ -17,6 +17,10 @@ ROLLED_BACK = (
     "tenant {tenant}. What ran already may wait in it again. Find out who put it there. To go on with it, "
     "move {file} away."
 )
+OTHER = (
+    "The database is not the one that `ironclaw restore` put in place last. Find out who put it there. To go "
+    "on with it, move {file} away."
+)
 EVERY = 60.0  #: Seconds: what is younger than the last checkpoint can be cut off unseen.
 
 log = structlog.get_logger(__name__)
@@ -57,9 +61,14 @@ async def keep_checkpoints(
 
 async def _check_not_rolled_back(store: Store, checkpoints: Checkpoints) -> None:
     try:
+        await asyncio.to_thread(checkpoints.settle, store.instance.id)
         signed = await asyncio.to_thread(checkpoints.newest)
+        instance = await asyncio.to_thread(checkpoints.instance)
     except IronclawError:
         return  # The first write says so.
+    if instance not in ("", store.instance.id):
+        log.error("other_database", instance=store.instance.id)
+        raise StoreError(OTHER.format(file=checkpoints.name))
     for head in signed:
         if not await store.has_event(head):
             log.error("audit_rolled_back", tenant=head.tenant, signed=head.n)

@@ -10,7 +10,7 @@ from ironclaw.store.chain import note
 from ironclaw.store.model import SealedGrant, Signed
 from ironclaw.store.outbox import show_card
 from ironclaw.store.sql import Connection, sql
-from ironclaw.store.transitions import move_call, observe
+from ironclaw.store.transitions import move_call, observe, wake
 from ironclaw.store.units import Writer
 from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision
 
@@ -149,7 +149,7 @@ class Approvals:
         :return: False when a person was first
         """
         return await self._writer.write(
-            lambda c: _close(c, approval, state, observation, now), approval.tenant
+            lambda c: end_review(c, approval, state, observation, now), approval.tenant
         )
 
     async def due(self, now: float) -> tuple[ApprovalView, ...]:
@@ -222,7 +222,10 @@ def why_not(approval: ApprovalView | None) -> Exception:
     )
 
 
-def _close(c: Connection, approval: ApprovalView, state: ApprovalState, observation: str, now: float) -> bool:
+def end_review(
+    c: Connection, approval: ApprovalView, state: ApprovalState, observation: str, now: float
+) -> bool:
+    """As :meth:`Approvals.close`, in the caller's transaction."""
     if not sql.close_approval(c, id=approval.id, state=state.value):
         return False
     _after(c, approval, state, observation, "host", now)
@@ -246,7 +249,7 @@ def _after(
     if state is not ApprovalState.APPROVED:
         call_id = sql.approval(c, id=approval.id)["call_id"]
         observe(c, approval.workflow_id, call_id, observation)
-    sql.wake_workflow(c, id=approval.workflow_id, now=now)
+    wake(c, approval.workflow_id, now)
     show_card(c, approval.tenant, approval.workflow_id, approval.card, now)
 
 

@@ -57,7 +57,7 @@ class Store:
         :raises StoreError: another process has it, it cannot be opened, or a newer version made it
         """
         if url:
-            return cls(await _postgres(url))
+            return await cls.over(await _postgres(url))
         return await cls.over(await SqliteWriter.open(path))
 
     @classmethod

@@ -23,6 +23,11 @@ WORDS = (
 )
 
 
+def head_version() -> int:
+    """The newest version that this code knows."""
+    return max(_scripts(resources.files(__package__).joinpath("migrations")))
+
+
 def due(version: int) -> dict[int, str]:
     """Each script that is still to be run on a database of this version, by the version that it leads to.
 
@@ -42,12 +47,15 @@ def for_postgres(number: int, script: str) -> str:
     return script + own.get(number, "")
 
 
-def migrate_sqlite(c: sqlite3.Connection) -> None:
+def migrate_sqlite(c: sqlite3.Connection, until: int | None = None) -> None:
     """Bring the schema up to date, in the caller's transaction.
 
+    :param until: the version to stop at; None: the newest
     :raises StoreError: a newer version made it
     """
     for number, script in due(_version(c)).items():
+        if until is not None and number > until:
+            break
         for statement in _statements(script):
             c.execute(statement)
         c.execute("DELETE FROM schema_version")

@@ -1,0 +1,75 @@
+"""``ironclaw backup`` and ``ironclaw restore``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ironclaw.errors import StoreError
+from ironclaw.settings import Settings
+from ironclaw.store import moment
+from ironclaw_bot.demo_folder import add_demo_options
+from ironclaw_bot.local import SOCKET, Remote, login_name
+
+POSTGRES = (
+    "The database is PostgreSQL's: use its own tools, such as pg_dump and pg_restore (docs/operate.md)."
+)
+
+
+def add_backups(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Put both into the command line.
+
+    :param add: makes the parser of one command: name, command, what it does
+    """
+    backup = add("backup", back_up, "write a copy of the database, also of a bot that runs")
+    backup.add_argument("file", type=Path, help="a new file")
+    restore = add("restore", restore_from, "put the database back to a backup; the bot must be stopped")
+    restore.add_argument("file", type=Path, help="what `ironclaw backup` wrote")
+    for parser in (backup, restore):
+        add_demo_options(parser)
+
+
+async def back_up(settings: Settings, chosen: argparse.Namespace) -> int:
+    from ironclaw.app.backups import back_up_here  # noqa: PLC0415 - wasmtime's modules cost a second of every command
+
+    _check_sqlite(settings)
+    file = chosen.file.absolute()
+    remote = Remote(settings.data_dir / SOCKET)
+    if await remote.is_there():
+        await remote.ask("backup", file=str(file))
+    else:
+        await asyncio.to_thread(back_up_here, settings, file, _actor(), time.time())
+    print(f"{chosen.file} holds the database. The key and the tools' files are not in it: docs/operate.md.")
+    return 0
+
+
+async def restore_from(settings: Settings, chosen: argparse.Namespace) -> int:
+    from ironclaw.app.backups import restore  # noqa: PLC0415 - as back_up
+
+    _check_sqlite(settings)
+    done = await asyncio.to_thread(restore, settings, chosen.file.absolute(), _actor(), time.time())
+    found = done.restored
+    print(f"The database is that of {moment(found.backup_at)}.")
+    print(
+        f"{found.superseded} requests that waited were ended, {found.in_doubt} calls may have run since and "
+        f"are asked about, {found.grants} grants are void. Buttons and links of before count no more."
+    )
+    if done.replaced:
+        print(f"The database of before is kept as {done.replaced}.")
+    return 0
+
+
+def _actor() -> str:
+    return f"local:{login_name(os.getuid())}"
+
+
+def _check_sqlite(settings: Settings) -> None:
+    """
+    :raises StoreError: the database is not ours to copy
+    """
+    if settings.database_url:
+        raise StoreError(POSTGRES)
