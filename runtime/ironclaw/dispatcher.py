@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
 
 import structlog
 
@@ -14,17 +15,54 @@ from ironclaw.turns import Gate, Start
 log = structlog.get_logger(__name__)
 
 
+class Dispatcher(Protocol):
+    """Sees that what can go on does."""
+
+    async def start(self) -> None:
+        """Begin."""
+        ...
+
+    async def take_up(self) -> None:
+        """Look for what should go on and nobody works on: at a start, and from time to time."""
+        ...
+
+    def wake(self, workflow_id: str, tenant: str) -> None:
+        """Have the workflow go on when it is its tenant's turn."""
+        ...
+
+    async def rest(self, workflow_id: str) -> None:
+        """Return when nobody advances the workflow any more; or at the close."""
+        ...
+
+    async def drain(self, seconds: float) -> bool:
+        """Begin nothing any more, and wait for what runs.
+
+        :return: whether all of it has come to a rest
+        """
+        ...
+
+    async def close(self) -> None:
+        """Cut off what runs; the rows say where to go on."""
+        ...
+
+
 class LocalDispatcher:
     """Advances workflows as tasks of this process.  Who waits for a turn is no task yet.
 
     :param advance: ``Orchestrator.run``: gives the workflow that may go on because this one has ended, or ""
+    :param open_ids: gives each workflow that should be going on, with its tenant
     :param moved: told when a workflow may have something new to tell
     """
 
     def __init__(
-        self, advance: Callable[[str], Awaitable[str]], moved: Callable[[], None], gate: Gate
+        self,
+        advance: Callable[[str], Awaitable[str]],
+        open_ids: Callable[[], Awaitable[Iterable[tuple[str, str]]]],
+        moved: Callable[[], None],
+        gate: Gate,
     ) -> None:
         self._advance = advance
+        self._open_ids = open_ids
         self._moved = moved
         self._gate = gate
         self._waiting: dict[str, tuple[str, Start]] = {}  #: Tenant and place in the line, by workflow.
@@ -32,6 +70,14 @@ class LocalDispatcher:
         self._again: set[str] = set()
         self._resting: dict[str, asyncio.Event] = {}
         self._is_closed = False
+
+    async def start(self) -> None:
+        """There is nothing to begin."""
+
+    async def take_up(self) -> None:
+        """Wake all that should be going on."""
+        for workflow_id, tenant in await self._open_ids():
+            self.wake(workflow_id, tenant)
 
     def wake(self, workflow_id: str, tenant: str) -> None:
         """Have the workflow go on when it is its tenant's turn; woken while it goes, it looks once more."""

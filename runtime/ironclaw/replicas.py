@@ -149,7 +149,7 @@ class QueueDispatcher:
             raise RetryRequested(AGAIN, str(error)) from None
         async with self._gate.turn(tenant):
             if self._is_closed or not await self._go_on(tenant, workflow_id):
-                raise RetryRequested(AGAIN, "somebody else works on it, or it is not its turn")
+                raise RetryRequested(AGAIN, "another process works on it, or this one could not")
 
     async def _go_on(self, tenant: str, workflow_id: str) -> bool:
         """
@@ -159,7 +159,7 @@ class QueueDispatcher:
         try:
             epoch = await self._store.workflows.claim(tenant, workflow_id, self.owner, now + self._lease, now)
             if epoch is None:
-                return not await self._store.workflows.is_open(workflow_id)
+                return not await self._store.workflows.is_held(workflow_id, now)
             return await self._run(workflow_id, epoch)
         except StoreError as error:
             log.warning("workflow_stalled", workflow=workflow_id, error=str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from ironclaw.app.engine import Clock, Ironclaw
 from ironclaw.app.tools import ReloadedTools, facts, prepare_all, warn
 from ironclaw.audit import Checkpoints, keep_checkpoints
 from ironclaw.canonical import subkey
+from ironclaw.dispatcher import Dispatcher, LocalDispatcher
 from ironclaw.egress import Egress, allows_localhost
 from ironclaw.errors import SettingsError
 from ironclaw.factors import Factors
@@ -29,6 +31,7 @@ from ironclaw.settings import Settings, TenantSettings
 from ironclaw.store import Flow, Store
 from ironclaw.task import Address, Brain
 from ironclaw.tenancy import Tenancy
+from ironclaw.turns import Gate
 from ironclaw.veto import Links, Veto
 
 
@@ -71,7 +74,7 @@ async def open_app(
     settings: Settings,
     *,
     toolboxes: Sequence[Path] = (),
-    clock: Clock = time.time,
+    clock: Clock | None = None,
     progress: Callable[[str], None] = lambda _: None,
     egress: Egress | None = None,
     plugins: Mapping[str, Factory] = MappingProxyType({}),
@@ -87,17 +90,19 @@ async def open_app(
     :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
     """
     key = load_key(settings.key_file)
-    read = functools.partial(_registry, settings, toolboxes, reread or (lambda: settings), clock)
+    read = functools.partial(_registry, settings, toolboxes, reread or (lambda: settings), clock or time.time)
     registry = read()
     warn(registry)
     async with contextlib.AsyncExitStack() as stack:
-        store = await Store.open(settings.data_dir / "ironclaw.db")
+        url = settings.database_url.get_secret_value() if settings.database_url else ""
+        store = await Store.open(settings.data_dir / "ironclaw.db", url)
         stack.push_async_callback(store.close)
+        clock = clock or store.clock
         tenancy = Tenancy(settings, clock)
         vault = await Vault.open(store, Keyring(settings), clock)
         await vault.learn()
         hooks = load(settings.plugins, PluginServices(settings, tenancy, store, vault, clock), plugins)
-        scratch = settings.data_dir / "mnt" / "scratch"
+        scratch = settings.scratch_dir or settings.data_dir / "mnt" / "scratch"
         sandbox = await _sandbox(settings, scratch, key)
         stack.push_async_callback(sandbox.close)
         await prepare_all(registry, sandbox, progress)
@@ -127,7 +132,7 @@ async def open_app(
             vault,
             factors,
             links,
-            settings.max_running,
+            _dispatcher(settings, store, orchestrator, tenancy, clock),
             clock,
         )
         app.step_ups.base_url = settings.public_url.rstrip("/")
@@ -136,6 +141,18 @@ async def open_app(
         stack.push_async_callback(app.close)
         await app.start()
         yield app
+
+
+def _dispatcher(
+    settings: Settings, store: Store, orchestrator: Orchestrator, tenancy: Tenancy, clock: Clock
+) -> Callable[[Callable[[], None]], Dispatcher]:
+    """Makes what decides who advances a workflow; given whom to ring when there may be something to tell."""
+    gate = Gate(settings.max_running, tenancy.max_running)
+    if not settings.database_url:
+        return lambda ring: LocalDispatcher(orchestrator.run, store.workflows.open_ids, ring, gate)
+    url, lease = settings.database_url.get_secret_value(), settings.lease_seconds
+    make = importlib.import_module("ironclaw.replicas").QueueDispatcher
+    return lambda ring: make(url, store, orchestrator.run, ring, gate, settings.max_running, lease, clock)
 
 
 def _registry(

@@ -21,7 +21,7 @@ from ironclaw.app.tools import HOST, ReloadedTools
 from ironclaw.deciders import Deciders, deciders
 from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import Dispatcher
-from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError
+from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError, TryLater
 from ironclaw.factors import Factors
 from ironclaw.failpoints import Point, reached
 from ironclaw.orchestrator import Editor, Orchestrator
@@ -51,6 +51,7 @@ log = structlog.get_logger(__name__)
 MAX_TASK = 16_000  #: Characters of a task.
 WATCH = 2.0  #: Seconds between looks at the files of policy.
 SWEEP = 1.0  #: Seconds between looks for expired approvals.
+STOPPING = "IronClaw is stopping just now. Send it again in a moment."
 RECONCILE = 30.0  #: Seconds between looks for workflows that nobody advances.
 
 Clock = Callable[[], float]
@@ -92,6 +93,8 @@ class Ironclaw:
         self._delivery = Delivery(store, clock)
         self._reminding = Reminding(store, tenancy, clock)
         self._dispatcher = dispatch(self._delivery.ring)
+        self._orchestrator = orchestrator
+        self._is_draining = False
         self.schedules = Schedules(store, tenancy, self._check, self._dispatcher.wake, clock)
         testimonies = Testimonies(store, veto, tenancy, clock)
         self.doubts = Doubts(
@@ -143,7 +146,10 @@ class Ironclaw:
         :return: the workflow's id; the same delivery gives the same one and does not run again
         :raises BadRequest: an empty or endless task, or tools that nobody knows
         :raises QueueFull: too many tasks of this tenant, or of all, are at work or in the queue
+        :raises TryLater: this process is stopping
         """
+        if self._is_draining:
+            raise TryLater(STOPPING, 5)
         self._check(task)
         reached(Point.RECEIVED)
         workflow_id, is_new = await self._store.workflows.add(
@@ -309,7 +315,8 @@ class Ironclaw:
             database = await self._store.is_ready()
         except StoreError:
             database = False
-        return {"database": database, "tools": bool(self._registry.tools)}
+        found = {"database": database, "tools": bool(self._registry.tools)}
+        return found | ({"accepting": False} if self._is_draining else {})
 
     async def start(self) -> None:
         """Take up what a stop or a crash left, and begin the chores."""
@@ -327,6 +334,21 @@ class Ironclaw:
             self._every(RECONCILE, self._reconcile),
         )
         self._chores = [asyncio.create_task(chore) for chore in chores]
+
+    async def drain(self, seconds: float) -> None:
+        """Take no task any more; let each step that runs end, then tell what is to be told: as far as that goes.
+
+        What has not ended is parked: the next start takes it up.
+
+        :param seconds: for all of it
+        """
+        self._is_draining = True
+        self._orchestrator.park()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                if not await self._dispatcher.drain(seconds):
+                    log.warning("cut_off", seconds=seconds)
+                await self._delivery.emptied()
 
     async def close(self) -> None:
         """Stop: what runs is cut off and taken up at the next start."""
