@@ -34,7 +34,8 @@ def asked(approval: Json, gap: str = " ") -> str:
 
 def _listed(approval: Json) -> Iterator[str]:
     yield f"{approval['id']}  {asked(approval, '  ')}"
-    yield f"    asked by {approval['requester']}, until {_moment(approval['expires_at'])}"
+    verb = "scheduled by" if approval["scheduled"] else "asked by"
+    yield f"    {verb} {approval['requester']}, until {_moment(approval['expires_at'])}"
     yield f"    rule {approval['rule']}, {approval['risk']} risk: {terms(Terms.from_json(approval['terms']))}"
     yield from (f"    {_vote(vote)}" for vote in approval["votes"])
     yield f"    {_who(approval['deciders'])}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -20,6 +21,7 @@ from pydantic import (
 
 from ironclaw.dotenv_file import read_dotenv
 from ironclaw.errors import SettingsError
+from ironclaw.timing import check_zone
 from ironclaw.wrong_settings import wrong
 
 PREFIX = "IRONCLAW_"
@@ -108,7 +110,10 @@ class TenantSettings(BaseModel):
     denials: int = Field(3, ge=1, description="Calls denied by people that end their workflow.")
     max_open: int = Field(1_000, ge=1, description="Tasks at work or in the queue; more are refused.")
     max_running: int = Field(16, ge=1, description="Tasks that one process works on at once.")
-    max_schedules: int = Field(50, ge=0, description="Schedules that may be active.")
+    max_schedules: int = Field(50, ge=0, description="Schedules that there may be, paused ones too.")
+    zone: Annotated[str, AfterValidator(check_zone)] = Field(
+        "UTC", description="Time zone of schedules whose maker's is not known, such as Europe/Berlin."
+    )
     http_allow: Words = Field(
         (), description="Hosts that this tenant's tools may ask, beside the common http_allow."
     )

@@ -133,10 +133,14 @@ class Circumstances:
     files: tuple[tuple[str, str], ...] = field(default=())
     #: What its dry run says that it will do; None where nobody asked.
     preview: Preview | None = None
+    #: Whether its task began by itself: nobody has asked just now.
+    scheduled: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """For a row."""
-        return {
+        # Left out where it is not so: what was bound before there were schedules stays bound.
+        scheduled = {"scheduled": True} if self.scheduled else {}
+        return scheduled | {
             "taint": sorted(self.taint),
             "channel": self.channel,
             "hosts": sorted(self.hosts),
@@ -161,4 +165,5 @@ class Circumstances:
             row.get("edited_by", ""),
             tuple((pointer, sha256) for pointer, sha256 in row.get("files", ())),
             Preview.from_json(row["preview"]) if row.get("preview") else None,
+            row.get("scheduled", False),
         )

@@ -118,6 +118,7 @@ class ApprovalBody(Strict):
     expires_at: str
     votes: list[VoteBody]
     preview: PreviewBody | None = None  #: None where the tool has none.
+    scheduled: bool | None = None  #: True where a schedule's run asks, which nobody attends.
 
 
 class ApprovalsResponse(Strict):
@@ -174,6 +175,7 @@ def approval_body(view: ApprovalView) -> ApprovalBody:
         expires_at=moment(view.expires_at),
         votes=votes,
         preview=PreviewBody(effects=effects, problem=preview.problem) if preview else None,
+        scheduled=view.circumstances.scheduled or None,
     )
 
 

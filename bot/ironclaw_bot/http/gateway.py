@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from aiohttp import web
 
 from ironclaw.app import Ironclaw
 from ironclaw.canonical import canonical_text
-from ironclaw.errors import BadRequest, IdentityError, NotFound, Refused, StepUpNeeded
+from ironclaw.errors import BadRequest, NotFound, Refused, StepUpNeeded
 from ironclaw.task import ApprovalView, Bearer, Decision, Principal, WorkflowView
 from ironclaw.terms import GrantScope
 from ironclaw_bot.http.bodies import (
@@ -23,11 +22,11 @@ from ironclaw_bot.http.bodies import (
 )
 from ironclaw_bot.http.middlewares import explain_errors, guard_response, log_access, name_request
 from ironclaw_bot.http.problems import MAX_BODY_BYTES, Problem
-from ironclaw_bot.http.reading import read
+from ironclaw_bot.http.reading import bearer_token, idempotency_key, read
+from ironclaw_bot.http.schedules import ScheduleRoutes
 from ironclaw_bot.http.step_up import StepUpPage
 
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
-KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
 def make_gateway(app: Ironclaw, extra: Callable[[web.Application], None] | None = None) -> web.Application:
@@ -37,7 +36,7 @@ def make_gateway(app: Ironclaw, extra: Callable[[web.Application], None] | None 
     """
     layers = [name_request, log_access, guard_response, explain_errors]
     site = web.Application(middlewares=layers, client_max_size=MAX_BODY_BYTES)
-    site.add_routes([*Gateway(app).routes(), *StepUpPage(app).routes()])
+    site.add_routes([*Gateway(app).routes(), *ScheduleRoutes(app).routes(), *StepUpPage(app).routes()])
     if extra:
         extra(site)
     return site
@@ -81,7 +80,7 @@ class Gateway:
         body = await read(request, RunRequest)
         if body.tenant_id not in (None, principal.tenant):
             raise Problem(403, "The token is not for this tenant.", pointer="/tenant_id")
-        view = await self._run(body, principal, _idempotency_key(request))
+        view = await self._run(body, principal, idempotency_key(request))
         if view.state.is_final:
             return _answer(200, run_response(view))
         return _answer(202, run_response(view), {"Location": f"/workflows/{view.id}"})
@@ -170,24 +169,7 @@ class Gateway:
 
     async def _principal(self, request: web.Request, *, single_use: bool) -> Principal:
         """:raises IdentityError: no token, more than one, or not a valid one"""
-        return await self._app.authenticate(Bearer(_token(request), single_use))
-
-
-def _token(request: web.Request) -> str:
-    """From the one header, in its one spelling: no query, no cookie, no lower-case scheme."""
-    found = request.headers.getall("Authorization", [])
-    if len(found) != 1 or not found[0].startswith("Bearer "):
-        raise IdentityError("Send one header 'Authorization: Bearer <token>'.")
-    return found[0].removeprefix("Bearer ")
-
-
-def _idempotency_key(request: web.Request) -> str | None:
-    found = request.headers.getall("Idempotency-Key", [])
-    if not found:
-        return None
-    if len(found) > 1 or not KEY.fullmatch(found[0]):
-        raise Problem(400, "Idempotency-Key must come once and be 1 to 255 visible ASCII characters.")
-    return found[0]
+        return await self._app.authenticate(Bearer(bearer_token(request), single_use))
 
 
 def _answer(

@@ -1,8 +1,9 @@
-"""How strictly a body is read."""
+"""How strictly a request is read."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -10,13 +11,38 @@ from aiohttp.http import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
 from ironclaw.canonical import parse
-from ironclaw.errors import BadRequest
+from ironclaw.errors import BadRequest, IdentityError
 from ironclaw.task import Json
 from ironclaw_bot.http.problems import Problem
 
 READ_SECONDS = 20
+KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 Body = TypeVar("Body", bound=BaseModel)
+
+
+def bearer_token(request: web.Request) -> str:
+    """From the one header, in its one spelling: no query, no cookie, no lower-case scheme.
+
+    :raises IdentityError: there is none, or more than one
+    """
+    found = request.headers.getall("Authorization", [])
+    if len(found) != 1 or not found[0].startswith("Bearer "):
+        raise IdentityError("Send one header 'Authorization: Bearer <token>'.")
+    return found[0].removeprefix("Bearer ")
+
+
+def idempotency_key(request: web.Request) -> str | None:
+    """What the caller calls this request, so that it may come twice.
+
+    :raises Problem: it cannot be read
+    """
+    found = request.headers.getall("Idempotency-Key", [])
+    if not found:
+        return None
+    if len(found) > 1 or not KEY.fullmatch(found[0]):
+        raise Problem(400, "Idempotency-Key must come once and be 1 to 255 visible ASCII characters.")
+    return found[0]
 
 
 async def read(request: web.Request, form: type[Body]) -> Body:

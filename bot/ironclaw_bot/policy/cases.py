@@ -80,6 +80,7 @@ class Case(_Table):
     channel: str = ""
     tainted: frozenset[str] = frozenset()
     at: datetime | None = None
+    scheduled: bool = False
     expect: Expected
     rule: str = ""
     terms: StatedTerms = StatedTerms()
@@ -99,6 +100,7 @@ class Case(_Table):
             self.channel,
             self.tainted,
             self.at,
+            self.scheduled,
         )
 
     def difference(self, said: Said) -> str:

@@ -49,6 +49,8 @@ def _case(call: JudgedCall) -> Iterator[str]:
     yield f"door = {_text(call.door)}"
     yield f"channel = {_text(call.circumstances.channel)}"
     yield f"tainted = [{', '.join(map(_text, sorted(call.circumstances.taint)))}]"
+    if call.circumstances.scheduled:
+        yield "scheduled = true"
     yield f"at = {datetime.fromtimestamp(call.at, UTC).isoformat(timespec='seconds')}"
     yield f"expect = {_text(call.verdict)}"
 

@@ -67,7 +67,8 @@ def _facts(said: Said) -> Iterator[str]:
     call, given = said.call, said.call.circumstances
     yield f"tool     {call.tool}, {call.risk.value} risk, effect {call.effect.value}"
     yield f"args     {printable(call.args)}"
-    yield f"asked by {printable(call.requester)} of {call.tenant}, {call.door} {given.channel}".rstrip()
+    verb = "scheduled" if given.scheduled else "asked"
+    yield f"{verb} by {printable(call.requester)} of {call.tenant}, {call.door} {given.channel}".rstrip()
     yield f"hosts    {', '.join(sorted(given.hosts)) or 'none'}"
     yield f"read     {', '.join(sorted(given.taint)) or 'nothing untrusted since the last word of a person'}"
 

@@ -37,6 +37,7 @@ class Question:
     channel: str = ""
     taint: frozenset[str] = frozenset()
     at: datetime | None = None  #: None for now.
+    scheduled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,9 @@ class Trial:
             manifest_sha256=tool.toolbox.manifest_sha256,
             door=question.door,
             circumstances=Circumstances(
-                taint=question.taint, channel=question.channel, hosts=hosts_of(tool, args)
+                taint=question.taint,
+                channel=question.channel,
+                hosts=hosts_of(tool, args),
+                scheduled=question.scheduled,
             ),
         )

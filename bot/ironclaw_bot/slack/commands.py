@@ -18,10 +18,11 @@ from ironclaw_bot.slack import drawings, help, tasks
 from ironclaw_bot.slack.blocks import Drawing
 from ironclaw_bot.slack.client import ClientForTeam
 from ironclaw_bot.slack.people import People, principal_of
+from ironclaw_bot.slack.schedules import ScheduleCommands
 from ironclaw_bot.slack.text import code, escape
 
 COMMAND = "/ironclaw"
-WORDS = ("run", "status", "cancel", "approvals", "grants", "help")
+WORDS = ("run", "status", "cancel", "schedule", "schedules", "approvals", "grants", "help")
 POSTING = 0.8  #: Seconds: a command must be answered within three, and it has been asked who this is.
 
 Reply = Callable[[Principal, Json, str], Awaitable[Drawing]]
@@ -37,7 +38,8 @@ class Commands:
         self._people = people
         self._plain_quotes = plain_quotes
         mine: tuple[Reply, ...] = (self._run, self._status, self._cancel)
-        replies = (*mine, self._approvals, self._grants, self._help)
+        timed = ScheduleCommands(app, people, COMMAND, plain_quotes=plain_quotes)
+        replies = (*mine, timed.schedule, timed.schedules, self._approvals, self._grants, self._help)
         self._words = dict(zip(WORDS, replies, strict=True))
 
     async def on_command(self, ack: AsyncAck, body: Json) -> None:
@@ -108,7 +110,8 @@ class Commands:
             return drawings.said(escape(str(problem)))
 
     async def _approvals(self, principal: Principal, body: Json, rest: str) -> Drawing:
-        return drawings.approval_list(await self._app.approvals(principal.tenant))
+        doubts = await self._app.doubts.open_ones(principal.tenant)
+        return drawings.approval_list(await self._app.approvals(principal.tenant), doubts)
 
     async def _grants(self, principal: Principal, body: Json, rest: str) -> Drawing:
         return drawings.grant_list(await self._app.grants(principal.tenant))

@@ -19,6 +19,7 @@ from slack_sdk.errors import SlackApiError
 from ironclaw.app import Ironclaw
 from ironclaw.errors import IdentityError
 from ironclaw.task import Principal, SlackIdentity
+from ironclaw.timing import check_zone
 from ironclaw_bot.slack.client import ClientForTeam
 
 KEPT = 300.0  #: Seconds that an answer of Slack's is good for.
@@ -59,6 +60,7 @@ class People:
     def __init__(self, clients: ClientForTeam, clock: Callable[[], float] = time.monotonic) -> None:
         self._clients = clients
         self._clock = clock
+        self._zones: dict[tuple[str, str], str] = {}
         self._known: dict[tuple[str, str], tuple[Standing, float]] = {}
         self._asking: dict[tuple[str, str], asyncio.Task[Standing | None]] = {}
 
@@ -81,6 +83,10 @@ class People:
                 return NO_OUTSIDERS
         return NOT_KNOWN
 
+    def zone(self, who: SlackIdentity) -> str:
+        """The IANA name of somebody's time zone, as Slack said when it was asked who they are; or ""."""
+        return self._zones.get((who.team_id, who.user_id), "")
+
     async def _standing(self, who: SlackIdentity) -> Standing | None:
         """From memory, or of Slack, asked once for all who wait; None when Slack does not say."""
         key = (who.team_id, who.user_id)
@@ -101,18 +107,28 @@ class People:
             return None
         user = response.get("user")
         standing = standing_of(user, who) if isinstance(user, dict) else Standing.OUTSIDER
-        self._remember((who.team_id, who.user_id), standing)
+        self._remember((who.team_id, who.user_id), standing, _zone(user))
         return standing
 
-    def _remember(self, key: tuple[str, str], standing: Standing) -> None:
+    def _remember(self, key: tuple[str, str], standing: Standing, zone: str) -> None:
         if len(self._known) >= MOST:
             self._known.clear()
+            self._zones.clear()
+        self._zones[key] = zone
         self._known[key] = (standing, self._clock() + KEPT)
 
 
 def is_outsider(who: SlackIdentity, principal: Principal) -> bool:
     """Whether the payload itself says that somebody of another company acts (Slack Connect)."""
     return principal.id != f"slack:{who.team_id}:{who.user_id}"
+
+
+def _zone(user: Any) -> str:
+    """Of a user object of Slack's; "" where it says none that there is."""
+    try:
+        return check_zone(str(user.get("tz") or "")) if isinstance(user, dict) else ""
+    except ValueError:
+        return ""
 
 
 def standing_of(user: Mapping[str, Any], who: SlackIdentity) -> Standing:

@@ -77,6 +77,7 @@ def _context(call: ToolCall) -> Facts:
         "tool": call.tool,
         "door": call.door,
         "channel": given.channel,
+        "scheduled": given.scheduled,
         "scratch": call.capabilities.scratch.value,
         # Hosts of the call itself where they are known; never fewer than none of a tool that has some.
         "hosts": sorted(given.hosts or {rule.host for rule in http}),

@@ -25,6 +25,7 @@ def circumstances(flow: Flow, tool: Tool, args: str, defaults: tuple[str, ...]) 
         defaults=defaults,
         reach=tool.capabilities.lines,
         hosts=hosts_of(tool, args),
+        scheduled=bool(flow.schedule_id),
     )
 
 
