@@ -32,8 +32,15 @@ GIVE_UP_AFTER = 12  #: Attempts; with the pauses below that is about a day.
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 4 * 3600.0  #: Seconds; the pause doubles.
 LONGEST_WAIT = 60.0  #: Seconds between attempts while the other side is merely away.
 IDLE = 30.0  #: Seconds between looks when nobody rings.
+MOMENT = 0.02  #: Seconds between looks while a stop waits for the rest.
 LAST_WORDS = 3.0  #: Seconds that a stop leaves to what is being told.
 
+#: Where a test has the process killed, beside after anything at all.
+SHOWN = {
+    NoticeKind.CARD: Point.CARD_POSTED,
+    NoticeKind.ANSWER: Point.ANSWER_SENT,
+    NoticeKind.FAILURE: Point.ANSWER_SENT,
+}
 T = TypeVar("T")
 Lane: TypeAlias = tuple[str, str]  #: A door and a tenant: what has a pace of its own.
 
@@ -77,6 +84,18 @@ class Delivery:
                         await self._bell.wait()
         finally:
             await self._finish()
+
+    async def emptied(self) -> None:
+        """Return when nothing is left that can be told now.
+
+        :raises StoreError: nobody knows what there is
+        """
+        while self._sending or await self._is_behind(self._clock()):
+            self.ring()
+            await asyncio.sleep(MOMENT)
+
+    async def _is_behind(self, now: float) -> bool:
+        return bool(self._in_turn(await self._outbox.tenants_to_tell(self._senders, now), now))
 
     async def _round(self) -> float:
         """Begin what can be begun.
@@ -148,8 +167,8 @@ class Delivery:
             await self._told(notice, ref)
 
     async def _told(self, notice: Notice, ref: Mapping[str, str] | None) -> None:
-        if notice.kind is NoticeKind.CARD:
-            reached(Point.CARD_POSTED)
+        if notice.kind in SHOWN:
+            reached(SHOWN[notice.kind])
         reached(Point.OUTBOX_SENT)
         if not await self._noted(lambda: self._outbox.sent(notice, ref)):
             log.warning("notice_taken_by_another", notice=notice.id)

@@ -201,6 +201,7 @@ class Task:
     delivery: tuple[str, str] | None = None
     door: str = ""  #: Where it came in, by which policy judges; "" for where its answer goes.
     schedule_id: str = ""  #: The schedule that began it; "" where a person did.
+    retry_of: str = ""  #: The workflow that it repeats; "" for none.
 
     @property
     def came_by(self) -> str:
@@ -452,6 +453,10 @@ class WorkflowView:
     updated_at: float
     approval: ApprovalView | None = None  #: What it waits for while paused.
     doubt: DoubtView | None = None  #: So too, where nobody knows whether a call of it ran.
+    behind: str = ""  #: The workflow of its thread that must end before it begins, while it is queued.
+    steps: int = 0  #: Turns of the brain so far.
+    stop_by: str = ""  #: Who wants it stopped as soon as the tool that runs has ended.
+    retry_of: str = ""  #: The workflow that it repeats.
 
 
 class NoticeKind(Enum):

@@ -114,6 +114,11 @@ class Tenancy:
         members, until = self._slack_groups.get((tenant_id, group_id), (frozenset[str](), 0.0))
         return members if self._clock() < until else frozenset()
 
+    def identities(self, tenant_id: str, principal_id: str) -> frozenset[str]:
+        """Every identity of a person that the settings know, this one among them."""
+        tenant = self.tenant(tenant_id)
+        return self._identities(tenant, principal_id) if tenant else frozenset({principal_id})
+
     def _identities(self, tenant: TenantSettings, principal_id: str) -> frozenset[str]:
         return frozenset(
             {principal_id, *(n for ids in tenant.people.values() if principal_id in ids for n in ids)}

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from tests.integration.engine import ADA, BO, Moves, approver, ask, engine, moves, wants
 
+from ironclaw.app import compose
 from ironclaw.errors import Conflict, NotFound, Refused
+from ironclaw.orchestrator import Body
+from ironclaw.orchestrator.body import BeforeEffect
 from ironclaw.settings import TenantSettings
-from ironclaw.task import ApprovalState, CallState, Decision, Principal, WorkflowState
+from ironclaw.task import ApprovalState, CallState, Decision, Principal, ToolResult, WorkflowState
+from ironclaw.veto import Ticket
 
 pytestmark = pytest.mark.sandbox
 WRITE = moves(wants("files.write", path="a.md", text="x"))
@@ -52,6 +57,61 @@ async def test_not_by_anybody(
         after = await app.workflow("T1", view.id)
 
     assert WorkflowState.PAUSED is after.state
+
+
+class Held(Body):
+    """A body whose runs wait for a word before they begin, their tickets spent already."""
+
+    begun = asyncio.Event()
+    word = asyncio.Event()
+
+    async def run(self, ticket: Ticket, before_effect: BeforeEffect) -> ToolResult:
+        self.begun.set()
+        await self.word.wait()
+        return await super().run(ticket, before_effect)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> type[Held]:
+    Held.begun, Held.word = asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr(compose, "Body", Held)
+    return Held
+
+
+async def test_stopped_while_a_tool_runs(tmp_path: Path, built_toolboxes: Path, held: type[Held]) -> None:
+    """
+    While a tool runs the wish is kept: the tool ends, nothing after it is planned, and it is said whose wish.
+    """
+    brain = Moves(WRITE, WRITE)
+    async with engine(tmp_path, brain, built_toolboxes) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        await held.begun.wait()
+        wished = await app.stopping.cancel(Principal("T1", ADA), view.id)
+        again = await app.stopping.cancel(approver(), view.id)
+        held.word.set()
+        after = await app.wait("T1", view.id, 30)
+
+    assert (WorkflowState.RUNNING, ADA, ADA) == (wished.state, wished.stop_by, again.stop_by)
+    assert (WorkflowState.CANCELLED, 1) == (after.state, len(brain.seen))
+    assert (tmp_path / "data/mnt/scratch/T1/a.md").exists()
+
+
+async def test_the_wish_survives_a_crash(tmp_path: Path, built_toolboxes: Path, held: type[Held]) -> None:
+    """
+    A host that stops before the tool has begun its effect does not run it again after the wish.
+    """
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        await held.begun.wait()
+        await app.stopping.cancel(approver(), view.id)
+    held.word.set()
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        after = await app.wait("T1", view.id, 30)
+
+    assert WorkflowState.CANCELLED is after.state
+    assert not (tmp_path / "data/mnt/scratch/T1/a.md").exists()
 
 
 async def decided(folder: Path, toolboxes: Path, **changes: object) -> str:

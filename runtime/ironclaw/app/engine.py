@@ -13,6 +13,7 @@ from ironclaw.app.backups import back_up
 from ironclaw.app.cards import Cards
 from ironclaw.app.doubts import Doubts
 from ironclaw.app.policies import Policies
+from ironclaw.app.retrying import Retrying
 from ironclaw.app.schedules import Schedules
 from ironclaw.app.slack_groups import SlackGroups
 from ironclaw.app.step_ups import StepUps
@@ -100,6 +101,7 @@ class Ironclaw:
         self.doubts = Doubts(
             store, tenancy, testimonies, self.cards, factors, self._dispatcher.wake
         )
+        self.retrying = Retrying(store, tenancy, self.submit)
         self.stopping = Stopping(store, tenancy, self._dispatcher.wake, clock)
         self.policies = Policies(hooks, veto, store, tenancy, self._dispatcher.wake, clock)
         self._chores: list[asyncio.Task[None]] = []
@@ -180,6 +182,13 @@ class Ironclaw:
     async def workflows(self, tenant: str, limit: int = 20) -> tuple[WorkflowView, ...]:
         """The tenant's workflows, newest first."""
         return await self._store.workflows.latest(tenant, limit)
+
+    async def workflows_for(self, principal: Principal, limit: int = 20) -> tuple[WorkflowView, ...]:
+        """Those that a person may see in a list, newest first: their own, and for an approver all."""
+        if principal.is_approver:
+            return await self.workflows(principal.tenant, limit)
+        mine = self._tenancy.identities(principal.tenant, principal.id)
+        return await self._store.workflows.latest_of(principal.tenant, mine, limit)
 
     # Approvals
 
@@ -336,7 +345,7 @@ class Ironclaw:
         self._chores = [asyncio.create_task(chore) for chore in chores]
 
     async def drain(self, seconds: float) -> None:
-        """Take no task any more; let each step that runs end, then tell what is to be told: as far as that goes.
+        """Take no task any more; let each step that runs end, then tell what is to be told.
 
         What has not ended is parked: the next start takes it up.
 

@@ -6,6 +6,6 @@
 
 from ironclaw.orchestrator.body import Body
 from ironclaw.orchestrator.editing import Editor
-from ironclaw.orchestrator.loop import Budgets, Orchestrator
+from ironclaw.orchestrator.loop import STOPPED, Budgets, Orchestrator
 
-__all__ = ["Body", "Budgets", "Editor", "Orchestrator"]
+__all__ = ["STOPPED", "Body", "Budgets", "Editor", "Orchestrator"]

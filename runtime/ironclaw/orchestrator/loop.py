@@ -36,6 +36,7 @@ from ironclaw.veto import Ticket, Veto
 log = structlog.get_logger(__name__)
 
 HOST_FAULT = "The host failed while this ran. It may have happened: look before you repeat it."
+STOPPED = "Stopped. What had not begun will not run."
 LEFT = "Stopped: this tenant is not served here any more. What had not begun was not run."
 
 
@@ -74,9 +75,14 @@ class Orchestrator:
         self._hooks = hooks
         self._budgets = budgets
         self._card_places = card_places
+        self._is_parked = False
         self._clock = clock
         checking = Checking(store, veto, registry, body, clock)
         self._crashed = Crashed(store, registry, checking, card_places, clock)
+
+    def park(self) -> None:
+        """Begin no step any more: what runs comes to a rest at the end of its step."""
+        self._is_parked = True
 
     async def run(self, workflow_id: str, epoch: int | None = None) -> str:
         """Go on until the workflow is final or waits: for people, or for an earlier one of its thread.
@@ -92,28 +98,38 @@ class Orchestrator:
                 reached(Point.PAUSED)
             if flow.state.is_final:
                 return await self._store.workflows.follower(flow)
-            if flow.behind or flow.state is WorkflowState.PAUSED or self._has_lost(flow, epoch):
+            if self._must_rest(flow) or self._has_lost(flow, epoch):
                 return ""
-            if not self._veto.serves(flow.tenant) and not await self._leave(flow):
+            if self._veto.serves(flow.tenant):
+                await self._try_step(flow)
+            elif not await self._leave(flow):
                 return ""
-            if not self._veto.serves(flow.tenant):
-                continue
-            try:
-                await self.step(flow)
-            except Conflict:
-                log.info("moved_meanwhile")
-            except StoreError:
-                raise
-            except IronclawError as error:
-                await self._fail(flow, str(error))
-            except Exception:
-                log.exception("step_failed")
-                await self._fail(
-                    flow, f"Something went wrong here, not with your request. Workflow {flow.id[:8]}."
-                )
+
+    async def _try_step(self, flow: Flow) -> None:
+        """One step; whatever goes wrong in it is the workflow's end, and not this process's.
+
+        :raises StoreError: nothing more can be recorded
+        """
+        try:
+            await self.step(flow)
+        except Conflict:
+            log.info("moved_meanwhile")
+        except StoreError:
+            raise
+        except IronclawError as error:
+            await self._fail(flow, str(error))
+        except Exception:
+            log.exception("step_failed")
+            await self._fail(
+                flow, f"Something went wrong here, not with your request. Workflow {flow.id[:8]}."
+            )
 
     async def step(self, flow: Flow) -> None:
         """Carry out what is open; where nothing is, ask for the next move."""
+        if _is_to_stop(flow):
+            return await self._store.workflows.finish(
+                flow, WorkflowState.CANCELLED, STOPPED, self._clock(), Spent(), actor=flow.stop_by
+            )
         for state, go_on in (
             (CallState.EXECUTING, self._crashed.settle),
             (CallState.IN_DOUBT, self._wait),
@@ -124,6 +140,11 @@ class Orchestrator:
             if call:
                 return await go_on(flow, call)
         return await self._plan(flow)
+
+    def _must_rest(self, flow: Flow) -> bool:
+        """Whether it waits: for people, for an earlier one of its thread, or for the next start."""
+        is_paused = flow.state is WorkflowState.PAUSED and not _is_to_stop(flow)
+        return is_paused or bool(flow.behind) or self._is_parked
 
     def _has_lost(self, flow: Flow, epoch: int | None) -> bool:
         """Whether another process has it now."""
@@ -260,6 +281,12 @@ class Orchestrator:
         if not fresh.state.is_final:
             text = storable(self._hooks.redact(flow.tenant, sentence))
             await self._finish(fresh, WorkflowState.FAILED, text, Spent(steps=1))
+
+
+def _is_to_stop(flow: Flow) -> bool:
+    """Whether somebody wants it stopped and nothing is under way of which an end must be known."""
+    under_way = (CallState.EXECUTING, CallState.IN_DOUBT)
+    return bool(flow.stop_by) and not any(call.state in under_way for call in flow.calls)
 
 
 def _last_line(calls: tuple[CallRow, ...]) -> str:

@@ -53,6 +53,7 @@ class Flow:
     past: tuple[tuple[str, str], ...]  #: (task, answer) of the thread before, oldest first.
     past_taint: frozenset[str] = frozenset()  #: What earlier tasks of the thread had read.
     schedule_id: str = ""  #: The schedule that began it; "" where a person did.
+    stop_by: str = ""  #: Who wants it stopped as soon as what runs has ended; "" for nobody.
     behind: str = ""  #: The workflow that must end before this one begins; "" for none.
     epoch: int = 0  #: How often a process has taken it over: whoever writes names the one that it was given.
     is_leased: bool = False  #: Whether a process has it; never where only one can.

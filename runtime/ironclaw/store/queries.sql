@@ -43,16 +43,24 @@ SELECT workflow_id FROM inbox WHERE source = :source AND event_id = :event_id
 DELETE FROM inbox WHERE kept_until < :now
 
 -- name: add_workflow!
-INSERT INTO workflows (id, tenant, requester, text, door, reply_door, place, thread, tools, brain, schedule_id, state,
-    version, outcome, steps, tokens, worked, created_at, updated_at)
+INSERT INTO workflows (id, tenant, requester, text, door, reply_door, place, thread, tools, brain, schedule_id, retry_of,
+    state, version, outcome, steps, tokens, worked, created_at, updated_at)
 VALUES (:id, :tenant, :requester, :text, :door, :reply_door, :place, :thread, :tools, :brain, :schedule_id,
-    'queued', 1, '', 0, 0, 0, :now, :now)
+    :retry_of, 'queued', 1, '', 0, 0, 0, :now, :now)
 
 -- name: workflow^
 SELECT * FROM workflows WHERE id = :id
 
 -- name: workflows_of
 SELECT * FROM workflows WHERE tenant = :tenant ORDER BY created_at DESC, id LIMIT :limit
+
+-- name: workflows_of_person
+SELECT * FROM workflows WHERE tenant = :tenant AND requester = :requester
+ORDER BY created_at DESC, id LIMIT :limit
+
+-- name: wish_stop!
+-- Of one that works: it looks at this as soon as what runs has ended.
+UPDATE workflows SET stop_by = :by WHERE id = :id AND state = 'running' AND stop_by = ''
 
 -- name: open_workflows
 -- What should go on, the oldest first: of a thread its head alone.

@@ -74,6 +74,9 @@ def workflow_view(row: Row, approval: ApprovalView | None = None) -> WorkflowVie
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         approval=approval,
+        steps=row["steps"],
+        stop_by=row["stop_by"] if row["state"] == WorkflowState.RUNNING.value else "",
+        retry_of=row["retry_of"],
     )
 
 
@@ -208,13 +211,15 @@ def load_flow(c: Connection, workflow_id: str) -> Flow:
         past=tuple((each["text"], each["outcome"]) for each in past)[::-1],
         past_taint=_past_taint(c, thread),
         schedule_id=row["schedule_id"],
-        behind=_behind(c, row),
+        stop_by=row["stop_by"],
+        behind=behind(c, row),
         epoch=row["lease_epoch"],
         is_leased=row["lease_until"] > 0,
     )
 
 
-def _behind(c: Connection, row: Row) -> str:
+def behind(c: Connection, row: Row) -> str:
+    """What must end before a workflow begins: the head of its thread; "" for nothing."""
     if row["state"] != WorkflowState.QUEUED.value or not row["thread"]:
         return ""
     head = sql.thread_head(c, tenant=row["tenant"], thread=row["thread"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from ironclaw.canonical import canonical_text
@@ -31,6 +31,7 @@ from ironclaw.task import (
 MOST = "which is the most. Nothing was kept of this one: send it again when some have ended."
 ROOM = Room()
 WAITING = "Waiting for approval."
+STOPS = "Stopping: it ends as soon as the tool that runs has. Nothing after that will run."
 LAST_LINES = {
     WorkflowState.DONE: "Done.",
     WorkflowState.FAILED: "Failed.",
@@ -188,6 +189,39 @@ class Workflows:
             )
         )
 
+    async def latest_of(
+        self, tenant: str, requesters: Collection[str], limit: int
+    ) -> tuple[WorkflowView, ...]:
+        """The workflows of one person, newest first.
+
+        :param requesters: every identity of theirs
+        """
+
+        def unit(c: Connection) -> tuple[WorkflowView, ...]:
+            found = [
+                rows.workflow_view(row)
+                for each in requesters
+                for row in sql.workflows_of_person(c, tenant=tenant, requester=each, limit=limit)
+            ]
+            return tuple(sorted(found, key=lambda view: view.created_at, reverse=True)[:limit])
+
+        return await self._writer.read(unit)
+
+    async def wish_stop(self, flow: Flow, actor: str, now: float) -> bool:
+        """Have a workflow end as soon as the tool that runs has.
+
+        :return: False where it does not work any more, or somebody has wished it before
+        """
+
+        def unit(c: Connection) -> bool:
+            if not sql.wish_stop(c, id=flow.id, by=actor):
+                return False
+            note(c, flow.tenant, now, "stop_wished", actor, workflow=flow.id)
+            show_status(c, flow, STOPS, now)
+            return True
+
+        return await self._writer.write(unit, flow.tenant)
+
     async def open_ids(self) -> tuple[tuple[str, str], ...]:
         """Every workflow that should be going on, with its tenant, the oldest first."""
         return await self._writer.read(
@@ -215,6 +249,8 @@ def add_task(c: Connection, task: Task, workflow_id: str, now: float, room: Room
         c, workflow_id=workflow_id, role=Role.USER.value, text=_asked(task), calls="[]", call_id=""
     )
     detail = {"workflow": workflow_id, "door": task.came_by, "text": task.text}
+    if task.retry_of:
+        detail["retry_of"] = task.retry_of
     note(c, task.tenant, now, "received", task.requester, **detail)
     if threads.tell_place(c, sql.workflow(c, id=workflow_id), now):
         announce(c, workflow_id)
@@ -256,6 +292,7 @@ def _insert(c: Connection, task: Task, workflow_id: str, now: float) -> None:
         tools=None if task.tools is None else json.dumps(task.tools),
         brain=task.brain,
         schedule_id=task.schedule_id,
+        retry_of=task.retry_of,
         now=now,
     )
 
@@ -370,4 +407,5 @@ def _view(c: Connection, tenant: str, workflow_id: str) -> WorkflowView:
     pending = next((a for a in sql.pending_approvals_of(c, workflow_id=workflow_id)), None)
     asked = next((each for each in sql.open_doubts_of(c, workflow_id=workflow_id)), None)
     view = rows.workflow_view(row, rows.load_approval(c, pending["id"]) if pending else None)
-    return replace(view, doubt=doubts.load(c, asked["id"])) if asked else view
+    doubt = doubts.load(c, asked["id"]) if asked else None
+    return replace(view, doubt=doubt, behind=rows.behind(c, row))

@@ -8,8 +8,13 @@ ALTER TABLE workflows ADD COLUMN lease_until REAL NOT NULL DEFAULT 0;
 -- The schedule that began it, and the workflow that it repeats; '' for none.
 ALTER TABLE workflows ADD COLUMN schedule_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE workflows ADD COLUMN retry_of TEXT NOT NULL DEFAULT '';
+-- Who wants it stopped as soon as the tool that runs has ended; '' for nobody.
+ALTER TABLE workflows ADD COLUMN stop_by TEXT NOT NULL DEFAULT '';
 CREATE INDEX workflows_in_thread ON workflows (tenant, thread, created_at)
     WHERE thread <> '' AND state IN ('queued', 'running', 'paused');
+-- A person's own tasks, newest first.
+CREATE INDEX workflows_by_requester ON workflows (tenant, requester, created_at);
+
 -- How many a tenant has, and all have, is asked of each new task: from the index alone.
 DROP INDEX workflows_open;
 CREATE INDEX workflows_open ON workflows (tenant, state) WHERE state IN ('queued', 'running');
