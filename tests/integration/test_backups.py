@@ -1,18 +1,18 @@
-"""A backup of a bot that runs, and the way back: what was given out before a restore counts no more after it."""
+"""A backup of a bot that runs, and the way back: what was given out before counts no more after it."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fakes.clock import Clock
-from tests.integration.engine import ADA, BO, Moves, approver, ask, engine, moves, settings, wants
+from tests.integration.engine import Moves, approver, ask, engine, moves, settings, wants
 from tests.integration.test_crash import Receiver, allow, interrupt, post, receiver
 from tests.integration.test_grants import asking
 
@@ -20,9 +20,10 @@ from ironclaw import audit
 from ironclaw.app import Ironclaw
 from ironclaw.app.backups import Done, back_up_here, restore
 from ironclaw.errors import Conflict, NotFound, StoreError
-from ironclaw.task import Address, ApprovalState, Decision, Task, WorkflowState
+from ironclaw.orchestrator import Body
+from ironclaw.task import ApprovalState, Decision, WorkflowState
 from ironclaw.terms import GrantScope
-from ironclaw_bot import cli, local
+from ironclaw_bot import local
 
 pytestmark = pytest.mark.sandbox
 WRITE = Moves(moves(wants("files.write", path="a.md", text="x")))
@@ -74,9 +75,7 @@ async def test_backup_of_a_bot_that_runs(tmp_path: Path, built_toolboxes: Path) 
     assert 0o600 == stat.S_IMODE((tmp_path / "backup").stat().st_mode)
     assert [""] * 2 == [chain.fault for chain in audit.verify(tmp_path / "backup")]
     assert WorkflowState.PAUSED is view.state
-    assert ["backup", "checkpoints.jsonl", "checkpoints.pub", "data"] == sorted(
-        each.name for each in tmp_path.iterdir()
-    )
+    assert ["backup", "checkpoints.jsonl", "checkpoints.pub", "data"] == sorted(os.listdir(tmp_path))
 
 
 async def test_backup_takes_no_other_files_place(tmp_path: Path, built_toolboxes: Path) -> None:
@@ -172,3 +171,133 @@ async def test_old_call(tmp_path: Path, built_toolboxes: Path) -> None:
 
     assert not is_written(tmp_path)
     assert [("in_doubt",)] == rows(tmp_path, "SELECT state FROM tool_calls")
+
+
+async def test_between_backup_and_restore(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    What was asked, and approved, after the backup is not there: its button presses nothing.
+    """
+    async with writing(tmp_path, built_toolboxes) as app:
+        await app.back_up(tmp_path / "backup", "local:me")
+        view = await asked(app)
+        button = app.button(view.approval)
+    restored(tmp_path)
+    async with writing(tmp_path, built_toolboxes) as app:
+        with pytest.raises(NotFound):
+            await app.press(approver(), button, Decision.APPROVE)
+
+    assert not is_written(tmp_path)
+
+
+async def test_old_grant(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    What was remembered of a yes is void: the same call asks again, whatever somebody writes into its row.
+    """
+    call = wants("files.write", path="a.md", text="x")
+    async with asking(tmp_path, built_toolboxes, call) as app:
+        view = await asked(app)
+        await app.decide(approver(), view.approval.id, Decision.APPROVE, grant=GrantScope.TOOL)
+        await app.wait("T1", view.id, 30)
+        await app.back_up(tmp_path / "backup", "local:me")
+    [(seal,)] = rows(tmp_path, "SELECT mac FROM grants")
+    done = restored(tmp_path)
+    with closing(sqlite3.connect(database(tmp_path))) as c, c:
+        c.execute("UPDATE grants SET revoked_at = 0, mac = ?", (seal,))
+    async with asking(tmp_path, built_toolboxes, call) as app:
+        left, view = await app.grants("T1"), await asked(app)
+
+    assert (1, ()) == (done.restored.grants, left)
+    assert WorkflowState.PAUSED is view.state
+
+
+async def test_old_link(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A link to the page for the second factor opens no page any more.
+    """
+    async with writing(tmp_path, built_toolboxes) as app:
+        view = await asked(app)
+        link = await app.step_ups.link(approver(), view.approval.id)
+        await app.back_up(tmp_path / "backup", "local:me")
+    restored(tmp_path)
+    async with writing(tmp_path, built_toolboxes) as app:
+        with pytest.raises(NotFound, match="not there any more"):
+            await app.step_ups.page(link.rpartition("/")[2])
+
+
+async def test_work_goes_on(tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What only needs work is taken up: listing files a second time harms nobody.
+    """
+    brain, run = Moves(moves(wants("files.list"))), Body.run
+    async with engine(tmp_path, brain, built_toolboxes) as app:
+
+        async def backed_up_first(*arguments: Any) -> Any:
+            await app.back_up(tmp_path / "backup", "local:me")
+            return await run(*arguments)
+
+        monkeypatch.setattr(Body, "run", backed_up_first)
+        view = await app.wait("T1", await app.submit(ask()), 30)
+    monkeypatch.undo()
+    done = restored(tmp_path)
+    states = rows(
+        tmp_path, "SELECT c.state, w.state FROM tool_calls c JOIN workflows w ON w.id = workflow_id"
+    )
+    async with engine(tmp_path, brain, built_toolboxes) as app:
+        after = await app.wait("T1", view.id, 30)
+
+    assert ([("executing", "running")], 0) == (states, done.restored.in_doubt)
+    assert WorkflowState.DONE is view.state is after.state
+
+
+async def test_restored_is_said(
+    tmp_path: Path, built_toolboxes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Every tenant's audit log and the checkpoints say so, and what is lost; the bot starts, and all verifies.
+    """
+    async with writing(tmp_path, built_toolboxes) as app:
+        await app.back_up(tmp_path / "backup", "local:me")
+        await asked(app)
+    restored(tmp_path)
+    async with writing(tmp_path, built_toolboxes):
+        pass
+    events = [each for each in audit.events(database(tmp_path), "T2") if each["event"] == "restored"]
+    kept = audit.read(tmp_path / "checkpoints.jsonl", (tmp_path / "checkpoints.pub").read_text().strip())
+
+    assert [("local:me", 1)] == [(each["actor"], each["epoch"]) for each in events]
+    assert [""] * 2 == [chain.fault for chain in audit.verify(database(tmp_path), kept.checkpoints)]
+    assert ["T1"] == [tenant for tenant, _, _ in kept.restores[0].undone]
+
+
+async def test_by_hand(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A backup that somebody copies over the database starts nothing, before a restore and after one.
+    """
+    async with writing(tmp_path, built_toolboxes) as app:
+        await app.back_up(tmp_path / "backup", "local:me")
+        await asked(app)
+    before = database(tmp_path).read_bytes()
+    database(tmp_path).write_bytes((tmp_path / "backup").read_bytes())
+    with pytest.raises(StoreError, match="older than its newest checkpoint"):
+        async with writing(tmp_path, built_toolboxes):
+            pass
+    database(tmp_path).write_bytes(before)
+    restored(tmp_path)
+    database(tmp_path).write_bytes((tmp_path / "backup").read_bytes())
+    with pytest.raises(StoreError, match="not the one that `ironclaw restore` put in place"):
+        async with writing(tmp_path, built_toolboxes):
+            pass
+
+
+async def test_commands_beside_a_bot(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    The local door makes the backup through the bot's own connection; a restore waits until that has stopped.
+    """
+    async with writing(tmp_path, built_toolboxes) as app:
+        door = await local.listen(app, tmp_path / "data")
+        await local.Remote(tmp_path / "data" / local.SOCKET).ask("backup", file=str(tmp_path / "backup"))
+        with pytest.raises(StoreError, match="Another ironclaw process"):
+            await asyncio.to_thread(restored, tmp_path)
+        await door.cleanup()
+
+    assert restored(tmp_path).restored.instance.epoch == 1

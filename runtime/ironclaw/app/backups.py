@@ -114,7 +114,7 @@ def _check_apart(backup: Path, path: Path) -> None:
 def _instance(path: Path) -> str:
     """Which database is in place; "" where there is none, or none that can be read."""
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as c:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as c:
             return str(c.execute("SELECT id FROM instance").fetchone()[0])
     except (sqlite3.Error, TypeError):
         return ""
