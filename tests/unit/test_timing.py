@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -121,7 +122,8 @@ def test_wrong_cron(cron: str, named: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "zone", ["Europe/Nowhere", "Europe", "localtime", "right/Europe/Berlin", "../etc/passwd", "CEST", "", "A\0/B"]
+    "zone",
+    ["Europe/Nowhere", "Europe", "localtime", "right/Europe/Berlin", "../etc/passwd", "CEST", "", "A\0/B"],
 )
 def test_wrong_zone(zone: str) -> None:
     """
@@ -131,6 +133,20 @@ def test_wrong_zone(zone: str) -> None:
         Timing.read("0 7 * * *", zone)
 
     assert "/zone" == refused.value.pointer
+
+
+def test_zones_of_our_own() -> None:
+    """
+    A system without zones, such as a slim container, has those that come with us.
+    """
+    before = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath(to=())
+    try:
+        zone = ZoneInfo.no_cache("Europe/Berlin")
+    finally:
+        zoneinfo.reset_tzpath(to=before)
+
+    assert at(2026, 7, 1, 12) == datetime(2026, 7, 1, 12, tzinfo=zone).timestamp()
 
 
 def test_words() -> None:
