@@ -12,7 +12,9 @@ from ironclaw.canonical import canonical
 from ironclaw.deciders import Deciders
 from ironclaw.envelope import GONE, FileEffect, Preview, RequestEffect
 from ironclaw.errors import Conflict
+from ironclaw.schedule import Schedule, ScheduleState
 from ironclaw.task import (
+    Address,
     ApprovalState,
     CallState,
     Decision,
@@ -24,7 +26,8 @@ from ironclaw.task import (
     WorkflowView,
 )
 from ironclaw.terms import Circumstances, GrantScope, Group, Terms
-from ironclaw_bot.slack import drawings, editing, help, home, modals
+from ironclaw.timing import Timing
+from ironclaw_bot.slack import drawings, editing, help, home, modals, scheduled
 from ironclaw_bot.slack.card import card
 from tests.fakes.approvals import NOW, an_approval
 
@@ -149,6 +152,24 @@ A_GRANT = GrantView(
     used=3,
 )
 WAITING = _workflow(state=WorkflowState.PAUSED, outcome="", approval=an_approval())
+A_SCHEDULE = Schedule(
+    id="5c" * 16,
+    tenant="acme",
+    requester="slack:T0001:U1ADA",
+    text="report <!here>",
+    timing=Timing("0 7 * * 1-5", "Europe/Berlin"),
+    door="slack",
+    reply_to=Address("slack", {"channel": "C1OPS"}),
+    tools=None,
+    brain="",
+    state=ScheduleState.ACTIVE,
+    why="",
+    created_at=NOW,
+    next_at=NOW + 3 * 86_400,
+    last_at=NOW,
+    last=_workflow(),
+)
+PAUSED_SCHEDULE = replace(A_SCHEDULE, state=ScheduleState.PAUSED, why="There is no tool <x>.", last=None)
 DRAWINGS: dict[str, dict[str, Any]] = {
     "card_pending": _card(),
     "card_pending_workspace": card([an_approval(tenant="T0001")], [VALUE], "Acme & <Co>"),
@@ -236,6 +257,13 @@ DRAWINGS: dict[str, dict[str, Any]] = {
         "Acme",
     ),
     "grants": drawings.grant_list([A_GRANT]),
+    "card_pending_scheduled": _card(door="slack", circumstances=replace(ASKED_IN, scheduled=True)),
+    "opening": scheduled.opening("files.write path=<!here>", "slack:T0001:U1ADA", 0),
+    "opening_missed": scheduled.opening("report", "jwt:https://id.test|cy", 3),
+    "schedule_added": scheduled.added(A_SCHEDULE, "/ironclaw"),
+    "schedule_paused": scheduled.changed(PAUSED_SCHEDULE),
+    "schedules": scheduled.listing([A_SCHEDULE, PAUSED_SCHEDULE] * 11),
+    "schedules_empty": scheduled.listing([]),
     "grants_empty": drawings.grant_list([]),
     "home_empty": home.view(home.Seen()),
     "home_closed": home.closed("Guests cannot use IronClaw here."),

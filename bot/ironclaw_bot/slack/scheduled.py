@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ironclaw.schedule import Schedule, ScheduleState
 from ironclaw.task import WorkflowView
+from ironclaw.timing import MOST_COUNTED
 from ironclaw_bot.slack.blocks import Drawing, context, drawing, section
 from ironclaw_bot.slack.drawings import LISTED, STATES
 from ironclaw_bot.slack.text import code, escape, moment, one_line, person
@@ -28,7 +29,10 @@ def missed_words(count: int) -> str:
     """Such as ``3 earlier runs were missed.``; "" for none."""
     if not count:
         return ""
-    return "1 earlier run was missed." if count == 1 else f"{count} earlier runs were missed."
+    if count == 1:
+        return "1 earlier run was missed."
+    most = "At least " if count >= MOST_COUNTED - 1 else ""
+    return f"{most}{count} earlier runs were missed."
 
 
 def added(made: Schedule, command: str) -> Drawing:
