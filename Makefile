@@ -20,8 +20,9 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev
-	$(BIN)/python -m tests.bench
+# What to measure, if not everything: make bench ARGS="verdict scale --million".
+bench: $(VENV)/.dev $(VENV)/.bench
+	$(BIN)/python -m tests.bench $(ARGS)
 
 cases: $(VENV)/.dev
 	$(BIN)/python -m tests.cases $(CASES)
@@ -44,6 +45,8 @@ lock: $(VENV)/.dev
 	    --no-emit-index-url --no-annotate --extra build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-annotate --all-extras -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --no-annotate tests/bench/peers.in -o requirements-bench.lock
 	cd tools/ironclaw_tools/sdk/js && npm install --package-lock-only --ignore-scripts --no-audit --no-fund
 	$(BIN)/python -m ironclaw_bot.guests.npm_lock tools/ironclaw_tools/sdk/js/package-lock.json
 
@@ -57,6 +60,13 @@ $(VENV)/.demo: requirements.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.demo requirements-dev.lock
 	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Peers and plots, for the bench only, apart from everything else.
+$(VENV)/.bench: requirements-bench.lock
+	@echo "installing the bench's peers into $(VENV)/bench ..."
+	@test -x $(VENV)/bench/bin/python || $(PYTHON) -m venv $(VENV)/bench
+	@$(VENV)/bench/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-bench.lock
 	@touch $@
 
 clean:

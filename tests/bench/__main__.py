@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from ironclaw_bot.build import build
 from ironclaw_bot.progress import Progress
-from tests.bench import deciding, sandbox, slack_ack, verdict, workflows
+from tests.bench import deciding, durable, sandbox, slack_ack, verdict, workflows
 from tests.bench.measure import Result, keep, machine, say, table
 from tests.cases.__main__ import hush
 
@@ -18,6 +18,8 @@ BENCHES: dict[str, Callable[[], Awaitable[Result]]] = {
     "sandbox": sandbox.measure,
     "workflows": workflows.measure,
     "slack_ack": slack_ack.measure,
+    "durable_sqlite": durable.measure_sqlite,
+    "durable_postgres": durable.measure_postgres,
 }
 
 

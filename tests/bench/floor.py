@@ -1,19 +1,25 @@
 """The least that pausing and resuming durably can cost: plain sqlite3, the same settings, no engine.
 
-Five commits for each workflow, as many as the product needs at least: accepted; planned, asked and paused;
-decided; ticket spent; result and done.  Each writes rows of the size that the engine writes, with one
-hash-chained audit row.
+Five commits for each workflow, as many as the product needs at least: accepted, with 4 KB of history;
+planned, asked and paused; decided; ticket spent; result and done.  Each writes rows of the size that the
+engine writes, with one hash-chained audit row.
+
+``python -m tests.bench.floor FOLDER`` takes orders, as every contender does: see ``peer_programs/lanes.py``.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.bench.peer_programs.lanes import HISTORY, obey
 
 PAUSE_COMMITS, RESUME_COMMITS = 2, 3
 
@@ -32,7 +38,7 @@ Step = Callable[[sqlite3.Connection, str], None]
 
 def _accept(c: sqlite3.Connection, workflow: str) -> None:
     c.execute("INSERT INTO workflows VALUES (?, 'running', 1, ?)", (workflow, TEXT))
-    _message(c, workflow, 1)
+    _message(c, workflow, 1, HISTORY)
 
 
 def _plan(c: sqlite3.Connection, workflow: str) -> None:
@@ -59,8 +65,8 @@ PAUSE: tuple[Step, ...] = (_accept, _plan)
 RESUME: tuple[Step, ...] = (_decide, _begin, _finish)
 
 
-def _message(c: sqlite3.Connection, workflow: str, seq: int) -> None:
-    c.execute("INSERT INTO messages VALUES (?, ?, ?)", (workflow, seq, TEXT))
+def _message(c: sqlite3.Connection, workflow: str, seq: int, text: str = TEXT) -> None:
+    c.execute("INSERT INTO messages VALUES (?, ?, ?)", (workflow, seq, text))
 
 
 def _move(c: sqlite3.Connection, workflow: str, was: str, state: str) -> None:
@@ -97,9 +103,9 @@ class Floor:
 
 
 @contextmanager
-def floor(folder: Path) -> Iterator[Floor]:
+def floor(folder: Path, name: str = "floor.db") -> Iterator[Floor]:
     """Open until the block ends."""
-    connection = sqlite3.connect(folder / "floor.db", isolation_level=None)
+    connection = sqlite3.connect(folder / name, isolation_level=None)
     try:
         connection.executescript(SCHEMA)
         yield Floor(connection)
@@ -109,3 +115,27 @@ def floor(folder: Path) -> Iterator[Floor]:
 
 def new_names(count: int) -> list[str]:
     return [secrets.token_hex(16) for _ in range(count)]
+
+
+async def main(folder: Path) -> None:
+    """Serve as a contender: what comes together shares a transaction."""
+    with floor(folder, "contender.db") as bare:
+
+        async def answer(lanes: int = 64, count: int = 0, fill: int = 0) -> dict[str, object]:
+            return _batches(bare, lanes, count or fill, () if fill else RESUME)
+
+        await obey(answer)
+
+
+def _batches(bare: Floor, lanes: int, count: int, resume: Sequence[Step]) -> dict[str, object]:
+    taken: dict[str, list[float]] = {"pause": [], "resume": []}
+    began = time.perf_counter()
+    for done in range(0, count, lanes):
+        names = new_names(min(lanes, count - done))
+        taken["pause"] += [bare.run(names, PAUSE)] * len(names)
+        taken["resume"] += [bare.run(names, resume)] * len(names) if resume else []
+    return {**taken, "seconds": time.perf_counter() - began}
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

@@ -1,4 +1,4 @@
-"""What others take for the same two calls.  Peers live in .ironclaw/bench; only the bench installs them.
+"""What others take for the same two calls.  Only `make bench` installs them (requirements-bench.lock).
 
 A peer that cannot be installed or run here is left out, with the reason as a note.
 """
@@ -18,11 +18,10 @@ from pathlib import Path
 
 from wasmtime import wat2wasm
 
+from tests.bench.contenders import PEERS, PROGRAMS
 from tests.bench.measure import Samples, say
 
 HOME = Path(__file__).parents[2] / ".ironclaw" / "bench"
-PROGRAMS = Path(__file__).parent / "peer_programs"
-PACKAGES = ("extism==1.1.1", "pydantic-monty==1.4.0")
 INPUT = json.dumps({"text": "hello"})
 ECHO = "import json, sys; print(json.dumps(json.load(sys.stdin)))"
 WORK = "import json, sys; print(sum(range(10_000)) + len(json.load(sys.stdin)))"
@@ -55,9 +54,8 @@ async def measured(calls: int) -> AsyncIterator[Peer]:
     python = (sys.executable, "-I", "-S", "-c")
     yield await _processes("python -I -S, a process a call", python, max(3, calls // 20))
     yield await _bubblewrap(python, max(3, calls // 20))
-    venv = await _environment()
-    yield await _program("extism (bare WebAssembly), a plug-in a call", venv, "extism_peer.py", calls)
-    yield await _program("pydantic-monty, a session a call", venv, "monty_peer.py", calls)
+    yield await _program("extism (bare WebAssembly), a plug-in a call", "extism_peer.py", calls)
+    yield await _program("pydantic-monty, a session a call", "monty_peer.py", calls)
     async for peer in _pyodide(calls):
         yield peer
 
@@ -104,28 +102,12 @@ async def _output(command: Sequence[str], sent: bytes = b"") -> bytes:
     return said
 
 
-async def _environment() -> Path | None:
-    """The bench's own Python with the peers in it; None where it cannot be made."""
-    python = HOME / "venv" / "bin" / "python"
-    marker = HOME / "venv" / "-".join(PACKAGES)
-    if marker.exists():
-        return python
-    say(f"installing {', '.join(PACKAGES)} for the bench only")
-    try:
-        await _output((sys.executable, "-m", "venv", str(HOME / "venv")))
-        await _output((str(python), "-m", "pip", "install", "--quiet", *PACKAGES))
-    except OSError:
-        return None
-    marker.touch()
-    return python
-
-
-async def _program(name: str, python: Path | None, program: str, calls: int) -> Peer:
-    if python is None:
-        return Peer(name, note=f"{name}: it cannot be installed here")
+async def _program(name: str, program: str, calls: int) -> Peer:
+    if not PEERS.exists():
+        return Peer(name, note=f"{name}: make bench installs it")
     sent = base64.b64encode(bytes(wat2wasm(ECHO_PLUGIN)))
     try:
-        said = json.loads(await _output((str(python), str(PROGRAMS / program), str(calls)), sent))
+        said = json.loads(await _output((str(PEERS), str(PROGRAMS / program), str(calls)), sent))
     except OSError as error:
         return Peer(name, note=f"{name}: {error.strerror}")
     return Peer(name, *(Samples(tuple(said[which])) if said[which] else None for which in ("echo", "work")))

@@ -54,6 +54,10 @@ class _Listening:
         self._raw = raw
         self._cursor = Cursor
 
+    @property
+    def __class__(self) -> type:
+        return sqlite3.Connection  # So that the named queries take it for one.
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
 

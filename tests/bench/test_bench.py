@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.bench import deciding, sandbox, slack_ack, verdict, workflows
+from tests.bench import deciding, durable, sandbox, slack_ack, verdict, workflows
 from tests.bench.measure import Result, Samples, keep, table
+from tests.fakes.postgres import programs
 
 pytestmark = pytest.mark.sandbox
 
 
-def kept(result: Result, folder: Path) -> dict[str, object]:
+def kept(result: Result, folder: Path) -> dict[str, Any]:
     """What the result's file says."""
-    numbers: dict[str, object] = json.loads(keep(result, folder).read_text())["numbers"]
+    numbers: dict[str, Any] = json.loads(keep(result, folder).read_text())["numbers"]
     return numbers
 
 
@@ -72,6 +74,41 @@ async def test_deciding_bench(built_toolboxes: Path, tmp_path: Path) -> None:
 
     assert [2, 2, 1, 1] == [row["samples"] for row in numbers["taken"].values()]
     assert [(3, 1), (3, 1)] == [(each["hops"], each["commits"]) for each in (alone, together)]
+
+
+SMALL = durable.Size(rounds=1, counts=((1, 2), (3, 3)), warmup=1, fill=2, flushes=0, peers=False)
+
+
+def resumed(contenders: dict[str, Any]) -> dict[str, list[int]]:
+    """How many workflows each has brought to their end, at each concurrency."""
+    return {
+        name: [at["resume"]["samples"] for at in each["at"].values()] for name, each in contenders.items()
+    }
+
+
+async def test_durable_bench(built_toolboxes: Path, tmp_path: Path) -> None:
+    """
+    The engine and the floor have done the same work, in processes of their own.
+    """
+    contenders = kept(await durable.measure_sqlite(SMALL), tmp_path)["contenders"]
+    done = {
+        name: [at["resume"]["samples"] for at in each["at"].values()] for name, each in contenders.items()
+    }
+
+    assert {"floor": [4, 6], "IronClaw": [2, 3]} == done
+
+
+@pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
+async def test_durable_bench_on_postgres(built_toolboxes: Path, tmp_path: Path) -> None:
+    """
+    The engine and the floor have done the same work on PostgreSQL.
+    """
+    contenders = kept(await durable.measure_postgres(SMALL), tmp_path)["contenders"]
+    done = {
+        name: [at["resume"]["samples"] for at in each["at"].values()] for name, each in contenders.items()
+    }
+
+    assert {"floor": [4, 6], "IronClaw": [2, 3]} == done
 
 
 def test_percentiles() -> None:

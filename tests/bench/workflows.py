@@ -16,12 +16,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ironclaw.app import Ironclaw, open_app
 from ironclaw.store import reading
 from ironclaw.task import Decision, Notice, WorkflowState, WorkflowView
 from tests.bench.floor import PAUSE, RESUME, Floor, floor, new_names
 from tests.bench.measure import Result, Samples, ms, say, times
+from tests.bench.peer_programs.lanes import HISTORY
 from tests.fakes.sandbox import toolbox
 from tests.integration.engine import BrainPlugin, Moves, approver, ask, moves, settings, wants
 
@@ -102,16 +104,19 @@ async def measure(size: Size = Size()) -> Result:
 
 
 @asynccontextmanager
-async def bench_engine(folder: Path) -> AsyncIterator[Ironclaw]:
-    """The whole engine with one tool that a person is asked for, open until the block ends."""
+async def bench_engine(folder: Path, **changes: Any) -> AsyncIterator[Ironclaw]:
+    """The whole engine with one tool that a person is asked for, open until the block ends.
+
+    :param changes: of the settings
+    """
     box = folder / "bench"
-    box.mkdir()
+    box.mkdir(exist_ok=True)
     wasm = toolbox()
     (box / "component.wasm").write_bytes(wasm)
     (box / "toolbox.toml").write_text(MANIFEST.format(sha256=hashlib.sha256(wasm).hexdigest()))
     brain = Moves(moves(wants(TOOL, text="hello")))
     plugins = {"test_brain": lambda _services: BrainPlugin(brain)}
-    async with open_app(settings(folder, workers=2), toolboxes=[box], plugins=plugins) as app:
+    async with open_app(settings(folder, workers=2, **changes), toolboxes=[box], plugins=plugins) as app:
         app.speak("test", Listener())
         yield app
 
@@ -119,14 +124,18 @@ async def bench_engine(folder: Path) -> AsyncIterator[Ironclaw]:
 async def new_review(app: Ironclaw) -> WorkflowView:
     """A new workflow that waits for its approver."""
     # Somebody new each time: one person is not asked about too often, nor about what was denied.
-    task = ask(requester=f"slack:T1:U{next(_REQUESTERS)}")
+    task = ask(HISTORY, requester=f"slack:T1:U{next(_REQUESTERS)}")
     view = await app.wait("T1", await app.submit(task), PATIENCE)
     if view.state is not WorkflowState.PAUSED:
         raise RuntimeError(f"the workflow did not pause: {view}")
     return view
 
 
-async def _resume(app: Ironclaw, view: WorkflowView, decision: Decision) -> None:
+async def decided(app: Ironclaw, view: WorkflowView, decision: Decision) -> None:
+    """The workflow is decided, and done.
+
+    :raises RuntimeError: it did not get there
+    """
     if view.approval is None:
         raise RuntimeError("the paused workflow has no approval")
     await app.decide(approver(), view.approval.id, decision)
@@ -143,7 +152,7 @@ async def _alone(app: Ironclaw, bare: Floor, size: Size) -> Taken:
             began = time.perf_counter()
             view = await new_review(app)
             paused = time.perf_counter()
-            await _resume(app, view, decision)
+            await decided(app, view, decision)
             resumed.append(time.perf_counter() - paused)
             into.pause.append(paused - began)
         names = new_names(1)
@@ -177,7 +186,7 @@ async def _resume_wave(
 ) -> float:
     async def lane(mine: Sequence[WorkflowView]) -> None:
         for view in mine:
-            await _resume(app, view, decision)
+            await decided(app, view, decision)
 
     return await _rate(size, [lane(waiting[number :: size.lanes]) for number in range(size.lanes)])
 
