@@ -19,7 +19,7 @@ from ironclaw_bot import logs
 from ironclaw_bot.demo_folder import BO, CY, in_demo
 from ironclaw_bot.hints import called
 from ironclaw_bot.playground import Playground
-from ironclaw_bot.serve import running, stopped
+from ironclaw_bot.serve import GRACE, force_after, running, stopped
 
 WELCOME = """
 IronClaw is running, and so is a local Slack workspace to try it in.
@@ -84,6 +84,7 @@ async def run_demo(
     async with demo(settings, port, folder, progress, reread) as playground:
         print(WELCOME.format(url=playground.url), flush=True)
         await stopped()
+        force_after(settings.drain_seconds + GRACE)
 
 
 def demo_settings(settings: Settings, tokens: dict[str, str], url: str, folder: Path) -> Settings:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -27,6 +29,9 @@ NO_DOOR = (
     "no door takes tasks: neither Slack nor JWT is configured; "
     "set SLACK_BOT_TOKEN or IRONCLAW_JWT_ISSUER, or use `ironclaw run`"
 )
+STOPS = (signal.SIGTERM, signal.SIGINT)
+GRACE = 4.0  #: Seconds, after what runs was waited for, until a stop is forced.
+LAST_REQUESTS = 0.5  #: Seconds that requests have to end when the gateway closes.
 log = structlog.get_logger(__name__)
 
 
@@ -64,6 +69,7 @@ async def running(
         app.step_ups.base_url = app.step_ups.base_url or url
         control = await local.listen(app, settings.data_dir)
         stack.push_async_callback(control.cleanup)
+        stack.push_async_callback(_drain, app, slack, settings.drain_seconds)
         if slack:
             await slack.open()
         if not slack and not settings.jwt_issuer:
@@ -75,23 +81,47 @@ async def running(
 async def serve(
     settings: Settings, reread: Callable[[], Settings], progress: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Until SIGTERM or SIGINT."""
+    """Until SIGTERM or SIGINT.  Then it takes nothing more, lets end what runs, and goes."""
     async with running(settings, progress, reread):
         await stopped()
         log.info("stopping")
+        force_after(settings.drain_seconds + GRACE)
 
 
 async def stopped() -> None:
-    """Wait for SIGTERM or SIGINT."""
+    """Wait for SIGTERM or SIGINT.  From then on a second one ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
+    for number in STOPS:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+
+
+async def _drain(app: Ironclaw, slack: SlackDoor | None, seconds: float) -> None:
+    """Let what runs come to a rest, while every door says that it takes no task."""
+    if slack:
+        await slack.stop_hearing()
+    await app.drain(seconds)
+
+
+def force_after(seconds: float) -> None:
+    """End this process then, whatever hangs: nothing is waited for for ever."""
+    last_resort = threading.Timer(seconds, _give_up)
+    last_resort.daemon = True
+    last_resort.start()
+
+
+def _give_up() -> None:
+    """Something hangs that no task can be cancelled out of.  The rows say where to go on."""
+    log.error("stop_forced")
+    os._exit(0)
 
 
 async def _listen(site: web.Application, settings: Settings, stack: contextlib.AsyncExitStack) -> str:
-    runner = web.AppRunner(site, access_log=None, shutdown_timeout=5)
+    runner = web.AppRunner(site, access_log=None, shutdown_timeout=LAST_REQUESTS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:

@@ -86,7 +86,7 @@ class QueueFull(Refused):
     """
 
     def __init__(
-        self, message: str | None = None, *, is_everybodys: bool = False, seconds: float = 10.0
+        self, message: str | None = None, *, is_everybodys: bool = False, seconds: float = 5.0
     ) -> None:
         super().__init__(message)
         self.is_everybodys = is_everybodys

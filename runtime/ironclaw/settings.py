@@ -175,15 +175,20 @@ class Settings(BaseModel):
         None, description="postgresql://...: many processes share it; SQLite in data_dir when not set."
     )
     scratch_dir: Path | None = Field(
-        None, description="The tenants' folders, shared by all processes; data_dir/mnt/scratch when not set."
+        None,
+        description="The tenants' folders, shared by all processes: must be set with database_url; "
+        "data_dir/mnt/scratch when not set.",
     )
     lease_seconds: float = Field(
-        30, ge=1, le=600, description="After so long without a sign of life another process takes over."
+        30,
+        ge=1,
+        le=600,
+        description="With database_url: after so long without a sign of life another process takes over.",
     )
     max_open: int = Field(10_000, ge=1, description="Tasks of all tenants at work or in the queue.")
     max_running: int = Field(64, ge=1, description="Tasks that one process works on at once.")
     drain_seconds: float = Field(
-        8, ge=0, le=60, description="How long a stop waits for what runs, before it is cut off."
+        5, ge=0, le=60, description="How long a stop waits for what runs and is told, before it is cut off."
     )
 
     # The doors
@@ -292,6 +297,11 @@ class Settings(BaseModel):
     def local_approvers(self) -> Words:
         """Approvers by their login name on this machine."""
         return tuple(name for name in self.approvers if name.startswith(LOCAL))
+
+    @property
+    def postgres(self) -> str:
+        """The address of the PostgreSQL, with its password; "" where the database is SQLite's."""
+        return self.database_url.get_secret_value() if self.database_url else ""
 
     @property
     def checkpoint_file(self) -> Path:

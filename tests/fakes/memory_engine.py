@@ -23,6 +23,7 @@ from ironclaw.errors import (
     Expired,
     IdentityError,
     NotFound,
+    QueueFull,
     Refused,
     StepUpNeeded,
     StoreError,
@@ -35,6 +36,7 @@ from ironclaw.task import (
     CallState,
     Credential,
     Decision,
+    DoubtView,
     GrantView,
     Principal,
     Risk,
@@ -59,7 +61,7 @@ STATES = {
 FAULTS = {
     "crash": RuntimeError("the engine broke"),
     "locked": StoreError("the file /secret/place is locked"),
-    "full": Refused("Too many tasks wait already <now>."),
+    "full": QueueFull("Too many tasks wait already <now>."),
 }
 LEAKS = "hunter2"  #: What this engine's leak guard knows.
 DECIDED = {
@@ -111,6 +113,13 @@ class MemoryGroups:
         self.tenancy.learn_group(tenant, group_id, members)
 
 
+class MemoryDoubts:
+    """Nothing is in doubt here."""
+
+    async def open_ones(self, tenant: str) -> tuple[DoubtView, ...]:
+        return ()
+
+
 class MemoryStepUps:
     """Gives a link for anybody."""
 
@@ -145,6 +154,7 @@ class MemoryEngine:
         self.cards = MemoryCards(self)
         self.slack_groups = MemoryGroups(settings)
         self.step_ups = MemoryStepUps()
+        self.doubts = MemoryDoubts()
         services = PlainServices(settings, tenancy=self.slack_groups.tenancy)
         self.tenant = services.tenant
         self._doors = (AuthJwt(services), AuthSlack(services))

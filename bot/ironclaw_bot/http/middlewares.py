@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from ironclaw.errors import IronclawError
+from ironclaw.errors import IronclawError, QueueFull, TryLater
 from ironclaw_bot.http.problems import Problem, problem_of, problem_of_http
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -75,6 +75,8 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return problem.response()
     except web.HTTPException as error:
         return problem_of_http(error).response()
+    except (QueueFull, TryLater) as error:
+        return (problem_of(error) or Problem(503, str(error))).response()
     except IronclawError as error:
         return _noted(request, problem_of(error)).response()
     except Exception:  # noqa: BLE001 - the last one before the caller: whatever it is, it becomes a 500

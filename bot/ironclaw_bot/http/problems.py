@@ -16,6 +16,7 @@ from ironclaw.errors import (
     IdentityError,
     IronclawError,
     NotFound,
+    QueueFull,
     Refused,
     StoreError,
     TryLater,
@@ -79,6 +80,9 @@ def problem_of(error: IronclawError) -> Problem | None:
             return Problem(409, str(error), by=error.by, at=at)
         case Expired():
             return Problem(410, str(error))
+        case QueueFull():
+            status = 503 if error.is_everybodys else 429
+            return Problem(status, str(error), headers=_retry_after(error.seconds))
         case Refused():
             return Problem(403, str(error))
         case TryLater():
@@ -89,8 +93,12 @@ def problem_of(error: IronclawError) -> Problem | None:
 
 
 def _later(seconds: float) -> Problem:
-    wait = {"Retry-After": str(max(1, round(seconds)))}
-    return Problem(503, "The gateway cannot do this now. Try again later.", headers=wait)
+    headers = _retry_after(seconds)
+    return Problem(503, "The gateway cannot do this now. Try again later.", headers=headers)
+
+
+def _retry_after(seconds: float) -> dict[str, str]:
+    return {"Retry-After": str(max(1, round(seconds)))}
 
 
 def problem_of_http(error: web.HTTPException) -> Problem:

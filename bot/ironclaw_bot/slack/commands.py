@@ -12,7 +12,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.errors import SlackApiError
 
 from ironclaw.app import Ironclaw
-from ironclaw.errors import BadRequest, Conflict, NotFound, Refused
+from ironclaw.errors import BadRequest, Conflict, NotFound, Refused, TryLater
 from ironclaw.task import Json, Principal
 from ironclaw_bot.slack import drawings, help, tasks
 from ironclaw_bot.slack.blocks import Drawing
@@ -74,7 +74,7 @@ class Commands:
         heard = await self._in_a_thread(tasks.heard_command(body, rest), principal)
         try:
             await self._app.submit(tasks.to_task(heard, principal, plain_quotes=self._plain_quotes))
-        except (BadRequest, Refused) as refused:
+        except (BadRequest, Refused, TryLater) as refused:
             return drawings.said(escape(str(refused)))
         return drawings.started(heard.text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -18,6 +19,8 @@ from ironclaw_bot.slack.client import web_client
 from ironclaw_bot.slack.edge import SlackEdge
 from ironclaw_bot.slack.homes import Homes
 from ironclaw_bot.slack.outbox import SlackSender
+
+HANGING_UP = 1.0  #: Seconds for ending the connection of Socket Mode.
 
 
 class SlackDoor:
@@ -49,12 +52,19 @@ class SlackDoor:
         if self._socket:
             await self._socket.start()
 
+    async def stop_hearing(self) -> None:
+        """Disconnect Socket Mode: what comes now, Slack keeps for the next connection."""
+        if self._socket:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HANGING_UP):
+                    await self._socket.stop()
+            self._socket = None
+
     async def close(self) -> None:
         if self._keeping:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
-        if self._socket:
-            await self._socket.stop()
+        await self.stop_hearing()
         await self._background.drain()
 
 

@@ -1,0 +1,27 @@
+"""How a workflow stands, in a sentence that every door says alike.  Plain text: a door escapes it."""
+
+from __future__ import annotations
+
+from ironclaw.task import WorkflowState, WorkflowView
+
+SENTENCES = {
+    WorkflowState.QUEUED: "Accepted; it waits for its turn.",
+    WorkflowState.RUNNING: "The model or a tool is at work.",
+    WorkflowState.PAUSED: "It waits for people.",
+    WorkflowState.DONE: "Done.",
+    WorkflowState.FAILED: "Ended without an answer.",
+    WorkflowState.CANCELLED: "Stopped.",
+}
+
+
+def sentence(view: WorkflowView) -> str:
+    """What it does, or waits for."""
+    if view.doubt:
+        return f"It waits for somebody to say whether {view.doubt.tool} ran."
+    if view.approval:
+        return f"It waits for a decision on {view.approval.tool}."
+    if view.behind:
+        return f"It waits for an earlier task of its thread, {view.behind}."
+    if view.stop_by:
+        return f"It ends as soon as the tool that runs has: {view.stop_by} wants it stopped."
+    return SENTENCES[view.state]
