@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from tests.fakes.clock import Clock
 from tests.integration.engine import ADA, BO, Moves, approver, ask, engine, moves, wants
+from tests.integration.test_grants import asking
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, Refused
 from ironclaw.settings import TenantSettings
 from ironclaw.task import ApprovalState, ApprovalView, Decision, Principal, WorkflowState
+from ironclaw.terms import GrantScope
 from ironclaw_bot.slack.card import card
 
 pytestmark = pytest.mark.sandbox
@@ -94,6 +96,30 @@ async def test_policy_knows(tmp_path: Path, built_toolboxes: Path) -> None:
 
     assert (WorkflowState.DONE, WorkflowState.PAUSED) == (unattended.state, attended.state)
     assert '"denied"' in unattended.outcome
+
+
+async def test_grants(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A remembered yes to what a person asked for is none to unattended runs, which may have one of their own.
+    """
+    clock, states = Clock(), []
+    async with asking(tmp_path, built_toolboxes, wants("files.list"), clock=clock) as app:
+        await app.schedules.add(ask(), "*/10 * * * *")
+        attended = await app.wait("T1", await app.submit(ask()), 30)
+        await app.decide(
+            approver(), (await review(app, attended.id)).id, Decision.APPROVE, grant=GrantScope.TOOL
+        )
+        await app.wait("T1", attended.id, 30)
+        for _ in range(2):
+            run = await app.workflow("T1", await begun(app, clock))
+            states.append(run.state)
+            if run.approval:
+                await app.decide(approver(), run.approval.id, Decision.APPROVE, grant=GrantScope.TOOL)
+                await app.wait("T1", run.id, 30)
+        again = await app.wait("T1", await app.submit(ask()), 30)
+
+    assert [WorkflowState.PAUSED, WorkflowState.DONE] == states
+    assert WorkflowState.DONE is again.state
 
 
 async def test_removed_while_parked(tmp_path: Path, built_toolboxes: Path) -> None:

@@ -75,7 +75,7 @@ class Grants:
             workflow_id=call.workflow_id,
             tool=call.tool,
             requester=call.requester,
-            place=_place(await self._store.grants.asked_from(call.workflow_id)),
+            place=_place(await self._store.grants.asked_from(call.workflow_id), call),
             hosts=call.circumstances.hosts,
             # What the approved call itself brings before the brain was approved with it.
             taint=call.circumstances.taint | call.circumstances.taints,
@@ -100,7 +100,7 @@ class Grants:
         found = await self._store.grants.live(call.tenant, self._clock(), call.tool)
         if not found:
             return None
-        place = _place(await self._store.grants.asked_from(call.workflow_id))
+        place = _place(await self._store.grants.asked_from(call.workflow_id), call)
         for sealed in found:
             grant = sealed.view
             fits = _allows(opinion.terms, grant.scope) and _covers(grant, call, place)
@@ -165,9 +165,13 @@ def _allows(terms: Terms, scope: GrantScope) -> bool:
     return scope in terms.scopes
 
 
-def _place(address: Address) -> str:
-    """From where somebody asks: the door, and the channel within it."""
-    return f"{address.door}:{address.place.get('team', '')}:{address.place.get('channel', '')}"
+def _place(address: Address, call: ToolCall) -> str:
+    """From where somebody asks: the door, and the channel within it.
+
+    Who said yes to what a person asked for did not say it to what runs unattended, nor the other way about.
+    """
+    attended = "" if not call.circumstances.scheduled else ":scheduled"
+    return f"{address.door}:{address.place.get('team', '')}:{address.place.get('channel', '')}{attended}"
 
 
 def _asked(call: ToolCall) -> str:
