@@ -167,6 +167,7 @@ async def test_resumed_under_a_clock_that_went_back(desk: Desk) -> None:
     resumed = await desk.app.resume(approver(), made.id)
 
     assert (SEVEN, 1) == (resumed.next_at, await desk.at(SEVEN))
+    assert 1 == len(desk.told(NoticeKind.OPENING)) == desk.events().count(("schedule_fired", "host"))
     assert (SEVEN + DAY, 2) == ((await desk.one()).next_at, await desk.at(SEVEN + DAY))
 
 
