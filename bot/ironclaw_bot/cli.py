@@ -27,6 +27,8 @@ from ironclaw_bot.backup_commands import add_backups
 from ironclaw_bot.build import build, built_folder
 from ironclaw_bot.crashing import prepare_for_the_worst
 from ironclaw_bot.demo_folder import DEMO, add_demo_options, add_place, in_demo
+from ironclaw_bot.doubt_commands import add_doubts
+from ironclaw_bot.doubt_commands import next_step as doubt_step
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
 from ironclaw_bot.policy_commands import add_policies
 from ironclaw_bot.progress import Progress
@@ -110,6 +112,7 @@ def _add_work(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     approve.add_argument("--grant", choices=scopes, default="", help="also for calls like it")
     approve.add_argument("--code", default="", help="of your authenticator app, where a rule asks for one")
     add_edit(partial(_add, commands), _door)
+    add_doubts(partial(_add, commands), _door, _told)
     for parser in (run, listing, approve, deny):
         add_place(parser)
 
@@ -314,6 +317,8 @@ def _told(result: Json, chosen: argparse.Namespace) -> int:
     if result["state"] == "paused" and approval:
         print(f"Waiting for approval of {asked(approval)}")
         print(in_terminal(next_step(result, chosen)))
+    elif result["state"] == "paused" and result.get("doubt"):
+        print(in_terminal(doubt_step(result["doubt"], chosen)))
     else:
         still = f"Still {result['state']}: workflow {result['workflow_id']}"
         print(in_terminal(result["outcome"] or still))

@@ -30,17 +30,20 @@ from ironclaw.task import (
     GrantView,
     Json,
     Principal,
+    Said,
     Task,
     Vote,
     WorkflowView,
 )
 from ironclaw.terms import GrantScope
+from ironclaw_bot.doubting import shown_doubt
 from ironclaw_bot.keeper import Keeper
 from ironclaw_bot.scheduling import Scheduler
 
 log = structlog.get_logger(__name__)
 
 SOCKET = "control.sock"  #: In data_dir, which only its owner can enter.
+LAST_CALLS = 0.5  #: Seconds that calls have to end when the bot stops.
 LOCAL_TENANT = "local"
 
 
@@ -63,7 +66,7 @@ class Door:
         only = None if tools is None else tuple(tools)
         asked = Task(principal.tenant, principal.id, task, Address("cli"), tools=only, brain=brain)
         workflow_id = await self.app.submit(asked)
-        return self._shown(await self.app.wait(principal.tenant, workflow_id, wait))
+        return await self._with_doubt(await self.app.wait(principal.tenant, workflow_id, wait))
 
     async def approvals(self, tenant: str) -> Json:
         """What waits for people."""
@@ -95,7 +98,18 @@ class Door:
             decided = await self.app.decide(
                 principal, approval_id, Decision(decision), reason=reason, grant=scope
             )
-        return self._shown(await self.app.wait(principal.tenant, decided.workflow_id, wait))
+        return await self._with_doubt(await self.app.wait(principal.tenant, decided.workflow_id, wait))
+
+    async def doubts(self, tenant: str) -> Json:
+        """Calls of which nobody knows whether they ran."""
+        own = self._principal(tenant).tenant
+        return [await shown_doubt(self.app, each) for each in await self.app.doubts.open_ones(own)]
+
+    async def settle(self, tenant: str, doubt_id: str, said: str, code: str, wait: float) -> Json:
+        """Say whether one ran, then wait for what comes of it."""
+        principal = self._principal(tenant)
+        doubt = await self.app.doubts.testify(principal, doubt_id, Said(said), code=code)
+        return await self._with_doubt(await self.app.wait(principal.tenant, doubt.workflow_id, wait))
 
     async def edit(self, tenant: str, approval_id: str, arguments: str) -> Json:
         """Change the arguments of what waits."""
@@ -108,6 +122,11 @@ class Door:
     async def revoke(self, tenant: str, grant_id: str) -> Json:
         """Take a grant back."""
         return shown_grant(await self.app.revoke(self._principal(tenant), grant_id))
+
+    async def _with_doubt(self, view: WorkflowView) -> Json:
+        """A workflow as JSON, with the doubt that it waits for."""
+        doubt = await shown_doubt(self.app, view.doubt) if view.doubt else None
+        return {**self._shown(view), "doubt": doubt}
 
     def _shown(self, view: WorkflowView) -> Json:
         """A workflow as JSON."""
@@ -186,6 +205,8 @@ METHODS = (
     "run",
     "approvals",
     "decide",
+    "doubts",
+    "settle",
     "edit",
     "grants",
     "revoke",
@@ -255,7 +276,7 @@ async def listen(app: Ironclaw, data_dir: Path) -> web.AppRunner:
     """Open the door of a running bot."""
     site = web.Application()
     site.add_routes([web.post(f"/{name}", _handler(app, name)) for name in METHODS])
-    runner = web.AppRunner(site, access_log=None)
+    runner = web.AppRunner(site, access_log=None, shutdown_timeout=LAST_CALLS)
     await runner.setup()
     path = data_dir / SOCKET
     path.unlink(missing_ok=True)

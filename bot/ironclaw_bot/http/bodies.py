@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ironclaw.canonical import parse
 from ironclaw.showing import show_effects
-from ironclaw.task import Address, ApprovalView, Json, Principal, Task, WorkflowState, WorkflowView
+from ironclaw.task import Address, ApprovalView, DoubtView, Json, Principal, Task, WorkflowState, WorkflowView
 
 MAX_TASK_BYTES = 16 * 1024
 MAX_REASON = 1000  #: characters
@@ -127,6 +127,35 @@ class ApprovalsResponse(Strict):
     approvals: list[ApprovalBody]
 
 
+class TestimonyBody(Strict):
+    """What one person said of a doubt."""
+
+    by: str
+    answer: str
+    at: str
+
+
+class DoubtBody(Strict):
+    """A call of which nobody knows whether it ran, with exactly the arguments that it had."""
+
+    id: str
+    workflow_id: str
+    seq: int  #: Of the call within the workflow.
+    attempt: int
+    state: str  #: open, ran, not_run or cancelled.
+    tool: str
+    effect: str
+    args: Json
+    action_sha256: str
+    requester: str
+    idempotency_key: str  #: Its changing requests had it with "-1", "-2" and so on.
+    hosts: list[str]
+    begun_at: str | None = None
+    effect_begun_at: str | None = None  #: When something was about to be changed; not there: nothing was.
+    testimonies: list[TestimonyBody]
+    asked_at: str
+
+
 class RunResponse(Strict):
     """How a workflow stands."""
 
@@ -135,13 +164,19 @@ class RunResponse(Strict):
     answer: str | None = None  #: When done; model-made and untrusted.
     reason: str | None = None  #: When failed or cancelled.
     approval: ApprovalBody | None = None
+    doubt: DoubtBody | None = None
     created_at: str
     updated_at: str
 
 
-def run_response(view: WorkflowView, decided: ApprovalView | None = None) -> RunResponse:
-    """:param decided: shown unless the workflow waits for an approval"""
-    shown = view.approval or decided
+def run_response(
+    view: WorkflowView, decided: ApprovalView | None = None, doubted: DoubtView | None = None
+) -> RunResponse:
+    """
+    :param decided: shown unless the workflow waits for an approval
+    :param doubted: shown unless it waits for somebody's word
+    """
+    shown, doubt = view.approval or decided, view.doubt or doubted
     # Outside, what is queued runs: the caller can do nothing with the difference.
     status = "running" if view.state is WorkflowState.QUEUED else view.state.value
     done, final = view.state is WorkflowState.DONE, view.state.is_final
@@ -151,6 +186,7 @@ def run_response(view: WorkflowView, decided: ApprovalView | None = None) -> Run
         answer=view.outcome if done else None,
         reason=view.outcome if final and not done else None,
         approval=approval_body(shown) if shown else None,
+        doubt=doubt_body(doubt) if doubt else None,
         created_at=moment(view.created_at),
         updated_at=moment(view.updated_at),
     )
@@ -176,6 +212,31 @@ def approval_body(view: ApprovalView) -> ApprovalBody:
         votes=votes,
         preview=PreviewBody(effects=effects, problem=preview.problem) if preview else None,
         scheduled=view.circumstances.scheduled or None,
+    )
+
+
+def doubt_body(view: DoubtView) -> DoubtBody:
+    told = [
+        TestimonyBody(by=each.principal, answer=each.said.value, at=moment(each.at))
+        for each in view.testimonies
+    ]
+    return DoubtBody(
+        id=view.id,
+        workflow_id=view.workflow_id,
+        seq=view.seq,
+        attempt=view.attempt,
+        state=view.state.value,
+        tool=view.tool,
+        effect=view.effect.value,
+        args=parse(view.args),
+        action_sha256=view.action_sha256,
+        requester=view.requester,
+        idempotency_key=view.idem_key,
+        hosts=sorted(view.circumstances.hosts),
+        begun_at=moment(view.begun_at) if view.begun_at else None,
+        effect_begun_at=moment(view.effect_begun_at) if view.effect_begun_at else None,
+        testimonies=told,
+        asked_at=moment(view.created_at),
     )
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ironclaw.app import Ironclaw
 from ironclaw.canonical import canonical_text
-from ironclaw.errors import BadRequest, NotFound, Refused, StepUpNeeded
+from ironclaw.errors import BadRequest, NotFound, StepUpNeeded
 from ironclaw.task import ApprovalView, Bearer, Decision, Principal, WorkflowView
 from ironclaw.terms import GrantScope
 from ironclaw_bot.http.bodies import (
@@ -20,11 +20,13 @@ from ironclaw_bot.http.bodies import (
     approval_body,
     run_response,
 )
+from ironclaw_bot.http.doubts import DoubtRoutes
 from ironclaw_bot.http.middlewares import explain_errors, guard_response, log_access, name_request
 from ironclaw_bot.http.problems import MAX_BODY_BYTES, Problem
 from ironclaw_bot.http.reading import bearer_token, idempotency_key, read
 from ironclaw_bot.http.schedules import ScheduleRoutes
 from ironclaw_bot.http.step_up import StepUpPage
+from ironclaw_bot.http.workflows import WorkflowRoutes
 
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -36,7 +38,8 @@ def make_gateway(app: Ironclaw, extra: Callable[[web.Application], None] | None 
     """
     layers = [name_request, log_access, guard_response, explain_errors]
     site = web.Application(middlewares=layers, client_max_size=MAX_BODY_BYTES)
-    site.add_routes([*Gateway(app).routes(), *ScheduleRoutes(app).routes(), *StepUpPage(app).routes()])
+    parts = (Gateway(app), WorkflowRoutes(app), DoubtRoutes(app), ScheduleRoutes(app), StepUpPage(app))
+    site.add_routes([route for part in parts for route in part.routes()])
     if extra:
         extra(site)
     return site
@@ -53,8 +56,6 @@ class Gateway:
             web.get("/health", self.health),
             web.get("/ready", self.ready),
             web.post("/run", self.run),
-            web.get("/workflows/{id}", self.workflow),
-            web.post("/workflows/{id}/cancel", self.cancel),
             web.get("/approvals", self.approvals),
             # POST only: a link preview that fetches the address must decide nothing.
             web.post("/approve/{id}", self.approve),
@@ -86,26 +87,10 @@ class Gateway:
         return _answer(202, run_response(view), {"Location": f"/workflows/{view.id}"})
 
     async def _run(self, body: RunRequest, principal: Principal, key: str | None) -> WorkflowView:
-        try:
-            workflow_id = await self._app.submit(body.to_task(principal, key))
-        except Refused as error:
-            raise Problem(429, str(error), headers={"Retry-After": "5"}) from None
+        workflow_id = await self._app.submit(body.to_task(principal, key))
         if key and (await self._app.workflow(principal.tenant, workflow_id)).text != body.task:
             raise Problem(422, "This Idempotency-Key came with another task before. Take a new one.")
         return await self._app.wait(principal.tenant, workflow_id, body.wait)
-
-    async def workflow(self, request: web.Request) -> web.Response:
-        """How a workflow of the token's tenant stands.  Reading does not use the token up."""
-        principal = await self._principal(request, single_use=False)
-        view = await self._app.workflow(principal.tenant, request.match_info["id"])
-        return _answer(200, run_response(view))
-
-    async def cancel(self, request: web.Request) -> web.Response:
-        """Stop a workflow of the token's tenant: whoever asked for it, or an approver."""
-        principal = await self._principal(request, single_use=True)
-        return _answer(
-            200, run_response(await self._app.stopping.cancel(principal, request.match_info["id"]))
-        )
 
     async def approvals(self, request: web.Request) -> web.Response:
         """What waits for people of the token's tenant.  Another one's is not there."""

@@ -21,9 +21,11 @@ from ironclaw.app import Ironclaw
 from ironclaw.settings import Settings
 from ironclaw_bot.slack import presses
 from ironclaw_bot.slack.background import Background
+from ironclaw_bot.slack.behind import Stops
 from ironclaw_bot.slack.clicks import Clicks
 from ironclaw_bot.slack.client import ClientForTeam
 from ironclaw_bot.slack.commands import COMMAND, Commands
+from ironclaw_bot.slack.doubt_clicks import DoubtClicks
 from ironclaw_bot.slack.forms import Forms
 from ironclaw_bot.slack.homes import Homes
 from ironclaw_bot.slack.replies import Replies
@@ -70,13 +72,15 @@ def make_slack(
     homes = homes or Homes(app, clients)
     people, groups = homes.people, homes.groups
     talk = Talk(app, clients, people, homes, background, plain_quotes=plain_quotes)
-    commands = Commands(app, clients, people, plain_quotes=plain_quotes)
-    clicks = Clicks(app, Replies(clients), people, groups, homes, background)
+    commands = Commands(app, people, plain_quotes=plain_quotes)
+    replies = Replies(clients)
+    clicks = Clicks(app, replies, people, groups, homes, background)
     forms = Forms(app, people, groups)
     bolt.event("app_mention")(talk.on_message)
     bolt.event("message")(talk.on_message)
     bolt.event("app_home_opened")(talk.on_home)
-    for name in ("app_uninstalled", "tokens_revoked", "agent_session_stopped"):
+    bolt.event("agent_session_stopped")(talk.on_stop)
+    for name in ("app_uninstalled", "tokens_revoked"):
         bolt.event(name)(talk.on_lifecycle)
     bolt.command(COMMAND)(commands.on_command)
     for action_id in presses.DECISIONS:
@@ -84,6 +88,11 @@ def make_slack(
     for action_id in (presses.DETAILS, presses.MORE):
         bolt.action(action_id)(clicks.on_more)
     bolt.action(presses.REVOKE)(clicks.on_revoke)
+    doubts = DoubtClicks(app, replies, people, groups, background)
+    for action_id in presses.TESTIMONIES:
+        bolt.action(action_id)(doubts.on_answer)
+    bolt.action(presses.DOUBT_SHOW)(doubts.on_show)
+    bolt.action(presses.STOP)(Stops(app, replies, people, groups, background).on_stop)
     for callback_id in LISTENERS.views:
         bolt.view_submission(callback_id)(forms.on_submit)
     _hear_the_rest(bolt)

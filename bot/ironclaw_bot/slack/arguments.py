@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ironclaw.showing import GAP, Shown, Unshowable, show
-from ironclaw.task import ApprovalView
+from ironclaw.task import ApprovalView, DoubtView
 from ironclaw_bot.slack.blocks import Block, preformatted
 from ironclaw_bot.slack.text import escape
 
@@ -35,7 +35,7 @@ class Argued:
     is_cut: bool = False  #: Some values stand there in part.
 
 
-def argued(approval: ApprovalView) -> Argued:
+def argued(approval: ApprovalView | DoubtView) -> Argued:
     """For the card: long values cut, each by itself."""
     try:
         shown = show(approval.args, approval.circumstances.defaults)
@@ -44,7 +44,7 @@ def argued(approval: ApprovalView) -> Argued:
     return Argued(boxed(shown.lines), _notes(shown), is_cut=shown.is_cut)
 
 
-def whole(approval: ApprovalView) -> Argued:
+def whole(approval: ApprovalView | DoubtView) -> Argued:
     """For the details: nothing cut.
 
     :raises Unshowable: there is no showing them

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from ironclaw.deciders import Deciders
 from ironclaw.errors import Conflict
-from ironclaw.task import ApprovalView, GrantView, WorkflowState, WorkflowView
-from ironclaw_bot.slack import facts
+from ironclaw.task import ApprovalView, DoubtView, GrantView, WorkflowState, WorkflowView
+from ironclaw_bot.slack import doubt_card, facts
 from ironclaw_bot.slack.blocks import Block, Drawing, context, drawing, link, preformatted, section
 from ironclaw_bot.slack.presses import OPEN
 from ironclaw_bot.slack.text import chunks, code, cut, escape, moment, one_line, person, visible
@@ -110,6 +110,8 @@ def one_workflow(view: WorkflowView) -> Drawing:
     said += [section(piece) for piece in chunks(cut(view.outcome, 5_000))]
     if view.approval:
         said.append(section(waiting_line(view.approval)))
+    if view.doubt:
+        said.append(section(doubt_card.waiting_line(view.doubt)))
     said.append(context(f"{code(view.id)} · {person(view.requester)} · {moment(view.created_at)}"))
     return drawing(f"{STATES[view.state]}: {one_line(view.text, 200)}", said)
 
@@ -120,9 +122,9 @@ def workflow_list(views: Sequence[WorkflowView]) -> Drawing:
     return drawing("The latest tasks", listed("*The latest tasks*", lines, "No task yet."))
 
 
-def approval_list(approvals: Sequence[ApprovalView]) -> Drawing:
+def approval_list(approvals: Sequence[ApprovalView], doubts: Sequence[DoubtView] = ()) -> Drawing:
     """The reply to ``approvals``: where to look; deciding happens on the card, which shows everything."""
-    lines = [waiting_line(approval) for approval in approvals]
+    lines = [*map(doubt_card.waiting_line, doubts), *map(waiting_line, approvals)]
     empty = "Nothing waits for a decision."
     return drawing("Waiting for a decision", listed("*Waiting for a decision*", lines, empty))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision, GrantView, Usage, Vote
+from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision, DoubtView, GrantView, Usage, Vote
 from ironclaw.terms import GrantScope, Group
 from ironclaw_bot.slack.text import code, escape, moment, one_line, person
 
@@ -64,7 +64,7 @@ def of_task(approval: ApprovalView, workspace: str) -> list[Fact]:
     return known
 
 
-def requester(approval: ApprovalView) -> str:
+def requester(approval: ApprovalView | DoubtView) -> str:
     """Such as ``<@U1>, who asked in a direct message``."""
     asked = _CHANNELS.get(approval.circumstances.channel) or _DOORS.get(approval.door, "")
     verb = "scheduled it" if approval.circumstances.scheduled else "asked"

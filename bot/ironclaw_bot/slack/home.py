@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ironclaw.task import ApprovalView, GrantView, WorkflowView
-from ironclaw_bot.slack import facts
+from ironclaw.task import ApprovalView, DoubtView, GrantView, WorkflowView
+from ironclaw_bot.slack import doubt_card, facts
 from ironclaw_bot.slack.blocks import Block, button, context, header, section
 from ironclaw_bot.slack.card import rows
 from ironclaw_bot.slack.drawings import STATES, listed, waiting_line
@@ -28,13 +28,14 @@ class Seen:
     waiting: Sequence[ApprovalView] = ()  #: All that waits in the tenant.
     tasks: Sequence[WorkflowView] = ()  #: Their own, newest first.
     grants: Sequence[GrantView] = ()  #: What they may revoke.
+    doubts: Sequence[DoubtView] = ()  #: What the tenant's people are asked; answered where it is asked.
 
 
 def view(seen: Seen, workspace: str = "") -> dict[str, object]:
     """
     :param workspace: what Slack calls the tenant's workspace, where the operator gave it no name
     """
-    rest = [*_others(seen), *_tasks(seen.tasks), *_grants(seen.grants)]
+    rest = [*_doubts(seen.doubts), *_others(seen), *_tasks(seen.tasks), *_grants(seen.grants)]
     return {"type": "home", "blocks": [*_mine(seen, workspace, MOST_BLOCKS - len(rest)), *rest]}
 
 
@@ -49,6 +50,11 @@ def _mine(seen: Seen, workspace: str, room: int) -> list[Block]:
     titles = [f"{one_line(each.tool, 100)} for {facts.requester(each)}" for each in seen.mine]
     head = header(f"{TITLE} in {visible(workspace or seen.mine[0].tenant)}")
     return [head, *rows(seen.mine, seen.values, titles, room - 1)]
+
+
+def _doubts(doubts: Sequence[DoubtView]) -> list[Block]:
+    lines = [doubt_card.waiting_line(each) for each in doubts]
+    return [header("Did these run?"), *listed("", lines, "")] if lines else []
 
 
 def _others(seen: Seen) -> list[Block]:

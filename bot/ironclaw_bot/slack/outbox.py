@@ -21,9 +21,11 @@ from ironclaw.app import Ironclaw
 from ironclaw.errors import TryLater
 from ironclaw.task import ApprovalState, Notice, NoticeKind, SlackIdentity
 from ironclaw_bot.slack import drawings, scheduled
+from ironclaw_bot.slack.behind import Behind
 from ironclaw_bot.slack.blocks import Drawing
 from ironclaw_bot.slack.card import card
 from ironclaw_bot.slack.client import ClientForTeam, later, reason
+from ironclaw_bot.slack.doubt_card import doubt_card
 from ironclaw_bot.slack.finding import Finder, metadata
 from ironclaw_bot.slack.homes import Homes
 
@@ -52,6 +54,7 @@ class SlackSender:
         self._homes = homes or Homes(app, clients, names)
         self._finder = Finder(clients)
         self._app = app
+        self._behind = Behind(app, clients)
         self._ways: dict[NoticeKind, Callable[[Notice], Awaitable[Ref | None]]] = {
             NoticeKind.STATUS: self._status,
             NoticeKind.CARD: self._card,
@@ -60,6 +63,7 @@ class SlackSender:
             NoticeKind.REFUSAL: self._failure,
             NoticeKind.REMINDER: self._reminder,
             NoticeKind.OPENING: self._opening,
+            NoticeKind.DOUBT: self._doubt,
         }
 
     async def send(self, notice: Notice) -> Ref | None:
@@ -92,6 +96,8 @@ class SlackSender:
             pending = await self._app.approvals(notice.tenant)
             own = [each for each in pending if each.workflow_id == notice.workflow_id]
             return await self._show(notice, drawings.waiting([*map(self._app.deciders, own)]))
+        if "behind" in notice.body:
+            return await self._show(notice, await self._behind.drawing(notice))
         return await self._show(notice, drawings.status(_text(notice)))
 
     async def _card(self, notice: Notice) -> Ref | None:
@@ -105,6 +111,11 @@ class SlackSender:
         dead_ends = {each.id: self._app.deciders(each).problem for each in approvals}
         name = self._names.get(notice.tenant, "")
         return await self._show(notice, card(approvals, values, name, dead_ends))
+
+    async def _doubt(self, notice: Notice) -> Ref | None:
+        doubt = await self._app.doubts.view(notice.tenant, str(notice.body.get("doubt", "")))
+        who = await self._app.doubts.deciders(doubt)
+        return await self._show(notice, doubt_card(doubt, self._app.doubts.button(doubt), who))
 
     async def _home(self, notice: Notice) -> Ref | None:
         """A card in somebody's Home has changed: the view is drawn whole."""
@@ -120,9 +131,11 @@ class SlackSender:
         return await self._show(notice, drawings.reminder(waiting)) if waiting else notice.ref
 
     async def _opening(self, notice: Notice) -> Ref | None:
-        """A schedule's run: a message of its own, under which the rest stands."""
-        body = notice.body
-        drawing = scheduled.opening(_text(notice), str(body.get("by", "")), int(body.get("missed", 0)))
+        """A message of its own, under which the rest stands."""
+        by, missed = str(notice.body.get("by", "")), notice.body.get("missed")
+        drawing = drawings.asked(by, _text(notice))
+        if missed is not None:
+            drawing = scheduled.opening(_text(notice), by, int(missed))
         ref = await self._show(notice, drawing)
         if ref:
             thread = f"{ref['channel']}:{ref['ts']}"
@@ -130,7 +143,7 @@ class SlackSender:
         return ref
 
     async def _in_its_thread(self, notice: Notice) -> Notice:
-        """What belongs to a schedule's run, addressed to where that was opened."""
+        """What stands under an opening, addressed to where that is."""
         place = notice.address.place
         if "under" not in place:
             return notice

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ironclaw.task import Decision, Json, SlackIdentity
+from ironclaw.task import Decision, Json, Said, SlackIdentity
 from ironclaw_bot.slack.tasks import part
 
 APPROVE = "ironclaw_approve"
@@ -18,9 +18,13 @@ DETAILS = "ironclaw_details"
 REVOKE = "ironclaw_revoke"  #: A grant; its value is the grant's id.
 OPEN = "ironclaw_open"  #: A link: the press itself does nothing.
 MORE = "ironclaw_more"  #: The menu of a card: its values begin with what to do.
+DOUBT_RAN, DOUBT_NOT_RUN = "ironclaw_doubt_ran", "ironclaw_doubt_not_run"
+DOUBT_SHOW = "ironclaw_doubt_show"
+STOP = "ironclaw_stop"  #: A task that another one of its thread waits for; its value is the ids of both.
 REASON, EDIT, REMEMBER = "reason", "edit", "remember"
 DECISIONS = {APPROVE: Decision.APPROVE, DENY: Decision.DENY}
-ACTIONS = frozenset({*DECISIONS, DETAILS, REVOKE, MORE, OPEN})
+TESTIMONIES = {DOUBT_RAN: Said.RAN, DOUBT_NOT_RUN: Said.NOT_RUN}
+ACTIONS = frozenset({*DECISIONS, *TESTIMONIES, DOUBT_SHOW, DETAILS, REVOKE, MORE, OPEN, STOP})
 #: Modals that are handed in.
 DENY_FORM, EDIT_FORM, REMEMBER_FORM = "ironclaw_deny_form", "ironclaw_edit_form", "ironclaw_remember_form"
 

@@ -1,0 +1,105 @@
+"""Presses of the buttons that ask whether a call ran: commit first, acknowledge then, explain last."""
+
+from __future__ import annotations
+
+import structlog
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from ironclaw.app import Ironclaw
+from ironclaw.errors import Conflict, NotFound, Refused, StepUpNeeded
+from ironclaw.task import DoubtView, Json, Principal
+from ironclaw_bot.slack import drawings, presses
+from ironclaw_bot.slack.background import Background
+from ironclaw_bot.slack.blocks import Drawing
+from ironclaw_bot.slack.doubt_card import details
+from ironclaw_bot.slack.groups import Groups
+from ironclaw_bot.slack.people import People
+from ironclaw_bot.slack.replies import Replies
+from ironclaw_bot.slack.text import code, escape, person
+
+ELSEWHERE = "This is not the message that asked, so nothing was noted. Answer where IronClaw asked."
+NEEDS_CODE = "Your word needs a second factor. Give it with {command}, or over HTTP."
+log = structlog.get_logger(__name__)
+
+
+class DoubtClicks:
+    """The listeners of the three buttons."""
+
+    def __init__(
+        self, app: Ironclaw, replies: Replies, people: People, groups: Groups, background: Background
+    ) -> None:
+        self._app = app
+        self._replies = replies
+        self._people = people
+        self._groups = groups
+        self._background = background
+
+    async def on_answer(self, ack: AsyncAck, body: Json) -> None:
+        """Take somebody's word; why it was not taken is told to them alone."""
+        click = presses.click(body)
+        drawing = await self._answer(click) if click else None
+        await ack()
+        if click and drawing:
+            self._background.start(self._replies.whisper(click, drawing), "explain a click")
+
+    async def on_show(self, ack: AsyncAck, body: Json) -> None:
+        """Open a modal with all that is known."""
+        await ack()
+        click = presses.click(body)
+        if click:
+            self._background.start(self._show(click), "open a modal")
+
+    async def _answer(self, click: presses.Click) -> Drawing | None:
+        """Why nothing was noted; None when it was."""
+        principal = await self._groups.principal_of(click.identity)
+        if principal is None:
+            return drawings.said(drawings.UNKNOWN_WORKSPACE)
+        if principal.is_approver and (refusal := await self._people.refusal(click.identity)):
+            log.warning("slack_click_refused", tenant=principal.tenant, principal=principal.id)
+            return drawings.said(refusal)
+        try:
+            doubt = await self._counted(principal, click)
+            await self._app.doubts.testify(principal, doubt.id, presses.TESTIMONIES[click.action])
+        except StepUpNeeded:
+            command = code(f"ironclaw settle {doubt.id} {_WORDS[click.action]} --code 123456")
+            return drawings.said(NEEDS_CODE.format(command=command))
+        except Refused as refused:
+            who = await self._app.doubts.deciders(doubt)
+            return drawings.said(f"{escape(str(refused))} {escape(who.problem) or _ask(who.words(person))}")
+        except (Conflict, NotFound) as problem:
+            return drawings.said(drawings.not_done(problem))
+        return None
+
+    async def _counted(self, principal: Principal, click: presses.Click) -> DoubtView:
+        """The doubt behind a button that stands where it was asked.
+
+        :raises NotFound: not a button of ours for this tenant
+        :raises Conflict: a copy, or a value that was carried into another message
+        """
+        doubt = await self._app.doubts.behind(principal, click.value)
+        if not await self._app.doubts.is_shown_at(doubt, click.spot):
+            log.warning("slack_click_elsewhere", tenant=principal.tenant, principal=principal.id)
+            raise Conflict(ELSEWHERE)
+        return doubt
+
+    async def _show(self, click: presses.Click) -> None:
+        """For whoever may use the bot here."""
+        principal = await self._groups.principal_of(click.identity)
+        if principal is None:
+            return
+        if sentence := await self._people.turned_away(click.identity, principal, self._app):
+            await self._replies.whisper(click, drawings.said(sentence))
+            return
+        try:
+            doubt = await self._counted(principal, click)
+        except (Conflict, NotFound) as problem:
+            await self._replies.whisper(click, drawings.said(drawings.not_done(problem)))
+            return
+        await self._replies.open(click, details(doubt))
+
+
+_WORDS = {presses.DOUBT_RAN: "ran", presses.DOUBT_NOT_RUN: "not-run"}
+
+
+def _ask(names: str) -> str:
+    return f"Ask {names}."
