@@ -93,6 +93,24 @@ async def test_edit(bot: Bot) -> None:
     assert "better" == (bot.scratch / "acme" / "edited.md").read_text()
 
 
+async def test_schedule(bot: Bot) -> None:
+    """
+    ironclaw schedule keeps what begins by itself, with or without a bot; a mistake names the field.
+    """
+    wrong = await bot.command("schedule", "add", "0 7 * * *", "--zone", "Europe/Nowhere", "files.list")
+    made = await bot.command(
+        "schedule", "add", "0 7 1 1 *", "--zone", "Europe/Berlin", "files.list", "path=a"
+    )
+    removed = await bot.command("schedule", "remove", made.out[:32])
+
+    assert (1, True) == (wrong.code, "There is no time zone 'Europe/Nowhere'." in wrong.err)
+    assert (
+        f"{made.out[:32]}  files.list path=a\n    At 07:00 on January 1, Europe/Berlin, by {ME}" in made.out
+    )
+    assert re.search(r"next: .* 1 January 20\d\d, 07:00 \(Europe/Berlin\)", made.out)
+    assert (0, True) == (removed.code, "removed" in removed.out)
+
+
 async def test_no_grant(bot: Bot) -> None:
     """
     The shipped policy lets nobody approve for longer; there is nothing to list or to revoke.
