@@ -43,6 +43,7 @@ METHODS = frozenset(
     {
         "apps.connections.open",
         "auth.test",
+        "chat.getPermalink",
         "chat.postEphemeral",
         "chat.postMessage",
         "chat.update",

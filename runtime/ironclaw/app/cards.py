@@ -34,6 +34,14 @@ class Cards:
         """
         return await self.stands_at(tenant, f"card:{card}", spot)
 
+    async def places(self, tenant: str, subject: str) -> tuple[Mapping[str, str], ...]:
+        """Everywhere that whatever a notice is about was shown, as the doors said."""
+        return await self._store.outbox.refs(tenant, subject)
+
+    async def is_coming(self, tenant: str, subject: str) -> bool:
+        """Whether something of it is still to be told."""
+        return await self._store.outbox.is_waiting(tenant, subject)
+
     async def stands_at(self, tenant: str, subject: str, spot: Mapping[str, str]) -> bool:
         """The same of whatever a notice is about.
 
