@@ -202,6 +202,8 @@ class Task:
     door: str = ""  #: Where it came in, by which policy judges; "" for where its answer goes.
     schedule_id: str = ""  #: The schedule that began it; "" where a person did.
     retry_of: str = ""  #: The workflow that it repeats; "" for none.
+    #: Its door first shows what was asked, for the rest to stand under: see :attr:`NoticeKind.OPENING`.
+    opens_thread: bool = False
 
     @property
     def came_by(self) -> str:
@@ -472,7 +474,8 @@ class NoticeKind(Enum):
     FAILURE = "failure"
     REMINDER = "reminder"  #: What of a card still waits, shortly before it expires; body {"card"}.
     REFUSAL = "refusal"  #: A task that was never accepted; body {"text"}, ours.
-    #: A task begins by itself; body {"text": the task, "by": its requester, "missed": runs that never were}.
+    #: A task begins where no message of a person's stands; body {"text": the task, "by": its requester} and, where
+    #: it began by itself, "missed": runs that never were.
     #: What has ``under`` in its place stands under this one, whose subject that is.
     OPENING = "opening"
     DOUBT = "doubt"  #: Whether a call ran is asked, or was said; body {"doubt"}: draw it from the rows.

@@ -68,3 +68,20 @@ async def test_killed_after_slack_answered(tmp_path: Path, channel: str) -> None
 
             assert {"status": 1, "card": 1, "answer": 1} == kinds(thread.replies)
             assert number == kinds(slack.channel("approvals").messages)["card"]
+
+
+@pytest.mark.parametrize("point", ["inbox_committed:1", "outbox_sent:1"])
+async def test_a_command_that_was_taken(tmp_path: Path, point: str) -> None:
+    """
+    A command whose task is durable is carried out, under one message, wherever it was killed after that.
+    """
+    async with workspace(tmp_path) as slack:
+        await killed_at(slack, point)
+        await slack.playground.people.command("ada", "general", "/ironclaw", "run files.list")
+        await back(slack)
+        messages = slack.channel("general").messages
+        await slack.wait_for(lambda: kinds(messages)["answer"] == 2)
+
+        opening, *rest = [one for one in messages if one.get("bot_id")]
+        assert ("<@U1ADA> asked: files.list", 1) == (opening["text"], kinds(rest)["answer"])
+        assert {opening["ts"]} == {one["thread_ts"] for one in rest}

@@ -390,26 +390,16 @@ async def test_command_run(slack):
     assert "*done*" in await reply_to(slack, "status wf_1")
 
 
-async def test_command_run_has_a_thread(slack):
+async def test_command_run_opens_a_thread(slack):
     """
-    What a command runs stands under one message that says who asked for what.
+    What a command runs is durable before anything is posted: the outbox then opens its thread.
     """
     await reply_to(slack, "run files.list <x>")
-    [message] = slack.channel("general").messages
-    [task] = slack.engine.tasks
+    slack.people.say("ada", "general", "@ironclaw files.list")
+    await slack.settle()
 
-    assert "<@U1ADA> asked: files.list &lt;x&gt;" == message["text"]
-    assert ("C1GENERAL", message["ts"]) == (task.reply_to.place["channel"], task.reply_to.place["thread_ts"])
-
-
-async def test_command_run_where_the_bot_may_not_speak(slack):
-    """
-    Without a place for that message the task is taken all the same.
-    """
-    slack.playground.hub.faults.add("api", "error500", "chat.postMessage")
-    await reply_to(slack, "run files.list")
-
-    assert ["thread_ts" in task.reply_to.place for task in slack.engine.tasks] == [False]
+    assert [True, False] == [task.opens_thread for task in slack.engine.tasks]
+    assert [] == [one for one in slack.channel("general").messages if one.get("bot_id")]
 
 
 async def test_command_approvals(slack):

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
-import aiohttp
-import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.errors import SlackApiError
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, Conflict, NotFound, Refused, TryLater
 from ironclaw.task import Json, Principal
 from ironclaw_bot.slack import drawings, help, tasks
 from ironclaw_bot.slack.blocks import Drawing
-from ironclaw_bot.slack.client import ClientForTeam
 from ironclaw_bot.slack.people import People, principal_of
 from ironclaw_bot.slack.schedules import ScheduleCommands
 from ironclaw_bot.slack.text import code, escape
 
 COMMAND = "/ironclaw"
 WORDS = ("run", "status", "cancel", "schedule", "schedules", "approvals", "grants", "help")
-POSTING = 0.8  #: Seconds: a command must be answered within three, and it has been asked who this is.
 
 Reply = Callable[[Principal, Json, str], Awaitable[Drawing]]
-log = structlog.get_logger(__name__)
 
 
 class Commands:
     """The listener of the slash command."""
 
-    def __init__(self, app: Ironclaw, clients: ClientForTeam, people: People, *, plain_quotes: bool) -> None:
+    def __init__(self, app: Ironclaw, people: People, *, plain_quotes: bool) -> None:
         self._app = app
-        self._clients = clients
         self._people = people
         self._plain_quotes = plain_quotes
         mine: tuple[Reply, ...] = (self._run, self._status, self._cancel)
@@ -71,28 +62,12 @@ class Commands:
         if not rest:
             example = code(f"{COMMAND} run files.list")
             return drawings.said(f"Nothing to run: write it after {code('run')}, such as {example}.")
-        heard = await self._in_a_thread(tasks.heard_command(body, rest), principal)
+        heard = tasks.heard_command(body, rest)
         try:
             await self._app.submit(tasks.to_task(heard, principal, plain_quotes=self._plain_quotes))
         except (BadRequest, Refused, TryLater) as refused:
             return drawings.said(escape(str(refused)))
         return drawings.started(heard.text)
-
-    async def _in_a_thread(self, heard: tasks.Heard, principal: Principal) -> tasks.Heard:
-        """With a message of its own, under which everything about it will stand.
-
-        Where the bot may not speak there is none: the outbox then writes to the person.
-        """
-        client = self._clients(heard.identity.team_id)
-        try:
-            async with asyncio.timeout(POSTING):
-                posted = await client.chat_postMessage(
-                    channel=heard.place["channel"], **drawings.asked(principal.id, heard.text)
-                )
-        except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.info("slack_no_thread", tenant=principal.tenant, error=type(error).__name__)
-            return heard
-        return replace(heard, place={**heard.place, "thread_ts": str(posted["ts"])})
 
     async def _status(self, principal: Principal, body: Json, rest: str) -> Drawing:
         if not rest:

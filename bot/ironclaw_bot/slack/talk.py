@@ -6,13 +6,14 @@ import structlog
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, Refused
-from ironclaw.task import Json, Task
+from ironclaw.task import Json, SlackIdentity, Task
 from ironclaw_bot.slack import drawings, help, tasks
 from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.client import ClientForTeam
 from ironclaw_bot.slack.commands import COMMAND, WORDS
 from ironclaw_bot.slack.homes import Homes
 from ironclaw_bot.slack.people import People, principal_of
+from ironclaw_bot.slack.text import escape
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +77,31 @@ class Talk:
         if body["event"].get("tab", "home") == "home":
             self._background.start(self._homes.publish(tasks.event_identity(body)), "show Home")
 
+    async def on_stop(self, body: Json) -> None:
+        """Slack's own stop button: what is at work in that thread ends, where this person may end it."""
+        identity, event = tasks.event_identity(body), body["event"]
+        principal = await principal_of(identity, self._app)
+        if principal is None:
+            return
+        sentence = await self._people.turned_away(identity, principal, self._app)
+        try:
+            if not sentence:
+                await self._app.stopping.stop_thread(principal, f"{event['channel']}:{event['thread_ts']}")
+        except Refused as refused:
+            sentence = str(refused)
+        if sentence:
+            self._background.start(self._whisper(identity, event, sentence), "refuse to stop")
+
+    async def _whisper(self, who: SlackIdentity, event: Json, sentence: str) -> None:
+        drawing = drawings.said(escape(sentence))
+        await self._clients(who.team_id).chat_postEphemeral(
+            channel=event["channel"],
+            user=who.user_id,
+            thread_ts=event["thread_ts"],
+            text=drawing["text"],
+            blocks=drawing["blocks"],
+        )
+
     async def on_lifecycle(self, body: Json) -> None:
-        """Uninstalled, a token revoked, a session stopped: for the log, since no tokens are kept here."""
+        """Uninstalled, or a token revoked: for the log, since no tokens are kept here."""
         log.warning("slack_lifecycle", kind=str(body["event"].get("type")), team=str(body.get("team_id")))

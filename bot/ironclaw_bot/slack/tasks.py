@@ -75,6 +75,7 @@ def to_task(heard: Heard, principal: Principal, *, plain_quotes: bool) -> Task:
         reply_to=Address("slack", place),
         thread=f"{place['channel']}:{place['thread_ts']}" if "thread_ts" in place else "",
         delivery=heard.delivery,
+        opens_thread="thread_ts" not in place,
     )
 
 

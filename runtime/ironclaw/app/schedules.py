@@ -12,8 +12,9 @@ from ironclaw.errors import BadRequest, Conflict, NotFound, QueueFull, Refused, 
 from ironclaw.failpoints import Point, reached
 from ironclaw.schedule import Schedule, ScheduleState
 from ironclaw.store import Store
-from ironclaw.store.schedules import Begun, opening
-from ironclaw.task import Address, Principal, Task
+from ironclaw.store.outbox import under
+from ironclaw.store.schedules import Begun
+from ironclaw.task import Principal, Task
 from ironclaw.tenancy import Tenancy
 from ironclaw.timing import Timing
 from ironclaw.veto import new_id
@@ -188,12 +189,11 @@ def _made(task: Task, timing: Timing, now: float) -> Schedule:
 
 def _task(due: Schedule, workflow_id: str) -> Task:
     """What begins now: in a thread of its own, so that no earlier run holds it up."""
-    place = {**due.reply_to.place, "under": opening(workflow_id)}
     return Task(
         tenant=due.tenant,
         requester=due.requester,
         text=due.text,
-        reply_to=Address(due.reply_to.door, place),
+        reply_to=under(due.reply_to, workflow_id),
         tools=due.tools,
         brain=due.brain,
         delivery=("schedule", f"{due.id}:{due.next_at:.0f}"),

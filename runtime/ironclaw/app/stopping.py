@@ -52,6 +52,26 @@ class Stopping:
                 return await self._workflows.view(principal.tenant, workflow_id)
         raise Conflict(BUSY)
 
+    async def stop_thread(self, principal: Principal, thread: str) -> int:
+        """End what has not ended in a thread.
+
+        :return: how many there were that are theirs to stop
+        :raises Refused: there were some, and none is theirs
+        """
+        refused: list[Refused] = []
+        stopped = 0
+        for workflow_id in await self._workflows.open_in_thread(principal.tenant, thread):
+            try:
+                await self.cancel(principal, workflow_id)
+                stopped += 1
+            except Refused as no:
+                refused.append(no)
+            except Conflict:
+                continue  # It has ended by itself.
+        if refused and not stopped:
+            raise refused[0]
+        return stopped
+
     async def _stop(self, workflow_id: str, principal: Principal) -> bool:
         """
         :return: False where it has moved meanwhile

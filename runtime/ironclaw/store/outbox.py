@@ -214,6 +214,16 @@ def tell(
     )
 
 
+def opening(workflow_id: str) -> str:
+    """The subject of the notice under which all of a workflow stands that opens its thread."""
+    return f"opening:{workflow_id}"
+
+
+def under(address: Address, workflow_id: str) -> Address:
+    """Where what stands under it goes."""
+    return Address(address.door, {**address.place, "under": opening(workflow_id)})
+
+
 def post_card(
     c: Connection, tenant: str, workflow_id: str, card: str, places: Iterable[Address], now: float
 ) -> None:

@@ -84,6 +84,12 @@ SELECT id, state FROM workflows WHERE tenant = :tenant AND thread = :thread AND 
     AND state IN ('queued', 'running', 'paused')
 ORDER BY created_at, id LIMIT 1
 
+-- name: open_in_thread
+-- What of a thread has not ended, the newest first: stopped in this order, nothing begins because of it.
+SELECT id FROM workflows WHERE tenant = :tenant AND thread = :thread AND thread <> ''
+    AND state IN ('queued', 'running', 'paused')
+ORDER BY created_at DESC, id DESC
+
 -- name: queued_in_thread
 SELECT * FROM workflows WHERE tenant = :tenant AND thread = :thread AND thread <> ''
     AND state IN ('queued', 'running', 'paused') AND state = 'queued'
@@ -109,7 +115,10 @@ UPDATE workflows SET lease_until = :until
 WHERE lease_owner = :owner AND lease_until > :now AND state IN ('queued', 'running')
 
 -- name: release_workflow!
-UPDATE workflows SET lease_until = 0 WHERE id = :id AND lease_epoch = :epoch
+UPDATE workflows SET lease_until = 0 WHERE id = :id AND lease_epoch = :epoch AND lease_until > 0
+
+-- name: let_leases_go!
+UPDATE workflows SET lease_until = 0 WHERE lease_owner = :owner AND lease_until > 0
 
 -- name: holds_lease^
 SELECT 1 AS holds FROM workflows WHERE id = :id AND lease_epoch = :epoch
@@ -406,6 +415,15 @@ WHERE id = :id AND state = 'waiting' AND taken_by = :by
 
 -- name: audit_head^
 SELECT n, hash FROM audit WHERE tenant = :tenant ORDER BY n DESC LIMIT 1
+
+-- name: audit_tenants
+SELECT DISTINCT tenant FROM audit
+
+-- name: audit_page
+SELECT n, event, prev, hash FROM audit WHERE tenant = :tenant AND n >= :since ORDER BY n LIMIT :limit
+
+-- name: orphan_workflows^
+SELECT count(*) AS there FROM workflows WHERE tenant NOT IN (SELECT tenant FROM audit)
 
 -- name: audit_row^
 SELECT hash FROM audit WHERE tenant = :tenant AND n = :n

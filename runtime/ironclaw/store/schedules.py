@@ -11,7 +11,7 @@ from ironclaw.errors import Conflict, NotFound, Refused
 from ironclaw.schedule import Schedule, ScheduleState
 from ironclaw.store import rows
 from ironclaw.store.chain import note
-from ironclaw.store.outbox import tell
+from ironclaw.store.outbox import opening, tell
 from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.units import Writer
 from ironclaw.store.workflows import add_task, delivered
@@ -167,11 +167,6 @@ def _fire(c: Connection, due: Schedule, begun: Begun, room: Room, now: float) ->
     detail = {"workflow": begun.workflow_id, "slot": due.next_at, "missed": begun.missed}
     note(c, due.tenant, now, "schedule_fired", "host", schedule=due.id, **detail)
     return True
-
-
-def opening(workflow_id: str) -> str:
-    """The subject of the notice under which a run of a schedule stands."""
-    return f"opening:{workflow_id}"
 
 
 def _pause(c: Connection, found: Schedule, actor: str, now: float, why: str, *, tells: bool) -> None:

@@ -12,7 +12,7 @@ from ironclaw.errors import Conflict, NotFound, QueueFull
 from ironclaw.store import calls, doubts, rows, threads
 from ironclaw.store.chain import note
 from ironclaw.store.model import Flow, Judged, Spent
-from ironclaw.store.outbox import post_card, tell
+from ironclaw.store.outbox import opening, post_card, tell, under
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.transitions import move_workflow, show_status
 from ironclaw.store.units import Writer, announce
@@ -105,9 +105,16 @@ class Workflows:
         """Say that a process lives, and works on what it has taken."""
         await self._writer.write(lambda c: sql.extend_leases(c, owner=owner, until=until, now=now), "")
 
-    async def release(self, workflow_id: str, epoch: int) -> None:
-        """Let others take what this process could not go on with."""
-        await self._writer.write(lambda c: sql.release_workflow(c, id=workflow_id, epoch=epoch), "")
+    async def release(self, workflow_id: str, epoch: int) -> bool:
+        """Let others take what this process could not go on with.
+
+        :return: False where it waits or has ended, or others have it already
+        """
+        return bool(await self._writer.write(lambda c: sql.release_workflow(c, id=workflow_id, epoch=epoch), ""))
+
+    async def let_go(self, owner: str) -> None:
+        """Let others take all that a process works on, which stops."""
+        await self._writer.write(lambda c: sql.let_leases_go(c, owner=owner), "")
 
     async def announce_idle(self, now: float) -> int:
         """Put a job into the queue for each workflow that should go on and that nobody works on.
@@ -228,6 +235,12 @@ class Workflows:
             lambda c: tuple((row["id"], row["tenant"]) for row in sql.open_workflows(c))
         )
 
+    async def open_in_thread(self, tenant: str, thread: str) -> tuple[str, ...]:
+        """What of a thread has not ended, the newest first."""
+        return await self._writer.read(
+            lambda c: tuple(row["id"] for row in sql.open_in_thread(c, tenant=tenant, thread=thread))
+        )
+
     async def follower(self, flow: Flow) -> str:
         """What may begin in the thread of a workflow that has ended; "" for nothing."""
         if not flow.thread:
@@ -244,6 +257,8 @@ def add_task(c: Connection, task: Task, workflow_id: str, now: float, room: Room
     if known != workflow_id:
         return known, False
     _check_room(c, task.tenant, room)
+    if task.opens_thread:
+        task = _opened(c, task, workflow_id, now)
     _insert(c, task, workflow_id, threads.accepted_at(c, task.tenant, task.thread, now))
     sql.add_message(
         c, workflow_id=workflow_id, role=Role.USER.value, text=_asked(task), calls="[]", call_id=""
@@ -255,6 +270,14 @@ def add_task(c: Connection, task: Task, workflow_id: str, now: float, room: Room
     if threads.tell_place(c, sql.workflow(c, id=workflow_id), now):
         announce(c, workflow_id)
     return workflow_id, True
+
+
+def _opened(c: Connection, task: Task, workflow_id: str, now: float) -> Task:
+    """Have what was asked shown first; the task with the place beneath it."""
+    body = {"text": task.text, "by": task.requester}
+    subject = opening(workflow_id)
+    tell(c, now, task.tenant, workflow_id, subject, NoticeKind.OPENING, task.reply_to, body)
+    return replace(task, reply_to=under(task.reply_to, workflow_id))
 
 
 def _check_room(c: Connection, tenant: str, room: Room) -> None:
