@@ -65,6 +65,13 @@ class Contender:
         """
         return await self._order({"fill": count})
 
+    async def approve(self, workflows: Sequence[str]) -> Taken:
+        """Of the engine only: these, one after the other.
+
+        :raises RuntimeError: the program failed
+        """
+        return await self._order({"approve": list(workflows)})
+
     async def flushes(self, count: int) -> float | None:
         """How often it has the disk flushed for one workflow, by strace; None where that is missing."""
         if not shutil.which("strace"):
@@ -96,7 +103,7 @@ class Contender:
         answer: dict[str, object] = json.loads(line)
         return answer
 
-    async def _order(self, order: dict[str, int]) -> Taken:
+    async def _order(self, order: dict[str, object]) -> Taken:
         assert self.process.stdin
         before = self._cpu()
         self.process.stdin.write(json.dumps(order).encode() + b"\n")

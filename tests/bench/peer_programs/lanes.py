@@ -25,12 +25,16 @@ async def serve(pause, resume, packages=()):
     :param packages: whose versions are told in the first answer
     """
 
-    async def answer(lanes=0, count=0, fill=0):
-        return (
-            await rounds(pause, None, TOGETHER, fill) if fill else await rounds(pause, resume, lanes, count)
-        )
+    await obey(answering(pause, resume), packages)
 
-    await obey(answer, packages)
+
+def answering(pause, resume):
+    """What answers the two orders."""
+
+    async def answer(lanes=TOGETHER, count=0, fill=0):
+        return await rounds(pause, None if fill else resume, lanes, fill or count)
+
+    return answer
 
 
 async def obey(answer, packages=()):
