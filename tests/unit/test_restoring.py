@@ -39,13 +39,14 @@ def database(folder: Path) -> Path:
 async def lived(folder: Path, *events: str) -> None:
     """A bot ran here, and noted these events."""
     store = await Store.open(database(folder))
-    await store.map_tenants({}, frozenset({"T1"}), 0.0)
-    async with keep_checkpoints(
-        store, Checkpoints(of(folder).checkpoint_file, of(folder).key_file), lambda: 7.0
-    ):
-        for event in events:
-            await store._writer.write(lambda c, event=event: note(c, "T1", NOW, event, "me"))
-    await store.close()
+    checkpoints = Checkpoints(of(folder).checkpoint_file, of(folder).key_file)
+    try:
+        await store.map_tenants({}, frozenset({"T1"}), 0.0)
+        async with keep_checkpoints(store, checkpoints, lambda: 7.0):
+            for event in events:
+                await store._writer.write(lambda c, event=event: note(c, "T1", NOW, event, "me"))
+    finally:
+        await store.close()
 
 
 def events(path: Path) -> list[object]:
