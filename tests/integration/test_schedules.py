@@ -20,7 +20,7 @@ import pytest
 from tests.fakes.clock import Clock
 from tests.integration.engine import ADA, BO, approver, ask, settings
 
-from ironclaw.app.schedules import GONE, PATIENCE, Schedules
+from ironclaw.app.schedules import BATCH, GONE, PATIENCE, Schedules
 from ironclaw.errors import BadRequest, Conflict, NotFound, Refused
 from ironclaw.failpoints import Point
 from ironclaw.schedule import Schedule, ScheduleState
@@ -81,7 +81,10 @@ class Desk:
         return len(self.rows("SELECT id FROM workflows"))
 
     async def one(self) -> Schedule:
-        [found] = await self.app.list("T1")
+        return await self.one_of("T1")
+
+    async def one_of(self, tenant: str) -> Schedule:
+        [found] = await self.app.list(tenant)
         return found
 
     def rows(self, query: str) -> list[Any]:
@@ -255,6 +258,37 @@ async def test_tenant_gone(desk: Desk) -> None:
 
     assert (0, ScheduleState.PAUSED, GONE) == (count, found.state, found.why)
     assert [("schedule_added", ADA), ("schedule_paused", "host")] == desk.events()
+
+
+async def test_tenant_not_known_yet(desk: Desk) -> None:
+    """
+    Until the bot knows its own workspace that one's schedules wait; they come when it does.
+    """
+    await desk.weekdays()
+    own = {"tenants": {}, "slack_bot_token": "-".join(("xoxb", "none"))}
+    desk.app = desk.process(**own)
+    before = await desk.at(SEVEN)
+    found = await desk.one()
+    desk.app = desk.process()
+
+    assert (0, ScheduleState.ACTIVE, SEVEN) == (before, found.state, found.next_at)
+    assert (0, 1) == (await desk.at(SEVEN + 1), await desk.at(SEVEN + PATIENCE))
+
+
+async def test_many_that_wait(desk: Desk) -> None:
+    """
+    However many of one tenant cannot begin, another tenant's begins at its time.
+    """
+    full = TenantSettings(max_open=1, max_schedules=BATCH)
+    desk.app = desk.process(tenants={"T1": full, "T2": TenantSettings()})
+    await desk.store.workflows.add(ask("busy"), "busy", desk.clock.at)
+    for _ in range(BATCH):
+        await desk.app.add(ask(), "0 9 * * *")
+    await desk.app.add(ask(tenant="T2"), "1 9 * * *")
+    start = (await desk.one_of("T2")).next_at
+    first = await desk.at(start)
+
+    assert (1, 2) == (first, await desk.at(start + 1))
 
 
 async def test_task_unfit(desk: Desk) -> None:

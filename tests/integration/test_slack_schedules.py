@@ -176,6 +176,6 @@ async def test_said_under_a_run(tmp_path: Path, built_toolboxes: Path, playgroun
         [opening] = openings(office)
         await playground.wait_for(lambda: under(office, opening, "Approval needed"), 20)
         office.people.say("ada", "ops", "@ironclaw and then?", thread_ts=opening["ts"])
-        await playground.wait_for(lambda: under(office, opening, "an earlier task of this thread"), 20)
+        await playground.wait_for(lambda: under(office, opening, "“the report” came before."), 20)
 
         assert 1 == len(await office.app.approvals("acme"))

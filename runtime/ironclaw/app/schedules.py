@@ -140,7 +140,7 @@ class Schedules:
     async def _begin(self, due: Schedule) -> None:
         """One that is due: begun, put off, or paused where it could never begin."""
         if self._tenancy.tenant(due.tenant) is None:
-            return await self._end(due, GONE) if self._tenancy.is_gone(due.tenant) else None
+            return await (self._end(due, GONE) if self._tenancy.is_gone(due.tenant) else self._put_off(due))
         try:
             timing = Timing.read(due.timing.cron, due.timing.zone)
             self._check(_task(due, new_id()))
@@ -151,7 +151,11 @@ class Schedules:
             await self._fire(due, timing)
         except QueueFull as error:
             log.warning("schedule_waits", tenant=due.tenant, schedule=due.id, why=str(error))
-            await self._store.schedules.later(due, self._clock() + PATIENCE)
+            await self._put_off(due)
+
+    async def _put_off(self, due: Schedule) -> None:
+        """It waits, and does not stand before what could begin."""
+        await self._store.schedules.later(due, self._clock() + PATIENCE)
 
     async def _fire(self, due: Schedule, timing: Timing) -> None:
         now, workflow_id = self._clock(), new_id()
