@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ironclaw.task import Role
+from ironclaw_bot.slack.presses import DOUBT_NOT_RUN, DOUBT_RAN, DOUBT_SHOW
 from tests.cases._approval_play import Play
 from tests.cases._approval_slack import Json
 from tests.cases._approval_states import Stood, fits, stood
@@ -177,8 +178,9 @@ def shown(play: Play, wanted: str) -> Any:
 
 
 def asks_human(play: Play, wanted: bool) -> Any:
+    """With the three buttons, in the thread."""
     said = json.dumps([each["blocks"] for each in messages(play)])
-    return differs("is not known. Look first" in said, wanted)
+    return differs(all(f'"{each}"' in said for each in (DOUBT_RAN, DOUBT_NOT_RUN, DOUBT_SHOW)), wanted)
 
 
 # What is said

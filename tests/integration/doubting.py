@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator
@@ -23,13 +24,18 @@ BEGUN = 1_800_000_000.0
 
 @dataclass(slots=True)
 class Receiver:
-    """An HTTP service that keeps the keys of what reaches it."""
+    """An HTTP service that keeps the keys of what reaches it, and answers unless it is silent."""
 
     port: int = 0
     keys: list[str] = field(default_factory=list)
+    is_silent: bool = False
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def post(self, request: web.Request) -> web.Response:
         self.keys.append(request.headers.get("Idempotency-Key", ""))
+        self.reached.set()
+        if self.is_silent:
+            await asyncio.Event().wait()
         return web.json_response({"got": await request.text()})
 
 
@@ -38,7 +44,7 @@ async def a_receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver()
     site = web.Application()
     site.router.add_post("/orders", receiver.post)
-    runner = web.AppRunner(site)
+    runner = web.AppRunner(site, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     receiver.port = runner.addresses[0][1]
