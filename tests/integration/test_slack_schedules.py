@@ -15,6 +15,7 @@ from tests.integration.office import Office, an_office
 from ironclaw.app.schedules import Schedules
 from ironclaw.store import Store
 from ironclaw_bot.playground import Playground
+from ironclaw_bot.slack.scheduled import missed_words
 from ironclaw_bot.slack.schedules import Asked, asked
 
 WEEKDAYS = '"0 7 * * 1-5"'
@@ -57,6 +58,15 @@ def test_asked(text: str, expected: Asked) -> None:
     The times stand in quotes, typed or Slack's; a zone may follow; the rest is the task as it was typed.
     """
     assert expected == asked(text)
+
+
+def test_missed() -> None:
+    """
+    How many were missed is said in words; what was counted no further is at least so many.
+    """
+    assert ["", "1 earlier run was missed.", "At least 99 earlier runs were missed."] == [
+        missed_words(count) for count in (0, 1, 99)
+    ]
 
 
 async def test_made(slack: Slack, schedules: Schedules) -> None:

@@ -7,11 +7,20 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ironclaw.errors import BadRequest
 from ironclaw.timing import MOST_COUNTED, Timing, in_zone
 
 BERLIN = "Europe/Berlin"
+
+
+def _field(most: int) -> st.SearchStrategy[str]:
+    """A field of cron: all, a number, each so many, or a list."""
+    number = st.integers(0, most).map(str)
+    steps = st.integers(1, most).map(lambda step: f"*/{step}")
+    return st.one_of(st.just("*"), number, steps, st.lists(number, min_size=1, max_size=3).map(",".join))
 
 
 def at(*when: int, fold: int = 0, zone: str = BERLIN) -> float:
@@ -73,6 +82,25 @@ def test_second_pass() -> None:
     In the second pass of the hour, a time of the first has been: the next one is tomorrow's.
     """
     assert ["Mon 02:30 +0100"] == slots("30 2 * * *", at(2026, 10, 25, 2, 10, fold=1), 1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    fields=st.tuples(_field(59), _field(23), st.just("* *"), st.sampled_from(["*", "1-5", "0"])),
+    zone=st.sampled_from([BERLIN, "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "UTC"]),
+    change=st.sampled_from([1_325_203_200, 1_792_886_400, 1_793_512_800, 1_806_195_600]),
+    before=st.integers(-7_200, 14_400),
+    later=st.integers(0, 7_200),
+)
+def test_processes_agree(fields: tuple[str, ...], zone: str, change: int, before: int, later: int) -> None:
+    """
+    Whoever asks before the next slot hears of that one, a whole minute, also while clocks change.
+    """
+    timing, at = Timing.read(" ".join(fields), zone), float(change + before)
+    slot = timing.after(at)
+
+    assert slot > at
+    assert (0, slot) == (slot % 60, timing.after(min(at + later, slot - 1)))
 
 
 def test_count() -> None:
