@@ -30,6 +30,7 @@ from ironclaw.timing import Timing
 from ironclaw_bot.slack import drawings, editing, help, home, modals, scheduled
 from ironclaw_bot.slack.card import card
 from tests.fakes.approvals import NOW, an_approval
+from tests.golden.doubts import DOUBTS
 
 FOLDER = Path(__file__).parent / "blocks"
 VALUE = "ap_1.1.mac"
@@ -171,6 +172,7 @@ A_SCHEDULE = Schedule(
 )
 PAUSED_SCHEDULE = replace(A_SCHEDULE, state=ScheduleState.PAUSED, why="There is no tool <x>.", last=None)
 DRAWINGS: dict[str, dict[str, Any]] = {
+    **DOUBTS,
     "card_pending": _card(),
     "card_pending_workspace": card([an_approval(tenant="T0001")], [VALUE], "Acme & <Co>"),
     "card_pending_odd": _card(args=canonical(ODD).decode()),

@@ -9,16 +9,16 @@ from ironclaw.deciders import Deciders
 from ironclaw.showing import LINE, Unshowable, spelled
 from ironclaw.task import CallState, DoubtState, DoubtView, Effect, Said, Testimony
 from ironclaw_bot.slack import facts
-from ironclaw_bot.slack.arguments import argued, boxed, whole
+from ironclaw_bot.slack.arguments import CUT, argued, boxed, whole
 from ironclaw_bot.slack.blocks import Block, Drawing, button, context, drawing, fields, header, section, words
 from ironclaw_bot.slack.presses import DOUBT_NOT_RUN, DOUBT_RAN, DOUBT_SHOW
-from ironclaw_bot.slack.text import code, escape, moment, one_line, person, visible
+from ironclaw_bot.slack.text import code, cut, escape, moment, one_line, person, visible
 
 TITLES = {
-    DoubtState.OPEN: "Did this run?",
-    DoubtState.RAN: "It ran",
-    DoubtState.NOT_RUN: "It did not run",
-    DoubtState.CANCELLED: "Stopped, and nobody knows whether it ran",
+    DoubtState.OPEN: "did it run?",
+    DoubtState.RAN: "it ran",
+    DoubtState.NOT_RUN: "it had not run",
+    DoubtState.CANCELLED: "nobody knows whether it ran",
 }
 _EFFECTS = {
     Effect.PURE: "changes nothing outside",
@@ -26,6 +26,7 @@ _EFFECTS = {
     Effect.CHECKABLE: "can be checked, and the check did not say",
     Effect.ONCE: "must not happen twice",
 }
+CUT_HERE = "*Warning:* a long value is shown in part. *Show me* shows all of it."
 _WORDS = {Said.RAN: "it ran", Said.NOT_RUN: "it did not run"}
 _ENDS = {
     CallState.APPROVED: "It runs next, with the same idempotency key.",
@@ -44,14 +45,15 @@ _HELP = (
 MOST_EVENTS = 40  #: Lines of the audit log in the details; the newest ones.
 
 
-def doubt_card(doubt: DoubtView, value: str, who: Deciders) -> Drawing:
+def doubt_card(doubt: DoubtView, value: str, who: Deciders, workspace: str = "") -> Drawing:
     """The question in whatever state it is; buttons only while nobody has answered.
 
     :param value: what the buttons carry: opaque, signed by the engine
     :param who: those whose word would count
+    :param workspace: what Slack calls the tenant's workspace, where the operator gave it no name
     """
     title = TITLES[doubt.state]
-    return drawing(f"{title}: {one_line(doubt.tool, 100)}", _blocks(doubt, title, value, who))
+    return drawing(f"{one_line(doubt.tool, 100)}: {title}", _blocks(doubt, title, value, who, workspace))
 
 
 def waiting_line(doubt: DoubtView) -> str:
@@ -73,17 +75,17 @@ def details(doubt: DoubtView) -> Drawing:
     return {"type": "modal", "title": title, "close": words("Close"), "blocks": blocks}
 
 
-def _blocks(doubt: DoubtView, title: str, value: str, who: Deciders) -> Iterator[Block]:
-    yield header(f"{title}: {visible(doubt.tool)}")
+def _blocks(doubt: DoubtView, title: str, value: str, who: Deciders, workspace: str) -> Iterator[Block]:
+    yield header(f"{visible(cut(doubt.tool, 100))}: {title}")
     whose = f"*{one_line(doubt.tool, 100)}* ran for {facts.requester(doubt)}"
     yield section(f"IronClaw was interrupted while {whose}. Nobody saw whether it happened.")
-    yield fields(_known(doubt))
+    yield fields([*_known(doubt), *facts.of_task(doubt, workspace)])
     shown = argued(doubt)
     if shown.problem:
         yield section(f"*The arguments cannot be shown:* {shown.problem}.")
     yield from shown.boxes
     if shown.notes:
-        yield context(*shown.notes)
+        yield context(*(CUT_HERE if note == CUT else note for note in shown.notes))
     yield from _open(doubt, value, who) if doubt.state is DoubtState.OPEN else _closed(doubt)
     yield context(_ids(doubt))
 
@@ -121,7 +123,6 @@ def _known(doubt: DoubtView) -> list[facts.Fact]:
     """What the host knows of how far it came."""
     begun, left = doubt.begun_at, doubt.effect_begun_at
     return [
-        ("Tenant", one_line(doubt.tenant, 100)),
         ("Effect", f"{escape(doubt.effect.value)}: {_EFFECTS[doubt.effect]}"),
         ("Begun", moment(begun, "{date_short_pretty} {time_secs}") if begun else "not known"),
         ("Changing request", f"about to leave at {moment(left, '{time_secs}')}" if left else "none had left"),

@@ -52,7 +52,7 @@ def of_call(approval: ApprovalView) -> list[Fact]:
     return known + _needs(approval) if approval.state is ApprovalState.PENDING else known
 
 
-def of_task(approval: ApprovalView, workspace: str) -> list[Fact]:
+def of_task(approval: ApprovalView | DoubtView, workspace: str) -> list[Fact]:
     """What is true of all calls of a turn: whose they are.
 
     :param workspace: what Slack calls the tenant's workspace, where the operator gave it no name

@@ -114,8 +114,8 @@ class SlackSender:
 
     async def _doubt(self, notice: Notice) -> Ref | None:
         doubt = await self._app.doubts.view(notice.tenant, str(notice.body.get("doubt", "")))
-        who = await self._app.doubts.deciders(doubt)
-        return await self._show(notice, doubt_card(doubt, self._app.doubts.button(doubt), who))
+        who, name = await self._app.doubts.deciders(doubt), self._names.get(notice.tenant, "")
+        return await self._show(notice, doubt_card(doubt, self._app.doubts.button(doubt), who, name))
 
     async def _home(self, notice: Notice) -> Ref | None:
         """A card in somebody's Home has changed: the view is drawn whole."""
