@@ -1,5 +1,5 @@
 # What a newcomer types: make demo, make test.  Everything sets itself up.
-.PHONY: demo test lint bench cases probes sabotage soak lock clean
+.PHONY: demo test lint bench cases probes sabotage faults soak lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -34,6 +34,10 @@ probes: $(VENV)/.dev
 # Breaks each promise in a copy and shows which test noticed.
 sabotage: $(VENV)/.dev
 	$(BIN)/python -m tests.sabotage $(ARGS)
+
+# A real bot killed at each boundary, times each kind of tool, times each database, as a table.
+faults: $(VENV)/.dev
+	$(BIN)/python -m tests.faults $(ARGS)
 
 # What takes minutes: 10,000 calls and nothing leaks; 10,000 steps of the approval machine against its model.
 soak: $(VENV)/.dev

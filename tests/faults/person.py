@@ -1,0 +1,76 @@
+"""What people do in a cell: approve what waits, and say of what is in doubt what the ledger says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.e2e.workspace import APPROVE, Thread
+from tests.faults.stage import PATIENCE, Stage
+
+RAN, NOT_RUN = "ironclaw_doubt_ran", "ironclaw_doubt_not_run"
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """One button that somebody would press now."""
+
+    ts: str
+    action: str
+
+
+@dataclass(slots=True)
+class Person:
+    """Bo, who approves.  Once each per message: somebody who meets a dead bot comes back when it is there.
+
+    :ivar has_said: whether they were asked about a doubt
+    """
+
+    stage: Stage
+    thread: Thread
+    line: str
+    has_said: bool = False
+    pressed: set[Press] = field(default_factory=set)
+
+    async def drive(self) -> None:
+        """Press what is to be pressed until the answer is there.
+
+        :raises TimeoutError: nothing more happens, and there is no answer
+        """
+        while not await self._is_answered():
+            pass
+
+    async def _is_answered(self) -> bool:
+        found: Press | bool = await self.stage.wait_for(self._next, PATIENCE)
+        if isinstance(found, Press):
+            self.pressed.add(found)
+            self.has_said |= found.action != APPROVE
+            await self.stage.playground.people.click("bo", self.thread.channel, found.ts, found.action)
+        return found is True
+
+    def _next(self) -> Press | bool:
+        """The next button; True when the answer is there, False when there is nothing to do yet."""
+        if kinds(self.thread)["answer"]:
+            return True
+        return next((press for press in self._buttons() if press not in self.pressed), False)
+
+    def _buttons(self) -> Iterator[Press]:
+        truth = RAN if self.stage.ledger.lines.get(self.line) else NOT_RUN
+        for message in self.thread.replies:
+            actions = set(actions_of(message))
+            yield from (Press(message["ts"], each) for each in (APPROVE, truth) if each in actions)
+
+
+def kinds(thread: Thread) -> Counter[str]:
+    """How many of the bot's messages in a thread are a card, a status line, or neither: an answer."""
+    names = {"header": "card", "context": "status"}
+    return Counter(names.get(each["blocks"][0]["type"], "answer") for each in thread.replies)
+
+
+def actions_of(message: dict[str, Any]) -> Iterator[str]:
+    """What can be pressed in a message."""
+    for block in message["blocks"]:
+        if block["type"] == "actions":
+            yield from (element["action_id"] for element in block["elements"])
