@@ -37,6 +37,7 @@ from ironclaw_bot.schedule_commands import add_schedules
 from ironclaw_bot.secret_commands import add_secrets
 from ironclaw_bot.user_commands import add_users
 from ironclaw_bot.waiting import asked, listed, next_step
+from ironclaw_bot.workflow_commands import add_workflows
 
 TOOL = re.compile(r"[a-z][a-z0-9_]*\.[a-z0-9_]+")  #: A task that begins so is a command.
 DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3
@@ -113,6 +114,7 @@ def _add_work(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     approve.add_argument("--code", default="", help="of your authenticator app, where a rule asks for one")
     add_edit(partial(_add, commands), _door)
     add_doubts(partial(_add, commands), _door, _told)
+    add_workflows(partial(_add, commands), _door, _told)
     for parser in (run, listing, approve, deny):
         add_place(parser)
 

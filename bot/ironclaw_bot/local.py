@@ -21,6 +21,7 @@ from aiohttp import web
 from ironclaw import errors
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, IdentityError, IronclawError
+from ironclaw.sentences import sentence
 from ironclaw.settings import PERSON
 from ironclaw.showing import show_effects
 from ironclaw.task import (
@@ -110,6 +111,23 @@ class Door:
         principal = self._principal(tenant)
         doubt = await self.app.doubts.testify(principal, doubt_id, Said(said), code=code)
         return await self._with_doubt(await self.app.wait(principal.tenant, doubt.workflow_id, wait))
+
+    async def status(self, tenant: str, workflow_id: str, limit: int) -> Json:
+        """How the latest tasks of a tenant stand, or the one that is named: all of it is its operator's."""
+        own = self._principal(tenant).tenant
+        if workflow_id:
+            return [shown_workflow(await self.app.workflow(own, workflow_id))]
+        return [shown_workflow(each) for each in await self.app.workflows(own, limit)]
+
+    async def cancel(self, tenant: str, workflow_id: str) -> Json:
+        """Stop one."""
+        return [shown_workflow(await self.app.stopping.cancel(self._principal(tenant), workflow_id))]
+
+    async def retry(self, tenant: str, workflow_id: str, wait: float) -> Json:
+        """Have one done again, and wait for it."""
+        principal = self._principal(tenant)
+        again = await self.app.retrying.retry(principal, workflow_id, Address("cli"))
+        return await self._with_doubt(await self.app.wait(principal.tenant, again, wait))
 
     async def edit(self, tenant: str, approval_id: str, arguments: str) -> Json:
         """Change the arguments of what waits."""
@@ -207,6 +225,9 @@ METHODS = (
     "decide",
     "doubts",
     "settle",
+    "status",
+    "cancel",
+    "retry",
     "edit",
     "grants",
     "revoke",
@@ -231,6 +252,21 @@ def chosen_tenant(name: str, known: Iterable[str]) -> str:
     if name not in there:
         raise errors.NotFound(f"Name a tenant with --tenant. There are: {', '.join(there) or 'none'}.")
     return name
+
+
+def shown_workflow(view: WorkflowView) -> Json:
+    """A workflow as JSON, for a list."""
+    return {
+        "workflow_id": view.id,
+        "requester": view.requester,
+        "text": view.text,
+        "state": view.state.value,
+        "sentence": sentence(view),
+        "outcome": view.outcome,
+        "steps": view.steps,
+        "retry_of": view.retry_of,
+        "created_at": view.created_at,
+    }
 
 
 def shown_approval(approval: ApprovalView) -> Json:

@@ -108,6 +108,7 @@ async def test_schedule(bot: Bot) -> None:
         f"{made.out[:32]}  files.list path=a\n    At 07:00 on January 1, Europe/Berlin, by {ME}" in made.out
     )
     assert re.search(r"next: .* 1 January 20\d\d, 07:00 \(Europe/Berlin\)", made.out)
+    assert bot.is_running is ("No bot runs here" not in made.err)
     assert (0, True) == (removed.code, "removed" in removed.out)
 
 
@@ -472,3 +473,21 @@ async def test_stops_when_told(tmp_path: Path) -> None:
 
     assert (0, 1) == (code, second.code)
     assert "Another ironclaw process uses this data_dir." in second.err
+
+
+async def test_steering(bot: Bot) -> None:
+    """
+    ironclaw status says how a task stands, cancel stops it, and retry does it again under a new id.
+    """
+    await waiting(bot, "again.md")
+    listed = await bot.command("status")
+    task = re.search(r"^([0-9a-f]{32})  paused, step 1: files.write path=again.md", listed.out, re.MULTILINE)
+    assert task, listed.out
+    stopped, again = await bot.command("cancel", task[1]), await bot.command("retry", task[1], "--wait", "30")
+    one, twice = await bot.command("status", task[1]), await bot.command("cancel", task[1])
+
+    assert "It waits for a decision on files.write." in listed.out
+    assert (0, 3, 1) == (stopped.code, again.code, twice.code)
+    assert "Stopped. What had not begun will not run." in one.out
+    assert "already cancelled" in twice.err
+    assert f"again after {task[1]}" in (await bot.command("status")).out

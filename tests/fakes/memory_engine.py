@@ -248,6 +248,16 @@ class MemoryEngine:
     async def workflows(self, tenant: str, limit: int = 20) -> tuple[WorkflowView, ...]:
         return tuple(view for view in self._workflows.values() if view.tenant == tenant)[:limit]
 
+    async def workflows_for(self, principal: Principal, limit: int = 20) -> tuple[WorkflowView, ...]:
+        found = await self.workflows(principal.tenant, limit)
+        return tuple(each for each in found if principal.is_approver or each.requester == principal.id)
+
+    async def workflow_for(self, principal: Principal, workflow_id: str) -> WorkflowView:
+        view = await self.workflow(principal.tenant, workflow_id)
+        if view not in await self.workflows_for(principal):
+            raise NotFound("There is no such task here.")
+        return view
+
     async def approvals(self, tenant: str) -> tuple[ApprovalView, ...]:
         return tuple(one for one in self.reviews.values() if one.tenant == tenant)
 

@@ -8,7 +8,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, Conflict, NotFound, Refused, TryLater
-from ironclaw.task import Json, Principal
+from ironclaw.task import Address, Json, Principal
 from ironclaw_bot.slack import drawings, help, tasks
 from ironclaw_bot.slack.blocks import Drawing
 from ironclaw_bot.slack.people import People, principal_of
@@ -16,7 +16,7 @@ from ironclaw_bot.slack.schedules import ScheduleCommands
 from ironclaw_bot.slack.text import code, escape
 
 COMMAND = "/ironclaw"
-WORDS = ("run", "status", "cancel", "schedule", "schedules", "approvals", "grants", "help")
+WORDS = ("run", "status", "cancel", "retry", "schedule", "schedules", "approvals", "grants", "help")
 
 Reply = Callable[[Principal, Json, str], Awaitable[Drawing]]
 
@@ -28,7 +28,7 @@ class Commands:
         self._app = app
         self._people = people
         self._plain_quotes = plain_quotes
-        mine: tuple[Reply, ...] = (self._run, self._status, self._cancel)
+        mine: tuple[Reply, ...] = (self._run, self._status, self._cancel, self._retry)
         timed = ScheduleCommands(app, people, COMMAND, plain_quotes=plain_quotes)
         replies = (*mine, timed.schedule, timed.schedules, self._approvals, self._grants, self._help)
         self._words = dict(zip(WORDS, replies, strict=True))
@@ -70,10 +70,11 @@ class Commands:
         return drawings.started(heard.text)
 
     async def _status(self, principal: Principal, body: Json, rest: str) -> Drawing:
+        """A member sees their own tasks, an approver all."""
         if not rest:
-            return drawings.workflow_list(await self._app.workflows(principal.tenant, drawings.LISTED))
+            return drawings.workflow_list(await self._app.workflows_for(principal, drawings.LISTED))
         try:
-            return drawings.one_workflow(await self._app.workflow(principal.tenant, rest.strip("`")))
+            return drawings.one_workflow(await self._app.workflow_for(principal, rest.strip("`")))
         except NotFound as missing:
             return drawings.said(escape(str(missing)))
 
@@ -83,6 +84,16 @@ class Commands:
             return drawings.one_workflow(await self._app.stopping.cancel(principal, rest.strip("`")))
         except (NotFound, Refused, Conflict) as problem:
             return drawings.said(escape(str(problem)))
+
+    async def _retry(self, principal: Principal, body: Json, rest: str) -> Drawing:
+        """Have a task done again that failed or was stopped."""
+        heard = tasks.heard_command(body, rest.strip("`"))
+        here = Address("slack", dict(heard.place))
+        try:
+            again = await self._app.retrying.retry(principal, heard.text, here, heard.delivery)
+        except (NotFound, Refused, Conflict, BadRequest, TryLater) as problem:
+            return drawings.said(escape(str(problem)))
+        return drawings.one_workflow(await self._app.workflow(principal.tenant, again))
 
     async def _approvals(self, principal: Principal, body: Json, rest: str) -> Drawing:
         doubts = await self._app.doubts.open_ones(principal.tenant)

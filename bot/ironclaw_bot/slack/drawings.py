@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ironclaw.deciders import Deciders
 from ironclaw.errors import Conflict
+from ironclaw.sentences import sentence
 from ironclaw.task import ApprovalView, DoubtView, GrantView, WorkflowState, WorkflowView
 from ironclaw_bot.slack import doubt_card, facts
 from ironclaw_bot.slack.blocks import Block, Drawing, context, drawing, link, preformatted, section
@@ -108,11 +109,14 @@ def one_workflow(view: WorkflowView) -> Drawing:
     """The reply to ``status ID``."""
     said = [section(f"*{STATES[view.state]}* · {one_line(view.text, 300)}")]
     said += [section(piece) for piece in chunks(cut(view.outcome, 5_000))]
+    if not (view.state.is_final or view.approval or view.doubt):
+        said.append(section(escape(sentence(view))))
     if view.approval:
         said.append(section(waiting_line(view.approval)))
     if view.doubt:
         said.append(section(doubt_card.waiting_line(view.doubt)))
-    said.append(context(f"{code(view.id)} · {person(view.requester)} · {moment(view.created_at)}"))
+    about = [code(view.id), person(view.requester), moment(view.created_at), f"step {view.steps}"]
+    said.append(context(" · ".join(about + ([f"again {code(view.retry_of)}"] if view.retry_of else []))))
     return drawing(f"{STATES[view.state]}: {one_line(view.text, 200)}", said)
 
 

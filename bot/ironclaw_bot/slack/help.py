@@ -21,6 +21,7 @@ _COMMANDS = (
     ("run TASK", "the same as a mention"),
     ("status [ID]", "the latest tasks, or one of them"),
     ("cancel ID", "stop one: yours, or as an approver anybody's"),
+    ("retry ID", "do one again that failed or was stopped; it asks anew"),
     ('schedule "0 7 * * 1-5" TASK', "run a task by itself, at 7:00 from Monday to Friday"),
     ("schedule pause|resume|remove ID", "change one: yours, or as an approver anybody's"),
     ("schedules", "what runs by itself, and when next"),

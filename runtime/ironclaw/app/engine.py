@@ -17,7 +17,7 @@ from ironclaw.app.retrying import Retrying
 from ironclaw.app.schedules import Schedules
 from ironclaw.app.slack_groups import SlackGroups
 from ironclaw.app.step_ups import StepUps
-from ironclaw.app.stopping import Stopping
+from ironclaw.app.stopping import Stopping, is_theirs
 from ironclaw.app.tools import HOST, ReloadedTools
 from ironclaw.deciders import Deciders, deciders
 from ironclaw.delivery import Delivery
@@ -91,6 +91,7 @@ class Ironclaw:
         self._editor = editor
         self._brains = brains
         self._clock = clock
+        self._well: dict[str, Callable[[], bool]] = {}  #: By door.
         self._delivery = Delivery(store, clock)
         self._reminding = Reminding(store, tenancy, clock)
         self._dispatcher = dispatch(self._delivery.ring)
@@ -182,6 +183,16 @@ class Ironclaw:
     async def workflows(self, tenant: str, limit: int = 20) -> tuple[WorkflowView, ...]:
         """The tenant's workflows, newest first."""
         return await self._store.workflows.latest(tenant, limit)
+
+    async def workflow_for(self, principal: Principal, workflow_id: str) -> WorkflowView:
+        """One of those that a person may see in a list.
+
+        :raises NotFound: there is no such one
+        """
+        view = await self.workflow(principal.tenant, workflow_id)
+        if not is_theirs(self._tenancy, principal, view):
+            raise NotFound("There is no such workflow.")
+        return view
 
     async def workflows_for(self, principal: Principal, limit: int = 20) -> tuple[WorkflowView, ...]:
         """Those that a person may see in a list, newest first: their own, and for an approver all."""
@@ -278,9 +289,18 @@ class Ironclaw:
 
     # Telling
 
-    def speak(self, door: str, sender: Sender) -> None:
-        """From now on, notices for ``door`` go through ``sender``."""
+    def speak(self, door: str, sender: Sender, is_well: Callable[[], bool] | None = None) -> None:
+        """From now on, notices for ``door`` go through ``sender``.
+
+        :param is_well: whether its other side takes them, where the door can say
+        """
         self._delivery.speak(door, sender)
+        if is_well:
+            self._well[door] = is_well
+
+    def hurry(self, door: str) -> None:
+        """The door's other side is well again: what was put off is told now."""
+        self._delivery.hurry(door)
 
     async def refuse(
         self, tenant: str, address: Address, text: str, delivery: tuple[str, str] | None = None
@@ -325,18 +345,20 @@ class Ironclaw:
         except StoreError:
             database = False
         found = {"database": database, "tools": bool(self._registry.tools)}
+        found |= {door: is_well() for door, is_well in self._well.items()}
         return found | ({"accepting": False} if self._is_draining else {})
 
     async def start(self) -> None:
         """Take up what a stop or a crash left, and begin the chores."""
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
-        await self.policies.reload()
+        await self.policies.begin()
         await self._tools.record()
         await self._dispatcher.start()
         await self._dispatcher.take_up()
         chores = (
             self._delivery.run(),
             self._every(WATCH, self.policies.watch),
+            self._every(SWEEP, self.vault.keep_up),
             self._every(SWEEP, self._expire),
             self._every(SWEEP, self._remind),
             self._every(SWEEP, self.schedules.sweep),

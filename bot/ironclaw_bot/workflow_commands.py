@@ -1,0 +1,77 @@
+"""``ironclaw status``, ``cancel`` and ``retry``: how tasks stand, and what to do about them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from ironclaw.settings import Settings
+from ironclaw.showing import in_line, in_terminal
+from ironclaw.task import Json
+from ironclaw_bot.demo_folder import add_place
+from ironclaw_bot.local import Here, Remote
+
+Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
+Add = Callable[..., argparse.ArgumentParser]
+Told = Callable[[Json, argparse.Namespace], int]
+LISTED = 20  #: Tasks in a list.
+TEXT = 100  #: Characters of a task in it.
+
+
+def add_workflows(add: Add, door: Door, told: Told) -> None:
+    """Add ``status``, ``cancel`` and ``retry``.
+
+    :param add: makes the parser of one verb: name, command, what it does
+    :param door: how to reach the bot
+    :param told: prints how a workflow stands, and gives the exit code
+    """
+    commands = Workflows(door, told)
+    status = add("status", commands.status, "how the latest tasks stand, or one of them")
+    status.add_argument("id", nargs="?", default="")
+    cancel = add("cancel", commands.cancel, "stop a task; a tool that runs ends first")
+    retry = add("retry", commands.retry, "have a task done again that failed or was stopped, and wait for it")
+    retry.add_argument("--wait", type=float, default=600, help="seconds to wait (default 600)")
+    for parser in (cancel, retry):
+        parser.add_argument("id")
+    for parser in (status, cancel, retry):
+        add_place(parser)
+
+
+class Workflows:
+    """The commands."""
+
+    def __init__(self, door: Door, told: Told) -> None:
+        self._door = door
+        self._told = told
+
+    async def status(self, settings: Settings, chosen: argparse.Namespace) -> int:
+        async with self._door(settings) as door:
+            words = {"workflow_id": chosen.id, "limit": LISTED}
+            found = await door.ask("status", tenant=chosen.tenant, **words)
+        for each in found:
+            print(*map(in_line, _lines(each)), sep="\n")
+        if chosen.id and found[0]["outcome"]:
+            print(in_terminal(found[0]["outcome"]))
+        elif not found:
+            print("No task yet.")
+        return 0
+
+    async def cancel(self, settings: Settings, chosen: argparse.Namespace) -> int:
+        async with self._door(settings) as door:
+            [found] = await door.ask("cancel", tenant=chosen.tenant, workflow_id=chosen.id)
+        print(*map(in_line, _lines(found)), sep="\n")
+        return 0
+
+    async def retry(self, settings: Settings, chosen: argparse.Namespace) -> int:
+        words = {"workflow_id": chosen.id, "wait": chosen.wait}
+        async with self._door(settings) as door:
+            return self._told(await door.ask("retry", tenant=chosen.tenant, **words), chosen)
+
+
+def _lines(found: Json) -> Iterator[str]:
+    at = datetime.fromtimestamp(found["created_at"]).astimezone().strftime("%Y-%m-%d %H:%M")
+    yield f"{found['workflow_id']}  {found['state']}, step {found['steps']}: {found['text'][:TEXT]}"
+    again = f", again after {found['retry_of']}" if found["retry_of"] else ""
+    yield f"    asked by {found['requester']}, {at}{again}. {found['sentence']}"
