@@ -357,6 +357,7 @@ class Ironclaw:
         await self._dispatcher.take_up()
         chores = (
             self._delivery.run(),
+            self.policies.look_through(),
             self._every(WATCH, self.policies.watch),
             self._every(SWEEP, self.vault.keep_up),
             self._every(SWEEP, self._expire),

@@ -14,6 +14,8 @@ from ironclaw.task import Principal
 from ironclaw.tenancy import Tenancy
 from ironclaw.veto import Veto
 
+UNHURRIED = 9.0  #: Times as long as it works, a look through everything rests.
+
 log = structlog.get_logger(__name__)
 
 
@@ -43,6 +45,20 @@ class Policies:
     def version(self) -> str:
         """Of the policy in force: a digest of all that verdicts depend on."""
         return self._hooks.policy_version()
+
+    async def begin(self) -> None:
+        """Put the policy in force that the plugins were built with.
+
+        Where it is the one of before, nobody waits until all that waits is looked through.
+        """
+        now = (self._tenancy.ids, self.version)
+        if await self._put_in_force(*now):
+            await self.reload()
+        self._in_force = now
+
+    async def look_through(self) -> None:
+        """End the reviews that could not run any more, in no hurry: each is looked at before it runs, too."""
+        await self._end_forbidden(rest=UNHURRIED)
 
     async def reload(self) -> None:
         """Take up what changed in the files.
@@ -74,8 +90,17 @@ class Policies:
         now = (self._tenancy.ids, self.version)
         if now == self._in_force:
             return
-        if await self._store.policies.put_in_force(*now, self._clock()):
-            log.warning("policy_changed", version=self.version)
-        for approval in await self._veto.tighten():
-            self._wake(approval.workflow_id, approval.tenant)
+        await self._put_in_force(*now)
+        await self._end_forbidden()
         self._in_force = now
+
+    async def _end_forbidden(self, rest: float = 0.0) -> None:
+        for approval in await self._veto.tighten(rest):
+            self._wake(approval.workflow_id, approval.tenant)
+
+    async def _put_in_force(self, tenants: frozenset[str], version: str) -> bool:
+        """:return: whether it was another one"""
+        has_changed = await self._store.policies.put_in_force(tenants, version, self._clock())
+        if has_changed:
+            log.warning("policy_changed", version=version)
+        return has_changed

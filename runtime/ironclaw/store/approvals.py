@@ -58,6 +58,24 @@ class Approvals:
             lambda c: rows.load_approvals(c, sql.pending_approvals(c, tenant=tenant))
         )
 
+    async def pending_after(
+        self, tenant: str, after: tuple[float, str], limit: int
+    ) -> tuple[tuple[ApprovalView, ...], tuple[float, str] | None]:
+        """Some of what waits, oldest first, however much there is.
+
+        :param after: where the ones before ended; (0.0, "") for the first
+        :return: them, and where they end; None where there are no more
+        """
+
+        def unit(c: Connection) -> tuple[tuple[ApprovalView, ...], tuple[float, str] | None]:
+            created_at, last = after
+            found = sql.pending_after(c, tenant=tenant, created_at=created_at, id=last, limit=limit)
+            found = list(found)
+            end = (found[-1]["created_at"], found[-1]["id"]) if len(found) == limit else None
+            return rows.load_approvals(c, found), end
+
+        return await self._writer.read(unit)
+
     async def of_call(self, workflow_id: str, seq: int) -> tuple[ApprovalView, tuple[Signed, ...]] | None:
         """The newest approval of a call with its decisions as they were sealed, or None."""
 

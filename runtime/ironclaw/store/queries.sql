@@ -219,6 +219,12 @@ SELECT * FROM approvals WHERE workflow_id = :workflow_id AND seq = :seq ORDER BY
 -- name: pending_approvals
 SELECT id FROM approvals WHERE tenant = :tenant AND state = 'pending' ORDER BY created_at, workflow_id, seq
 
+-- name: pending_after
+-- The next of a tenant's, oldest first.
+SELECT id, created_at FROM approvals
+WHERE tenant = :tenant AND state = 'pending' AND (created_at, id) > (:created_at, :id)
+ORDER BY created_at, id LIMIT :limit
+
 -- name: due_approvals
 SELECT id FROM approvals WHERE state = 'pending' AND expires_at <= :now ORDER BY expires_at LIMIT 100
 
@@ -292,12 +298,11 @@ WHERE c.tool = :tool AND w.tenant = :tenant AND c.ended_at IS NOT NULL
 ORDER BY c.ended_at DESC LIMIT 1
 
 -- name: denied_before^
-SELECT a.id FROM approvals a
-JOIN tool_calls c ON c.workflow_id = a.workflow_id AND c.seq = a.seq
-JOIN workflows w ON w.id = a.workflow_id
-WHERE a.tenant = :tenant AND w.requester = :requester AND c.tool = :tool AND c.args = :args
-    AND a.state = 'denied' AND EXISTS (
-        SELECT 1 FROM decisions d WHERE d.approval_id = a.id AND d.decision = 'deny' AND d.at > :since)
+-- From the few denials of late, in this order: approvals are many.
+SELECT a.id FROM decisions d CROSS JOIN approvals a CROSS JOIN tool_calls c CROSS JOIN workflows w
+WHERE d.decision = 'deny' AND d.at > :since AND a.id = d.approval_id AND a.state = 'denied' AND a.tenant = :tenant
+    AND c.workflow_id = a.workflow_id AND c.seq = a.seq AND c.tool = :tool AND c.args = :args
+    AND w.id = a.workflow_id AND w.requester = :requester
 LIMIT 1
 
 -- name: reviews_of_workflow^
@@ -305,8 +310,10 @@ SELECT count(DISTINCT card) AS cards, COUNT(CASE WHEN state = 'denied' THEN 1 EN
 WHERE workflow_id = :workflow_id
 
 -- name: reviews_of_person^
-SELECT count(DISTINCT a.card) AS cards FROM approvals a JOIN workflows w ON w.id = a.workflow_id
-WHERE a.tenant = :tenant AND w.requester = :requester AND a.created_at > :since
+-- From the person's workflows: a tenant's approvals are many.
+SELECT count(DISTINCT a.card) AS cards FROM workflows w CROSS JOIN approvals a
+WHERE w.tenant = :tenant AND w.requester = :requester AND a.workflow_id = w.id AND a.tenant = :tenant
+    AND a.created_at > :since
 
 -- name: group_members
 SELECT tenant, group_id, principal FROM group_members
@@ -320,10 +327,15 @@ ON CONFLICT (tenant, group_id, principal) DO NOTHING
 
 -- name: to_remind
 -- What nobody was reminded of, with less than a tenth of its wait left, or the given seconds; of long waits only.
-SELECT id FROM approvals WHERE state = 'pending' AND reminded_at = 0 AND expires_at > :now
-    AND expires_at - created_at > 2 * CAST(:least AS DOUBLE PRECISION)
-    AND (expires_at - :now < :least OR expires_at - :now < (expires_at - created_at) / 10)
-ORDER BY expires_at LIMIT 100
+-- Each half by an index of its own; the plus keeps the planner from another one.
+SELECT id FROM (
+    SELECT id, expires_at FROM approvals WHERE state = 'pending' AND reminded_at = 0
+        AND expires_at > :now AND expires_at < :now + CAST(:least AS DOUBLE PRECISION)
+        AND expires_at - created_at > 2 * CAST(:least AS DOUBLE PRECISION)
+    UNION SELECT id, expires_at FROM approvals WHERE state = 'pending' AND reminded_at = 0
+        AND +expires_at > :now AND expires_at - (expires_at - created_at) / 10 < :now
+        AND expires_at - created_at > 2 * CAST(:least AS DOUBLE PRECISION)
+) AS due ORDER BY expires_at LIMIT 100
 
 -- name: reminded!
 UPDATE approvals SET reminded_at = :now WHERE id = :id AND state = 'pending' AND reminded_at = 0
@@ -335,7 +347,7 @@ WHERE card = :card AND state = 'pending' AND reminded_at = 0 AND expires_at <= :
 
 -- name: to_escalate
 SELECT id FROM approvals
-WHERE state = 'pending' AND escalated_at = 0 AND escalates_at > 0 AND escalates_at <= :now AND expires_at > :now
+WHERE state = 'pending' AND escalated_at = 0 AND escalates_at > 0 AND escalates_at <= :now AND +expires_at > :now
 ORDER BY escalates_at LIMIT 100
 
 -- name: escalate!

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -43,6 +45,7 @@ UNSETTLED = "Nobody who may say so has said that it did not run. Do not repeat i
 SPENT = "It was begun before. Do not repeat it: look first whether it happened."
 TOO_LATE = "It was approved, but could not begin in time. Nothing was run. Propose it again if still needed."
 EXECUTION_WINDOW = 600.0  #: Seconds after the last yes in which an approved call may begin, expiry or not.
+TOGETHER = 50  #: Reviews that are read at once where all are looked through.
 
 log = structlog.get_logger(__name__)
 
@@ -214,16 +217,17 @@ class Veto:
         asked = await self._store.approvals.asked(flow.tenant, flow.requester, flow.id, self._clock())
         return tenant.denials - asked.denied
 
-    async def tighten(self) -> tuple[ApprovalView, ...]:
+    async def tighten(self, rest: float = 0.0) -> tuple[ApprovalView, ...]:
         """After a change of policy or tools: end the reviews of what could not run any more as it was asked.
 
         It never lets one of them run.
 
+        :param rest: times as long as it works, it lets others work
         :return: those that ended
         """
         ended = []
         for tenant in sorted(await self._store.tenant_ids()):
-            for approval in await self._store.approvals.pending(tenant):
+            async for approval in self._waiting(tenant, rest):
                 current = await self._current(approval)
                 opinion = await self._opinion_now(approval, current)
                 outdated = _outdated(approval, current, opinion)
@@ -380,6 +384,16 @@ class Veto:
         minutes = min(opinion.terms.minutes or most, most)
         now = self._clock()
         return BoundVerdict(opinion, version, round(now + minutes * 60, 3), round(now, 3)).of(call)
+
+    async def _waiting(self, tenant: str, rest: float) -> AsyncIterator[ApprovalView]:
+        """What waits, some at a time, so that others have their turn between."""
+        end: tuple[float, str] | None = (0.0, "")
+        while end:
+            some, end = await self._store.approvals.pending_after(tenant, end, TOGETHER)
+            for each in some:
+                began = time.monotonic()
+                yield each
+                await asyncio.sleep(rest * (time.monotonic() - began))
 
     async def _check_open(self, approval: ApprovalView, version: int | None) -> None:
         """

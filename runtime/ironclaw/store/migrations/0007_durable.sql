@@ -92,3 +92,12 @@ CREATE TABLE instance (
     epoch INTEGER NOT NULL,
     restored_at REAL NOT NULL
 ) STRICT;
+
+-- However many wait: what a look for the next few, and for what is due, goes by.
+DROP INDEX approvals_pending;
+CREATE INDEX approvals_pending ON approvals (tenant, created_at, id) WHERE state = 'pending';
+CREATE INDEX approvals_to_remind ON approvals ((expires_at - (expires_at - created_at) / 10))
+    WHERE state = 'pending' AND reminded_at = 0;
+CREATE INDEX approvals_to_escalate ON approvals (escalates_at)
+    WHERE state = 'pending' AND escalated_at = 0 AND escalates_at > 0;
+CREATE INDEX decisions_denied ON decisions (at) WHERE decision = 'deny';
