@@ -22,6 +22,10 @@ FILTERED = "The model's server stopped the answer with its content filter. Word 
 NO_RESULT = observation("cancelled", "This call was not run.")
 
 
+class Unreadable(BrainError):
+    """The reply is no chat completion."""
+
+
 def request(conversation: Conversation, model: str, prompt: str) -> dict[str, Any]:
     """The body of the request, without anything that only one vendor knows."""
     body: dict[str, Any] = {"model": model, "messages": messages(conversation.messages, prompt)}
@@ -143,12 +147,13 @@ def move(body: str | bytes, tools: Sequence[ToolOffer]) -> Move:
 
     :param body: the response's JSON text
     :param tools: what was offered; a name outside it stays as the model wrote it, for the veto to refuse
-    :raises BrainError: cut off, filtered, empty, or no chat completion at all
+    :raises BrainError: cut off, filtered or empty
+    :raises Unreadable: no chat completion at all
     """
     try:
         reply = _Reply.model_validate_json(body)
     except ValidationError:
-        raise BrainError(UNREADABLE) from None
+        raise Unreadable(UNREADABLE) from None
     choice = reply.choices[0]
     tokens = reply.usage.total_tokens if reply.usage else 0
     said = choice.message

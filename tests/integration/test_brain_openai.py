@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -37,7 +38,8 @@ async def server() -> AsyncIterator[FakeOpenAI]:
 
 
 def brain(server: FakeOpenAI, key: str = KEY, **seconds: float) -> ChatBrain:
-    return ChatBrain(Settings(openai_base_url=server.url, openai_api_key=key), **seconds)
+    quick = {"first_pause": 0.001, **seconds}
+    return ChatBrain(Settings(openai_base_url=server.url, openai_api_key=key), **quick)
 
 
 def asking(*messages: Message) -> Conversation:
@@ -129,6 +131,88 @@ async def test_waits_out_a_rate_limit(server: FakeOpenAI) -> None:
 
     assert "Hi." == (await brain(server).plan(asking())).answer
     assert 2 == len(server.requests)
+
+
+PASSING = {
+    "429": error(429, "rate_limit_exceeded", headers=SOON),
+    "500": error(500),
+    "503": error(503, headers={"Retry-After": "0"}),
+    "a date that is over": error(503, headers={"Retry-After": "Sun, 06 Nov 1994 08:49:37 GMT"}),
+    "no sense in the header": error(500, headers={"Retry-After": "soon"}),
+    "cut": cut(text("Hi.")),
+    "no JSON": Reply(body=b"<html>"),
+    "half of it": Reply(body=b'{"choices": [{"mess'),
+    "an empty object": Reply(body={}),
+}
+
+
+@pytest.mark.parametrize("name", PASSING)
+async def test_asks_again(server: FakeOpenAI, name: str) -> None:
+    """
+    What may pass is asked again, and the person never hears of it.
+    """
+    server.on("hello", PASSING[name], times=3)
+    server.on("hello", text("Hi."))
+
+    assert "Hi." == (await brain(server).plan(asking())).answer
+    assert (4, []) == (len(server.requests), server.complaints)
+
+
+@pytest.mark.parametrize("name", PASSING)
+async def test_asks_so_often_and_no_more(server: FakeOpenAI, name: str) -> None:
+    """
+    A fault that stays is a sentence after four requests.
+    """
+    server.on("hello", PASSING[name])
+
+    assert (await refusal(brain(server))).endswith(".")
+    assert 4 == len(server.requests)
+
+
+@pytest.mark.parametrize(
+    "reply", [error(400), error(404, "model_not_found"), error(429, "insufficient_quota"), text("", "length")]
+)
+async def test_what_will_not_pass(server: FakeOpenAI, reply: Reply) -> None:
+    """
+    Where another request would fare no better there is none.
+    """
+    server.on("hello", reply)
+    await refusal(brain(server))
+
+    assert 1 == len(server.requests)
+
+
+async def test_a_long_pause(server: FakeOpenAI) -> None:
+    """
+    A pause that the server asks for and that is longer than the turn may be is not waited for, nor cut short.
+    """
+    server.on("hello", error(429, "rate_limit_exceeded", headers={"Retry-After": "3600"}))
+
+    assert "asks for a pause" in await refusal(brain(server))
+    assert 1 == len(server.requests)
+
+
+async def test_waits_as_long_as_it_is_asked_to(server: FakeOpenAI) -> None:
+    """
+    Retry-After is kept, to the fraction of a second.
+    """
+    server.on("hello", error(429, headers={"retry-after-ms": "300"}), times=1)
+    server.on("hello", text("Hi."))
+    began = time.monotonic()
+    await brain(server).plan(asking())
+
+    assert 0.3 <= time.monotonic() - began
+
+
+async def test_retries_end_with_the_turn(server: FakeOpenAI) -> None:
+    """
+    However often it may be asked: no pause is begun that would end after the turn.
+    """
+    server.on("hello", error(500))
+    began = time.monotonic()
+
+    assert "answered 500" in await refusal(brain(server, first_pause=10.0, turn_seconds=2.0))
+    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize(
