@@ -18,9 +18,8 @@ from ironclaw.task import Effect
 from tests.fakes.postgres import programs
 from tests.faults.databases import POSTGRES, SQLITE, Databases, databases
 from tests.faults.matrix import Cell, Outcome, cells, play
-from tests.integration.engine import SHARED
 
-LOG = SHARED / "faults.log"
+LOG = Path(__file__).parents[2] / ".ironclaw" / "faults.log"
 _ROW = "{:<16} {:<10} {:<11} {:>7} {:>5} {:>5} {:>7}  {:<22} {}"
 _HEAD = _ROW.format("point", "tool", "database", "effects", "keys", "cards", "replies", "end", "")
 
@@ -36,7 +35,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         found = stack.enter_context(databases(set(chosen.database), folder))
-        stack.enter_context(contextlib.redirect_stdout(stack.enter_context(LOG.open("w"))))
+        stack.enter_context(contextlib.redirect_stdout(stack.enter_context(LOG.open("w", buffering=1))))
         bad = asyncio.run(_table(todo, folder, found, chosen.jobs))
     print(f"{len(todo) - bad} of {len(todo)} cells as expected, in {time.monotonic() - began:.0f} s")
     print(f"What the bots said: {LOG}" if bad else "")
@@ -63,7 +62,10 @@ async def _table(todo: list[Cell], folder: Path, found: Databases, jobs: int) ->
 
     async def one(cell: Cell) -> Outcome:
         async with room:
-            return await play(cell, folder, found)
+            try:
+                return await play(cell, folder, found)
+            except Exception as error:  # noqa: BLE001 - one row of the table, and not its end
+                return Outcome(trouble=f"{type(error).__name__}: {error}"[:300])
 
     _show(_HEAD)
     bad = 0

@@ -48,7 +48,9 @@ class Postgres:
         self._server = server
         url = server.new_database()
         self._name = url.rpartition("/")[2]
-        more = {"scratch_dir": folder / "scratch", "lease_seconds": LEASE}
+        scratch = folder / "scratch"
+        scratch.mkdir()
+        more = {"scratch_dir": scratch, "lease_seconds": LEASE}
         self.settings: dict[str, Any] = {"database_url": url, **more}
 
     async def column(self, query: str) -> list[str]:

@@ -61,13 +61,13 @@ class Outcome:
     :ivar audit: what ``ironclaw audit verify`` made of the log
     """
 
-    keys: tuple[str, ...]
-    cards: int
-    open_cards: int
-    statuses: int
-    replies: int
-    end: str
-    audit: bool
+    keys: tuple[str, ...] = ()
+    cards: int = 0
+    open_cards: int = 0
+    statuses: int = 0
+    replies: int = 0
+    end: str = ""
+    audit: bool = False
     trouble: str = ""
 
     def faults(self, cell: Cell) -> Iterator[str]:
