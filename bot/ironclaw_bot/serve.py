@@ -22,7 +22,7 @@ from ironclaw.settings import Settings
 from ironclaw_bot import local, logs
 from ironclaw_bot.build import built_folder
 from ironclaw_bot.http.gateway import make_gateway
-from ironclaw_bot.slack.client import web_client
+from ironclaw_bot.slack.client import DEAD, later, reason, web_client
 from ironclaw_bot.slack.door import SlackDoor
 
 NO_DOOR = (
@@ -149,7 +149,9 @@ async def _slack(app: Ironclaw, settings: Settings, session: aiohttp.ClientSessi
     try:
         me = await client.auth_test()
     except SlackApiError as error:
-        raise SettingsError(f"slack_bot_token: Slack refused it: {error.response['error']}.") from None
+        if reason(error) not in DEAD and later(error):
+            raise SettingsError("slack: Slack has a fault just now. Start again in a minute.") from None
+        raise SettingsError(f"slack_bot_token: Slack refused it: {reason(error)}.") from None
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise SettingsError(
             f"slack: {settings.slack_api_url} cannot be reached: {type(error).__name__}."

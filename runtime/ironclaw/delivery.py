@@ -59,6 +59,7 @@ class Delivery:
         self._turns: Counter[Lane] = Counter()  #: How many each was told.
         self._began = False
         self._seen = 0.0
+        self._is_hurried = False
 
     def speak(self, door: str, sender: Sender) -> None:
         """From now on, notices for ``door`` go through ``sender``."""
@@ -72,6 +73,7 @@ class Delivery:
     def hurry(self, door: str) -> None:
         """The door's other side is well again: no pause of before counts."""
         self._paused = {lane: until for lane, until in self._paused.items() if lane[0] != door}
+        self._is_hurried = True
         self.ring()
 
     async def run(self) -> None:
@@ -118,8 +120,9 @@ class Delivery:
         if not self._began:
             await self._outbox.take_back()
             self._began = True
-        if now < self._seen - 1:
+        if now < self._seen - 1 or self._is_hurried:
             await self._outbox.all_due(now)
+            self._is_hurried = False
         self._seen = now
 
     async def _begin(self, now: float) -> bool:

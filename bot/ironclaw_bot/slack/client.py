@@ -18,6 +18,8 @@ from ironclaw.errors import TryLater
 log = structlog.get_logger(__name__)
 
 TIMEOUT = 10  #: Seconds for one call.
+AWAY_PAUSE = 2.0  #: Seconds between tries while Slack does not answer; the outbox makes them longer.
+FAULT_PAUSE = 5.0  #: The same while it says that it has a fault.
 DEAD_PAUSE = 60.0  #: Seconds between tries while Slack refuses the token.
 #: What Slack says to a token that it does not take, until the operator has seen to it.
 DEAD = frozenset(
@@ -99,7 +101,7 @@ class Client(AsyncWebClient):
         try:
             response = await super().api_call(*words, **options)
         except SlackApiError as error:
-            if _status(error) < 429:
+            if reason(error) and _status(error) < 429:  # Others say nothing of the token.
                 self.standing.hear(reason(error))
             raise
         self.standing.hear("")
@@ -119,29 +121,30 @@ def web_client(token: str, base_url: str, session: aiohttp.ClientSession | None 
 def later(error: Exception) -> TryLater | None:
     """The pause that a failed call asks for, or None when trying again is no use."""
     if isinstance(error, aiohttp.ClientConnectorError):
-        return TryLater("Slack cannot be reached.", seconds=2.0)
+        return TryLater("Slack cannot be reached.", seconds=AWAY_PAUSE)
     if isinstance(error, aiohttp.ClientError | TimeoutError | OSError):
-        return TryLater("Slack did not answer.", seconds=2.0, is_uncertain=True)
+        return TryLater("Slack did not answer.", seconds=AWAY_PAUSE, is_uncertain=True)
     if not isinstance(error, SlackApiError):
         return None
     word = reason(error)
     if _status(error) == 429 or word in ("ratelimited", "rate_limited"):
         return TryLater("Slack asked for a pause.", seconds=_pause(error), is_for_all=True)
     if _status(error) >= 500 or word in _FAULTS or not word:
-        return TryLater("Slack has a fault.", seconds=5.0, is_uncertain=True)
+        return TryLater("Slack has a fault.", seconds=FAULT_PAUSE, is_uncertain=True)
     if word in DEAD:
         return TryLater(REFUSED, seconds=DEAD_PAUSE, is_for_all=True)
     return None
 
 
 def reason(error: SlackApiError) -> str:
-    """Slack's own word for it, such as ``channel_not_found``."""
-    data = error.response.data
+    """Slack's own word for it, such as ``channel_not_found``; "" where it gave none."""
+    data = getattr(error.response, "data", None)
     return str(data.get("error", "")) if isinstance(data, dict) else ""
 
 
 def _status(error: SlackApiError) -> int:
-    return int(error.response.status_code or 0)
+    """0 where the answer could not be read: what is then in the error has another shape."""
+    return int(getattr(error.response, "status_code", None) or 0)
 
 
 def _pause(error: SlackApiError) -> float:

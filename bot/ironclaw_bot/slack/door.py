@@ -9,35 +9,35 @@ from collections.abc import Mapping
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
 
 from ironclaw.app import Ironclaw
 from ironclaw.settings import Settings
 from ironclaw_bot.slack.app import make_slack
 from ironclaw_bot.slack.background import Background
-from ironclaw_bot.slack.client import web_client
+from ironclaw_bot.slack.client import Client, web_client
 from ironclaw_bot.slack.edge import SlackEdge
 from ironclaw_bot.slack.homes import Homes
 from ironclaw_bot.slack.outbox import SlackSender
 
+PING = 10.0  #: Seconds between looks whether the connection of Socket Mode lives.
 HANGING_UP = 1.0  #: Seconds for ending the connection of Socket Mode.
 
 
 class SlackDoor:
     """Everything Slack of one bot."""
 
-    def __init__(
-        self, app: Ironclaw, settings: Settings, client: AsyncWebClient, names: Mapping[str, str]
-    ) -> None:
+    def __init__(self, app: Ironclaw, settings: Settings, client: Client, names: Mapping[str, str]) -> None:
         """:param names: what Slack calls the workspace of a tenant that the operator gave no name"""
         self._background = Background()
-        self._keeping: asyncio.Task[None] | None = None
+        self._keeping: list[asyncio.Task[None]] = []
+        self._client = client
         self._app = app
         self._homes = Homes(app, lambda team: client, names)
         self._bolt = make_slack(app, settings, client, self._background, self._homes)
         self._secret = settings.slack_signing_secret
         self._socket = _socket(self._bolt, settings)
-        app.speak("slack", SlackSender(lambda team: client, app, names, self._homes))
+        sender = SlackSender(lambda team: client, app, names, self._homes)
+        app.speak("slack", sender, lambda: client.standing.is_good)
 
     def add_routes(self, site: web.Application) -> None:
         """Events over HTTP, where there is a secret to check them with."""
@@ -48,7 +48,11 @@ class SlackDoor:
         """Ask who is in the user groups that decide here; connect Socket Mode, where it is on."""
         for tenant in sorted(self._app.tenant_ids):
             await self._homes.groups.refresh(tenant)
-        self._keeping = asyncio.create_task(self._homes.groups.keep())
+        chores = (
+            self._homes.groups.keep(),
+            self._client.standing.keep(self._client, lambda: self._app.hurry("slack")),
+        )
+        self._keeping = [asyncio.create_task(chore) for chore in chores]
         if self._socket:
             await self._socket.start()
 
@@ -61,9 +65,9 @@ class SlackDoor:
             self._socket = None
 
     async def close(self) -> None:
-        if self._keeping:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+        for chore in self._keeping:
+            chore.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
         await self.stop_hearing()
         await self._background.drain()
 
@@ -72,7 +76,9 @@ class SlackSocket:
     """Socket Mode: the same payloads over a connection that the bot opens, and that renews itself."""
 
     def __init__(self, bolt: AsyncApp, token: str, base_url: str) -> None:
-        self._handler = AsyncSocketModeHandler(bolt, token, web_client=web_client(token, base_url))
+        self._handler = AsyncSocketModeHandler(
+            bolt, token, web_client=web_client(token, base_url), ping_interval=PING
+        )
 
     async def start(self) -> None:
         """Connect; events arrive from then on."""

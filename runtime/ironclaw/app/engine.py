@@ -100,7 +100,15 @@ class Ironclaw:
         self.schedules = Schedules(store, tenancy, self._check, self._dispatcher.wake, clock)
         testimonies = Testimonies(store, veto, tenancy, clock)
         self.doubts = Doubts(
-            store, tenancy, testimonies, self.cards, factors, self._dispatcher.wake
+            store,
+            tenancy,
+            testimonies,
+            self.cards,
+            factors,
+            links.words,
+            lambda: self.step_ups.base_url,
+            self._dispatcher.wake,
+            clock,
         )
         self.retrying = Retrying(store, tenancy, self.submit)
         self.stopping = Stopping(store, tenancy, self._dispatcher.wake, clock)

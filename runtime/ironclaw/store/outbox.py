@@ -80,7 +80,7 @@ class Outbox:
         await self._writer.write(lambda c: sql.let_notices_go(c, by=self._life), "")
 
     async def all_due(self, now: float) -> None:
-        """The clock went back: what was to wait for a while would wait for longer."""
+        """Nothing waits any more for a time that was said before."""
         await self._writer.write(lambda c: sql.all_notices_due(c, now=now))
 
     async def next_at(self, doors: Iterable[str], after: float = 0.0) -> float | None:
@@ -237,3 +237,10 @@ def show_card(c: Connection, tenant: str, workflow_id: str, card: str, now: floa
     subject = f"card:{card}"
     for row in list(sql.card_places(c, subject=subject)):
         tell(c, now, tenant, workflow_id, subject, NoticeKind.CARD, rows.address_of(row), {"card": card})
+
+
+def show_doubt(c: Connection, tenant: str, workflow_id: str, doubt: str, now: float) -> None:
+    """Have every copy of a doubt drawn anew."""
+    subject = f"doubt:{doubt}"
+    for row in list(sql.card_places(c, subject=subject)):
+        tell(c, now, tenant, workflow_id, subject, NoticeKind.DOUBT, rows.address_of(row), {"doubt": doubt})
