@@ -314,6 +314,7 @@ async def listen(app: Ironclaw, data_dir: Path) -> web.AppRunner:
     site.add_routes([web.post(f"/{name}", _handler(app, name)) for name in METHODS])
     runner = web.AppRunner(site, access_log=None, shutdown_timeout=LAST_CALLS)
     await runner.setup()
+    os.makedirs(data_dir, mode=0o700, exist_ok=True)  # Nobody did, where the database is elsewhere.
     path = data_dir / SOCKET
     path.unlink(missing_ok=True)
     await web.UnixSite(runner, str(path)).start()
