@@ -14,6 +14,7 @@ from tests.integration.engine import Moves, engine, settings
 
 from ironclaw.app import Ironclaw
 from ironclaw.settings import TenantSettings
+from ironclaw_bot.http.doubt_page import DoubtPage
 from ironclaw_bot.http.step_up import StepUpPage
 from ironclaw_bot.playground import Playground
 from ironclaw_bot.slack.client import web_client
@@ -84,7 +85,7 @@ async def an_office(
         door = SlackDoor(app, settings(folder, **changes), client, {})
         site = web.Application()
         door.add_routes(site)
-        site.add_routes(StepUpPage(app).routes())
+        site.add_routes([*StepUpPage(app).routes(), *DoubtPage(app).routes()])
         async with served(site) as port:
             playground.send_to(f"http://{HOST}:{port}{PATH}")
             app.step_ups.base_url = f"http://{HOST}:{port}"

@@ -20,6 +20,7 @@ from ironclaw_bot.http.bodies import (
     approval_body,
     run_response,
 )
+from ironclaw_bot.http.doubt_page import DoubtPage
 from ironclaw_bot.http.doubts import DoubtRoutes
 from ironclaw_bot.http.middlewares import explain_errors, guard_response, log_access, name_request
 from ironclaw_bot.http.problems import MAX_BODY_BYTES, Problem
@@ -38,7 +39,8 @@ def make_gateway(app: Ironclaw, extra: Callable[[web.Application], None] | None 
     """
     layers = [name_request, log_access, guard_response, explain_errors]
     site = web.Application(middlewares=layers, client_max_size=MAX_BODY_BYTES)
-    parts = (Gateway(app), WorkflowRoutes(app), DoubtRoutes(app), ScheduleRoutes(app), StepUpPage(app))
+    pages = (StepUpPage(app), DoubtPage(app))
+    parts = (Gateway(app), WorkflowRoutes(app), DoubtRoutes(app), ScheduleRoutes(app), *pages)
     site.add_routes([route for part in parts for route in part.routes()])
     if extra:
         extra(site)

@@ -6,6 +6,7 @@ No script, no cookie, nothing loaded from elsewhere.  Opening it decides nothing
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from html import escape
 from string import Template
 
@@ -38,10 +39,10 @@ input { width: 9rem; letter-spacing: .2em; } button { background: #0a7a4b; color
 .problem { color: #c0392b; font-weight: 600; }
 </style></head><body><h1>$title</h1>$body</body></html>
 """)
-_FORM = """<form method="post" autocomplete="off">
+FORM = Template("""<form method="post" autocomplete="off">
 <p><label for="code">Code of your authenticator app</label></p>
 <p><input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="10" required
-autofocus> <button>Approve</button></p></form><p>To deny it, go back to the card.</p>"""
+autofocus> <button>$word</button></p></form><p>$otherwise</p>""")
 
 
 class StepUpPage:
@@ -58,21 +59,21 @@ class StepUpPage:
         try:
             approval, asked = await self._app.step_ups.page(request.match_info["token"])
         except IronclawError as error:
-            return _problem(error)
+            return problem_page(error)
         return _asking(approval, asked.principal)
 
     async def approve(self, request: web.Request) -> web.Response:
         """Take the code; a wrong one may be tried again."""
         token = request.match_info["token"]
-        code = await _code(request)
+        code = await code_of(request)
         try:
             approval, asked = await self._app.step_ups.page(token)
         except IronclawError as error:
-            return _problem(error)
+            return problem_page(error)
         try:
             done = await self._app.step_ups.approve(token, code)
         except StoreError as error:
-            return _problem(error)
+            return problem_page(error)
         except IronclawError as error:
             return _asking(approval, asked.principal, str(error))
         return self._thanks(done)
@@ -86,10 +87,10 @@ class StepUpPage:
             others = self._app.deciders(done)
             who = others.problem or f"Still needed: {others.words()}."
             line = f"Your approval counts for {what}. It is not enough yet. {escape(who)}"
-        return _page("Thank you", f"<p>{line} You can close this page.</p>")
+        return page("Thank you", f"<p>{line} You can close this page.</p>")
 
 
-async def _code(request: web.Request) -> str:
+async def code_of(request: web.Request) -> str:
     """The one field; anything else is no code."""
     if (request.content_length or 0) > MAX_FORM:
         return ""
@@ -100,15 +101,16 @@ async def _code(request: web.Request) -> str:
 def _asking(approval: ApprovalView, principal: str, problem: str = "") -> web.Response:
     told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
     if approval.state is not ApprovalState.PENDING:
-        return _page("Nothing to approve", f"<p>This request is already {approval.state.value}.</p>", 409)
+        return page("Nothing to approve", f"<p>This request is already {approval.state.value}.</p>", 409)
     try:
         lines = show(approval.args, approval.circumstances.defaults).whole
     except Unshowable:
-        return _page("Nothing to approve", "<p>The arguments cannot be shown, so not approved.</p>", 409)
+        return page("Nothing to approve", "<p>The arguments cannot be shown, so not approved.</p>", 409)
     arguments = f"<pre>{escape(chr(10).join(lines))}</pre>"
     effects = _effects(approval.circumstances.preview)
-    body = f"{_facts(approval, principal)}{arguments}{effects}{told}{_FORM}"
-    return _page(f"Approve {approval.tool}?", body, 403 if problem else 200)
+    form = FORM.substitute(word="Approve", otherwise="To deny it, go back to the card.")
+    body = f"{_facts(approval, principal)}{arguments}{effects}{told}{form}"
+    return page(f"Approve {approval.tool}?", body, 403 if problem else 200)
 
 
 def _effects(preview: Preview | None) -> str:
@@ -131,20 +133,26 @@ def _facts(approval: ApprovalView, principal: str) -> str:
         "Has read": ", ".join(sorted(approval.circumstances.taint)) or "nothing from outside",
         "Action sha256": approval.action_sha256,
     }
+    return listed(facts)
+
+
+def listed(facts: Mapping[str, str]) -> str:
+    """Names and values, escaped."""
     rows = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     return f"<dl>{''.join(rows)}</dl>"
 
 
-def _problem(error: IronclawError) -> web.Response:
+def problem_page(error: IronclawError) -> web.Response:
     """A sentence and the status that the same error has elsewhere."""
     told = problem_of(error)
     if told is None or told.status >= 500:
         log.error("step_up_failed", error=type(error).__name__)
-        return _page("Not now", "<p>This cannot be done now. Try again later.</p>", 503)
-    return _page("Nothing to approve", f"<p>{escape(str(error))}</p>", told.status)
+        return page("Not now", "<p>This cannot be done now. Try again later.</p>", 503)
+    return page("Nothing to approve", f"<p>{escape(str(error))}</p>", told.status)
 
 
-def _page(title: str, body: str, status: int = 200) -> web.Response:
+def page(title: str, body: str, status: int = 200) -> web.Response:
+    """:param body: HTML, escaped where it holds anything of others"""
     nonce = secrets.token_urlsafe(16)
     text = _PAGE.substitute(title=escape(title), body=body, nonce=nonce)
     policy = (

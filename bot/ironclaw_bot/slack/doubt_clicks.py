@@ -15,10 +15,9 @@ from ironclaw_bot.slack.doubt_card import details
 from ironclaw_bot.slack.groups import Groups
 from ironclaw_bot.slack.people import People
 from ironclaw_bot.slack.replies import Replies
-from ironclaw_bot.slack.text import code, escape, person
+from ironclaw_bot.slack.text import escape, person
 
 ELSEWHERE = "This is not the message that asked, so nothing was noted. Answer where IronClaw asked."
-NEEDS_CODE = "Your word needs a second factor. Give it with {command}, or over HTTP."
 log = structlog.get_logger(__name__)
 
 
@@ -60,9 +59,9 @@ class DoubtClicks:
         try:
             doubt = await self._counted(principal, click)
             await self._app.doubts.testify(principal, doubt.id, presses.TESTIMONIES[click.action])
-        except StepUpNeeded:
-            command = code(f"ironclaw settle {doubt.id} {_WORDS[click.action]} --code 123456")
-            return drawings.said(NEEDS_CODE.format(command=command))
+        except StepUpNeeded as needed:
+            link = self._app.doubts.link(principal, doubt, presses.TESTIMONIES[click.action])
+            return drawings.step_up(str(needed), link)
         except Refused as refused:
             who = await self._app.doubts.deciders(doubt)
             return drawings.said(f"{escape(str(refused))} {escape(who.problem) or _ask(who.words(person))}")
@@ -96,9 +95,6 @@ class DoubtClicks:
             await self._replies.whisper(click, drawings.said(drawings.not_done(problem)))
             return
         await self._replies.open(click, details(doubt))
-
-
-_WORDS = {presses.DOUBT_RAN: "ran", presses.DOUBT_NOT_RUN: "not-run"}
 
 
 def _ask(names: str) -> str:

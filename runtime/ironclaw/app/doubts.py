@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 
 from ironclaw.app.cards import Cards
 from ironclaw.deciders import Deciders, deciders
+from ironclaw.errors import NotFound
 from ironclaw.factors import Factors
 from ironclaw.store import Store
 from ironclaw.task import DoubtView, Principal, Said
 from ironclaw.tenancy import Tenancy
 from ironclaw.veto import Doubts as Testimonies
+from ironclaw.veto import WordLink, WordLinks
 
 
 class Doubts:
@@ -23,14 +25,20 @@ class Doubts:
         testimonies: Testimonies,
         cards: Cards,
         factors: Factors,
+        links: WordLinks,
+        base_url: Callable[[], str],
         wake: Callable[[str, str], None],
+        clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._tenancy = tenancy
         self._testimonies = testimonies
         self._cards = cards
         self._factors = factors
+        self._links = links
         self._wake = wake
+        self._clock = clock
+        self._base_url = base_url  #: Of the gateway, as browsers reach it.
 
     async def open_ones(self, tenant: str) -> tuple[DoubtView, ...]:
         """What people are asked now, oldest first."""
@@ -62,7 +70,39 @@ class Doubts:
         if code:
             await self._testimonies.entitled(principal, doubt_id)  # Before the code is used up.
             await self._factors.check(principal.tenant, principal.id, code)
-        doubt = await self._testimonies.testify(principal, doubt_id, said, factor="totp" if code else "")
+        return await self._testified(principal, doubt_id, said, "totp" if code else "")
+
+    # With a second factor, for people of Slack
+
+    def link(self, principal: Principal, doubt: DoubtView, said: Said) -> str:
+        """The address of the page on which one person says it with their code; good for ten minutes."""
+        return f"{self._base_url()}/doubt/{self._links.make(doubt, principal.id, said, self._clock())}"
+
+    async def page(self, token: str) -> tuple[DoubtView, WordLink]:
+        """What the page shows, and to whom.
+
+        :raises NotFound: not a link of ours, or its time is over
+        """
+        asked = self._links.read(token, self._clock())
+        return await self.view(asked.tenant, asked.doubt_id), asked
+
+    async def testify_by(self, token: str, code: str) -> DoubtView:
+        """The person's word, with their code; the link is used up by it.
+
+        :raises NotFound: as :meth:`page`; or the link was used
+        :raises Refused, Conflict: as :meth:`testify`
+        """
+        doubt, asked = await self.page(token)
+        roles = self._tenancy.roles(asked.tenant, asked.principal)
+        person = Principal(asked.tenant, asked.principal, roles)
+        await self._testimonies.entitled(person, doubt.id)
+        await self._factors.check(asked.tenant, asked.principal, code)
+        if not await self._store.outbox.remember("step-up", token.rpartition(".")[2], asked.expires_at):
+            raise NotFound("This link was used. Press the button on the card again.")
+        return await self._testified(person, doubt.id, Said(asked.said), "totp")
+
+    async def _testified(self, person: Principal, doubt_id: str, said: Said, factor: str) -> DoubtView:
+        doubt = await self._testimonies.testify(person, doubt_id, said, factor=factor)
         self._wake(doubt.workflow_id, doubt.tenant)
         return doubt
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ironclaw.canonical import canonical_text
 from ironclaw.store import grants, rows
 from ironclaw.store.model import CallRow, Flow, GrantUse, Judged, Spent
-from ironclaw.store.outbox import show_card
+from ironclaw.store.outbox import show_card, show_doubt
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.standing import RETRIED, Standing, events_of, standing
 from ironclaw.store.transitions import fence, move_call, move_workflow, note_call, observe, one, show_status
@@ -110,6 +110,7 @@ class Calls:
             observe(c, flow.id, call.call_id, observation)
             note_call(c, flow, call, "call_superseded", now)
             show_call(c, flow.tenant, flow.id, call.seq, now)
+            _show_doubts(c, flow, call, now)
 
         await self._writer.write(unit, flow.tenant)
 
@@ -199,6 +200,7 @@ def _end(
     }
     note_call(c, flow, call, "call_" + state.value, now, "host", **detail)
     show_call(c, flow.tenant, flow.id, call.seq, now)
+    _show_doubts(c, flow, call, now)
 
 
 def _result_columns(result: ToolResult) -> dict[str, object]:
@@ -225,6 +227,13 @@ def end_open(c: Connection, flow: Flow, now: float) -> None:
             move_call(c, flow.id, call.seq, call.state, end)
             note_call(c, flow, call, "call_" + end.value, now)
             show_call(c, flow.tenant, flow.id, call.seq, now)
+
+
+def _show_doubts(c: Connection, flow: Flow, call: CallRow, now: float) -> None:
+    """What came of a call that was begun before, where people were asked about that."""
+    if call.attempts:
+        for row in list(sql.doubts_of_call(c, workflow_id=flow.id, seq=call.seq)):
+            show_doubt(c, flow.tenant, flow.id, row["id"], now)
 
 
 def show_call(c: Connection, tenant: str, workflow_id: str, seq: int, now: float) -> None:

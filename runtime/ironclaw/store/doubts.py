@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ironclaw.errors import Conflict, NotFound
-from ironclaw.store import calls, rows
+from ironclaw.store import calls
 from ironclaw.store.chain import note
 from ironclaw.store.model import CallRow, Flow, Spent
-from ironclaw.store.outbox import tell
+from ironclaw.store.outbox import show_doubt, tell
 from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.standing import NOT_RUN, events_of
 from ironclaw.store.transitions import move_call, move_workflow, note_call, observe, one, show_status, wake
@@ -132,7 +132,7 @@ def close_open(c: Connection, flow: Flow, now: float) -> None:
     for row in list(sql.open_doubts_of(c, workflow_id=flow.id)):
         one(sql.settle_doubt(c, id=row["id"], state=DoubtState.CANCELLED.value, by="", now=now))
         note_call(c, flow, calls_of[row["seq"]], "doubt_cancelled", now, doubt=row["id"])
-        _show(c, flow.tenant, flow.id, row["id"], now)
+        show_doubt(c, flow.tenant, flow.id, row["id"], now)
 
 
 def _ask(
@@ -173,7 +173,7 @@ def _testify(
     people = {each.person for each in _sworn(c, doubt.id) if each.testimony.said is told.said}
     if told.said is Said.NOT_RUN and len(people) < needed:
         _note(c, doubt, "doubt_testimony", told.principal, now)
-        return _show(c, doubt.tenant, doubt.workflow_id, doubt.id, now)
+        return show_doubt(c, doubt.tenant, doubt.workflow_id, doubt.id, now)
     return _settle(c, doubt, told, observation, now)
 
 
@@ -186,7 +186,7 @@ def _settle(c: Connection, doubt: DoubtView, told: Testimony, observation: str, 
     if told.said is Said.RAN:
         observe(c, doubt.workflow_id, sql.doubt(c, id=doubt.id)["call_id"], observation)
     wake(c, doubt.workflow_id, now)
-    _show(c, doubt.tenant, doubt.workflow_id, doubt.id, now)
+    show_doubt(c, doubt.tenant, doubt.workflow_id, doubt.id, now)
     calls.show_call(c, doubt.tenant, doubt.workflow_id, doubt.seq, now)
 
 
@@ -214,13 +214,6 @@ def _note(c: Connection, doubt: DoubtView, event: str, actor: str, now: float) -
         "attempt": doubt.attempt,
     }
     note(c, doubt.tenant, now, event, actor, **detail)
-
-
-def _show(c: Connection, tenant: str, workflow_id: str, doubt_id: str, now: float) -> None:
-    """Have every copy of the question drawn anew."""
-    subject, body = f"doubt:{doubt_id}", {"doubt": doubt_id}
-    for row in list(sql.card_places(c, subject=subject)):
-        tell(c, now, tenant, workflow_id, subject, NoticeKind.DOUBT, rows.address_of(row), body)
 
 
 def _loaded(c: Connection, doubt_id: str) -> DoubtView:

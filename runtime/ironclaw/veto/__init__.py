@@ -4,7 +4,7 @@ from ironclaw.veto.binding import action, new_id, tool_call
 from ironclaw.veto.core import BoundVerdict, Veto
 from ironclaw.veto.doubts import Doubts
 from ironclaw.veto.reminding import Reminding
-from ironclaw.veto.step_up import Links, StepUp
+from ironclaw.veto.step_up import Links, StepUp, WordLink, WordLinks
 from ironclaw.veto.tickets import Ticket
 
 __all__ = [
@@ -15,6 +15,8 @@ __all__ = [
     "StepUp",
     "Ticket",
     "Veto",
+    "WordLink",
+    "WordLinks",
     "action",
     "new_id",
     "tool_call",
