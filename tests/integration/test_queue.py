@@ -245,3 +245,37 @@ async def test_a_tenant_may_have_no_room(tmp_path: Path, built_toolboxes: Path) 
         await app.submit(ask())
         with pytest.raises(Refused, match="send it again"):
             await app.submit(ask())
+
+
+class Held(Moves):
+    """Plays its moves, but the first only when it is told to."""
+
+    def __init__(self, *played: Move) -> None:
+        super().__init__(*played)
+        self.begun, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def plan(self, conversation: Conversation) -> Move:
+        self.begun.set()
+        await self.gate.wait()
+        return await super().plan(conversation)
+
+
+async def test_a_drain_parks_what_runs(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A step that runs when the process stops is recorded and nothing is begun after it; the next start goes on
+    there, and asks the brain nothing twice.
+    """
+    brain = Held(moves(wants("files.list")))
+    async with engine(tmp_path, brain, built_toolboxes) as app:
+        workflow = await app.submit(ask())
+        await brain.begun.wait()
+        draining = asyncio.create_task(app.drain(20))
+        await asyncio.sleep(0)
+        brain.gate.set()
+        await draining
+        parked, asked = await app.workflow("T1", workflow), len(brain.seen)
+    async with engine(tmp_path, brain, built_toolboxes) as app:
+        after = await app.wait("T1", workflow, 20)
+
+    assert (WorkflowState.RUNNING, 1, 1) == (parked.state, parked.steps, asked)
+    assert (WorkflowState.DONE, 2) == (after.state, len(brain.seen))

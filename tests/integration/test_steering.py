@@ -206,3 +206,28 @@ async def test_by_command(tmp_path: Path, built_toolboxes: Path, playground: Pla
     assert "files.write" in shown
     assert f"again `{adas.id}`" in again
     assert "Only who asked for it" in refused
+
+
+async def test_draining(tmp_path: Path, built_toolboxes: Path, playground: Playground) -> None:
+    """
+    A bot that is stopping acknowledges no new task, so that Slack sends it again, and keeps nothing of it; a
+    command is told in a sentence; what is asked may still be decided, and is carried out by the next start.
+    """
+    brain = Moves(WRITE)
+    async with an_office(tmp_path, built_toolboxes, playground, brain) as office:
+        ts = await office.asked()
+        await office.app.drain(0.1)
+        assert not (await office.app.ready())["accepting"]
+        office.people.say("ada", "ops", "@ironclaw write more")
+        await office.people.command("ada", "ops", "/ironclaw", "run write")
+        await playground.courier.settle()
+        await office.people.click("bo", "ops", ts, "ironclaw_approve")
+        told = str(playground.world.team("T0001").channel("ops").ephemerals[-1]["blocks"])
+        [view] = await office.app.workflows("acme")
+    attempts = [one["attempts"] for one in playground.journal if one.get("name") == "app_mention"][-1]
+    async with an_office(tmp_path, built_toolboxes, playground, brain) as office:
+        await office.shown("ops", "It ran.")
+
+    assert {500} == {each["status"] for each in attempts}
+    assert "is stopping just now" in told
+    assert "running" == view.state.value
