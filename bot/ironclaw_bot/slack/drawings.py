@@ -25,6 +25,11 @@ UNKNOWN_WORKSPACE = (
     "Whoever runs it can add the workspace to its settings."
 )
 
+NOT_KEPT = (
+    "I cannot keep anything just now, so this is not begun. Slack hands it to me again for a few minutes; if "
+    "you hear nothing by then, ask again."
+)
+
 STATES = {
     WorkflowState.QUEUED: "queued",
     WorkflowState.RUNNING: "at work",

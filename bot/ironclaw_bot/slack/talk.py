@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import structlog
 
 from ironclaw.app import Ironclaw
-from ironclaw.errors import BadRequest, Refused
+from ironclaw.errors import BadRequest, Refused, StoreError
 from ironclaw.task import Json, SlackIdentity, Task
 from ironclaw_bot.slack import drawings, help, tasks
 from ironclaw_bot.slack.background import Background
@@ -37,12 +39,23 @@ class Talk:
         self._homes = homes
         self._background = background
         self._plain_quotes = plain_quotes
+        self._excused: deque[str] = deque(maxlen=1_000)
 
     async def on_message(self, body: Json) -> None:
-        """A mention or a direct message becomes a task, durable before this returns."""
+        """A mention or a direct message becomes a task, durable before this returns.
+
+        :raises StoreError: it could not be kept, and whoever wrote it is told so; Slack delivers it again
+        """
         heard = tasks.heard_event(body)
         if heard is None:
             return
+        try:
+            await self._hear(heard)
+        except StoreError:
+            self._excuse(heard, str(body.get("event_id")))
+            raise
+
+    async def _hear(self, heard: tasks.Heard) -> None:
         principal = await principal_of(heard.identity, self._app)
         if principal is None:
             self._background.start(self._decline(heard), "decline a workspace")
@@ -66,8 +79,17 @@ class Talk:
             return f"For that type {COMMAND} {' '.join(said)}: only you will see the reply."
         return ""
 
+    def _excuse(self, heard: tasks.Heard, event_id: str) -> None:
+        """Once for each event, however often it comes; at once, since the outbox keeps nothing now."""
+        if event_id not in self._excused:
+            self._excused.append(event_id)
+            self._background.start(self._answer(heard, drawings.NOT_KEPT), "say that nothing is kept")
+
     async def _decline(self, heard: tasks.Heard) -> None:
-        drawing = drawings.said(drawings.UNKNOWN_WORKSPACE)
+        await self._answer(heard, drawings.UNKNOWN_WORKSPACE)
+
+    async def _answer(self, heard: tasks.Heard, sentence: str) -> None:
+        drawing = drawings.said(sentence)
         place = heard.place
         client = self._clients(heard.identity.team_id)
         await client.chat_postMessage(channel=place["channel"], thread_ts=place.get("thread_ts"), **drawing)

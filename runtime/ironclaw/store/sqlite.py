@@ -21,6 +21,7 @@ import aiosqlite
 
 from ironclaw.errors import StoreError
 from ironclaw.store.copying import Between, copy
+from ironclaw.store.files import Files
 from ironclaw.store.migrations import migrate_sqlite
 from ironclaw.store.units import T, Unit
 
@@ -79,14 +80,19 @@ def _explained(error: Exception) -> Exception:
     return error
 
 
-def serve(connection: sqlite3.Connection, jobs: Sequence[Job]) -> list[Any]:
+def serve(
+    connection: sqlite3.Connection, jobs: Sequence[Job], check: Callable[[], None] = lambda: None
+) -> list[Any]:
     """All jobs in one thread hop: those that write first, in one transaction, then those that read.
 
+    :param check: raises where nothing may be written
     :return: each job's result or exception, in the order of the jobs
     """
     writing = [job.unit for job in jobs if not job.reads]
     written: Iterator[Any]
     try:
+        if writing:
+            check()
         written = iter(apply(connection, writing) if writing else ())
     except Exception as error:  # noqa: BLE001 - every writer of the batch hears of it
         refused = StoreError(f"The database refused to write: {error}. Nothing was changed.")
@@ -136,8 +142,9 @@ def _apply_one(connection: sqlite3.Connection, unit: Unit[Any]) -> Any:
 class SqliteWriter:
     """The one connection to the database, and the one task that writes through it."""
 
-    def __init__(self, connection: aiosqlite.Connection, lock: int) -> None:
+    def __init__(self, connection: aiosqlite.Connection, lock: int, files: Files) -> None:
         self._connection = connection
+        self._files = files
         self._lock = lock
         self._jobs: asyncio.Queue[Job | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._work(), name="store-writer")
@@ -162,9 +169,10 @@ class SqliteWriter:
             raise StoreError(
                 f"The database {path.name} cannot be opened: {error}. Look at data_dir."
             ) from None
-        writer = cls(connection, lock)
+        writer = cls(connection, lock, Files(path))
         try:
             await writer._hop(_migrate)
+            writer._files = Files(path)  # Its log is there by now.
         except BaseException:
             await asyncio.shield(writer.close())
             raise
@@ -183,6 +191,14 @@ class SqliteWriter:
         :raises StoreError: the database is closed
         """
         return await self._hand_in(unit, reads=True)
+
+    def is_in_place(self) -> bool:
+        """Whether what is written can be found again."""
+        try:
+            self._files.check()
+        except OSError:
+            return False
+        return True
 
     async def copy_to(self, file: Path) -> None:
         """Make a new file with all that is committed when this returns; others are served meanwhile.
@@ -240,7 +256,7 @@ class SqliteWriter:
     async def _serve(self, jobs: Sequence[Job]) -> None:
         try:
             hop = self._between.run if self._between else self._hop
-            results = await hop(lambda connection: serve(connection, jobs))
+            results = await hop(lambda connection: serve(connection, jobs, self._files.check))
         except Exception as error:  # noqa: BLE001 - every caller hears of it, the writer lives on
             results = [StoreError(f"The database cannot be used: {error}.")] * len(jobs)
         for job, result in zip(jobs, results, strict=True):
