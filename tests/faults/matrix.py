@@ -15,7 +15,7 @@ from ironclaw.task import Effect
 from tests.e2e.workspace import Thread
 from tests.faults.databases import Databases
 from tests.faults.person import Person, actions_of, kinds
-from tests.faults.stage import FAILPOINT, PATIENCE, Retries, Stage, stage
+from tests.faults.stage import FAILPOINT, PATIENCE, Stage, stage
 
 DONE, ASKED = "done", "in doubt, asked, done"
 #: Kills after which nobody knows whether the effect happened.
@@ -103,15 +103,19 @@ async def play(cell: Cell, folder: Path, databases: Databases) -> Outcome:
     """Kill a real bot there, start it again, drive on, and look at what came of it."""
     home = folder / cell.name
     home.mkdir(parents=True)
-    retries = Retries()
-    async with stage(home, databases.new(cell.database, home), retries) as here:
+    is_back = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        await is_back.wait()
+
+    async with stage(home, databases.new(cell.database, home), sleep) as here:
         here.bot.environ[FAILPOINT] = cell.point.value
         await here.start()
         thread = here.ask_for(f"ledger.{cell.effect.value}", cell.line)
         trouble = await _until_killed(here, thread, cell)
         del here.bot.environ[FAILPOINT]
         await here.start()
-        retries.is_back.set()
+        is_back.set()
         person = Person(here, thread, cell.line)
         trouble = trouble or await _to_the_end(here, person)
         return await _seen(here, person, trouble)
@@ -145,7 +149,7 @@ async def _to_the_end(here: Stage, person: Person) -> str:
 
 
 async def _seen(here: Stage, person: Person, trouble: str) -> Outcome:
-    shown = kinds(person.thread)
+    shown = kinds(person.thread.replies)
     ends = await here.database.column("SELECT state FROM workflows")
     with contextlib.suppress(TimeoutError):
         await here.bot.stop()

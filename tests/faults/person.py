@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +52,7 @@ class Person:
 
     def _next(self) -> Press | bool:
         """The next button; True when the answer is there, False when there is nothing to do yet."""
-        if kinds(self.thread)["answer"]:
+        if kinds(self.thread.replies)["answer"]:
             return True
         return next((press for press in self._buttons() if press not in self.pressed), False)
 
@@ -63,10 +63,10 @@ class Person:
             yield from (Press(message["ts"], each) for each in (APPROVE, truth) if each in actions)
 
 
-def kinds(thread: Thread) -> Counter[str]:
-    """How many of the bot's messages in a thread are a card, a status line, or neither: an answer."""
+def kinds(messages: Iterable[dict[str, Any]]) -> Counter[str]:
+    """How many of the bot's messages are a card, a status line, or neither: an answer."""
     names = {"header": "card", "context": "status"}
-    return Counter(names.get(each["blocks"][0]["type"], "answer") for each in thread.replies)
+    return Counter(names.get(each["blocks"][0]["type"], "answer") for each in messages)
 
 
 def actions_of(message: dict[str, Any]) -> Iterator[str]:

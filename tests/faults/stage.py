@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from ironclaw_bot.playground import PRIMARY, SECOND, Playground
@@ -17,6 +17,7 @@ from tests.faults.ledger import Ledger, ledger, write_toolbox
 
 FAILPOINT = "IRONCLAW_FAILPOINT"
 PATIENCE = 60.0  #: Seconds: beyond the lease that a killed process leaves behind, and a slow machine.
+Sleep = Callable[[float], Awaitable[None]]
 POLL = 0.05  #: Seconds between looks at the rows.
 #: Whatever is not at rest: a workflow that has not ended, a notice that was not told.
 OPEN = """
@@ -50,27 +51,18 @@ class Stage(Workspace):
                 await asyncio.sleep(POLL)
 
 
-class Retries:
-    """How Slack waits before it delivers again: until the bot is back."""
-
-    def __init__(self) -> None:
-        self.is_back = asyncio.Event()
-
-    async def sleep(self, seconds: float) -> None:
-        await self.is_back.wait()
-
-
 @contextlib.asynccontextmanager
-async def stage(folder: Path, database: Database, retries: Retries) -> AsyncIterator[Stage]:
+async def stage(folder: Path, database: Database, sleep: Sleep) -> AsyncIterator[Stage]:
     """A stage whose bot is not yet started, and gone when the block ends.
 
     :param folder: the bot's
+    :param sleep: how Slack waits before it delivers again
     """
     playground = Playground(
         signing_secret=SIGNING_SECRET,
         bot_token=TOKENS[PRIMARY],
         second_bot_token=TOKENS[SECOND],
-        sleep=retries.sleep,
+        sleep=sleep,
         ack_seconds=20.0,
     )
     await playground.start()

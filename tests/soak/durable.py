@@ -1,0 +1,69 @@
+"""``make soak``: a bot that is killed, told twice, decided and stopped at random, watched from outside.
+
+``SOAK_MINUTES`` (30) says how long, ``SOAK_SEED`` which of all the ways it could go; the seed is printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+from pathlib import Path
+
+import pytest
+
+from tests.faults.databases import SQLITE, databases
+from tests.faults.stage import stage
+from tests.soak.crowd import Crowd
+from tests.soak.killing import Killer
+from tests.soak.trouble import Trouble
+from tests.soak.witness import Witness
+
+MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
+SEED = os.environ.get("SOAK_SEED") or secrets.token_hex(4)
+pytestmark = [pytest.mark.soak, pytest.mark.sandbox, pytest.mark.timeout(MINUTES * 60 + 600)]
+
+
+async def test_nothing_is_lost_and_nothing_done_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Whatever is killed when: one effect for each yes, none without, one card, one reply, and an end.
+    """
+    chance = random.Random(SEED)
+    with databases({SQLITE}, tmp_path) as found:
+        async with stage(tmp_path, found.new(SQLITE, tmp_path), lambda _: _moment(chance)) as here:
+            killer, trouble, crowd = Killer(here, chance), Trouble(here, chance), Crowd(here, chance)
+            witness = Witness(here, crowd)
+            print(f"SOAK_SEED={SEED}")
+            await _storm(MINUTES * 60, killer, trouble, crowd, witness)
+            await killer.leave_alone()
+            await trouble.end()
+            await crowd.finish()
+            await here.settle()
+            await witness.look_at_the_end()
+    with capsys.disabled():
+        print(f"\nseed {SEED}, {MINUTES:g} minutes:")
+        print("\n".join(each.summary for each in (killer, trouble, crowd, witness)))
+
+    assert [] == witness.violations
+
+
+async def _storm(seconds: float, *everybody: Killer | Trouble | Crowd | Witness) -> None:
+    """Let everybody act until the time is over, or somebody fails."""
+    tasks = [asyncio.create_task(each.act()) for each in everybody]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _moment(chance: random.Random) -> None:
+    """How Slack waits before it delivers again: minutes in life."""
+    await asyncio.sleep(chance.uniform(0.2, 3.0))
