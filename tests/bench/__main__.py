@@ -1,4 +1,7 @@
-"""``python -m tests.bench [NAME ...]``: measure, print the tables, keep them as JSON in tests/bench/out."""
+"""``python -m tests.bench [NAME ...]``: measure, print the tables, keep them as JSON in tests/bench/out.
+
+``report`` writes what is kept into docs/performance.md.  ``scale --million`` measures a million as well.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from ironclaw_bot.build import build
 from ironclaw_bot.progress import Progress
-from tests.bench import deciding, durable, sandbox, slack_ack, verdict, workflows
+from tests.bench import deciding, durable, report, sandbox, scale, slack_ack, verdict, workflows
 from tests.bench.measure import Result, keep, machine, say, table
 from tests.cases.__main__ import hush
 
@@ -20,7 +23,9 @@ BENCHES: dict[str, Callable[[], Awaitable[Result]]] = {
     "slack_ack": slack_ack.measure,
     "durable_sqlite": durable.measure_sqlite,
     "durable_postgres": durable.measure_postgres,
+    "scale": scale.measure,
 }
+MILLION, REPORT = "--million", "report"
 
 
 async def run(names: list[str]) -> None:
@@ -36,13 +41,18 @@ async def run(names: list[str]) -> None:
 
 def main(words: list[str]) -> int:
     """The exit code."""
-    unknown = [word for word in words if word not in BENCHES]
+    if MILLION in words:
+        BENCHES["scale"] = scale.measure_million
+    names = [word for word in words if word not in (MILLION, REPORT)]
+    unknown = [word for word in names if word not in BENCHES]
     if unknown:
-        print(f"There is no bench {unknown[0]!r}: {', '.join(BENCHES)}", file=sys.stderr)
+        print(f"There is no bench {unknown[0]!r}: {', '.join((*BENCHES, REPORT))}", file=sys.stderr)
         return 2
-    hush()
-    build(("standard", "probe"), Progress(sys.stderr))
-    asyncio.run(run(words or list(BENCHES)))
+    if names or REPORT not in words:
+        hush()
+        build(("standard", "probe"), Progress(sys.stderr))
+        asyncio.run(run(names or list(BENCHES)))
+    report.write()
     return 0
 
 

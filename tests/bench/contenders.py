@@ -125,7 +125,11 @@ class Contender:
 
 
 def _tree(pid: int) -> list[int]:
-    return [pid, *(each for child in children(pid) for each in _tree(child))]
+    try:
+        below = children(pid)
+    except FileNotFoundError:
+        return []  # It has ended meanwhile.
+    return [pid, *(each for child in below for each in _tree(child))]
 
 
 def _cpu_of(pid: int) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench import deciding, durable, sandbox, slack_ack, verdict, workflows
+from tests.bench import deciding, durable, report, sandbox, scale, slack_ack, verdict, workflows
 from tests.bench.measure import Result, Samples, keep, table
 from tests.fakes.postgres import programs
 
@@ -118,3 +118,30 @@ def test_percentiles() -> None:
     samples = Samples(tuple(number / 1000 for number in range(1, 102)))
 
     assert (51.0, 100.0) == (samples.p50, samples.p99)
+
+
+def test_report(tmp_path: Path) -> None:
+    """
+    A kept result stands between its marks, with the machine's words; what people wrote stays.
+    """
+    page = tmp_path / "performance.md"
+    page.write_text("before\n<!-- begin x -->\nold\n<!-- end x -->\nafter\n")
+    keep(Result("x", "Title", ("", "ms"), (("row", "1.00"),), {}), tmp_path)
+
+    report.write(tmp_path, tmp_path, draw=False)
+
+    said = page.read_text()
+    assert said.startswith("before\n<!-- begin x -->\n### Title\n")
+    assert "| row | 1.00 |" in said
+    assert "old" not in said
+    assert said.endswith("<!-- end x -->\nafter\n")
+
+
+async def test_scale_bench(built_toolboxes: Path, tmp_path: Path) -> None:
+    """
+    What was written as the engine would have is taken up by the engine: every one chosen is resumed.
+    """
+    restarts = kept(await scale.measure(scale.Size(paused=(3, 6), resumes=3)), tmp_path)["restarts"]
+
+    assert [1, 3, 6] == [each["paused"] for each in restarts]
+    assert [1, 2, 2] == [each["resume"]["samples"] for each in restarts]
