@@ -106,6 +106,19 @@ async def test_who_is_late_notes_nothing(store: Store) -> None:
     assert ({"at": "other"},) == await store.outbox.refs("T1", "a")
 
 
+async def test_tenants_apart(store: Store) -> None:
+    """
+    What is told to one tenant is not told to another, were its subject the same.
+    """
+    for tenant in ("T1", "T2"):
+        await put(store, "a", tenant)
+    [first] = await store.outbox.take("board", "T2", NOW, NOW + LEASE, 10)
+    await store.outbox.sent(first, {"at": "1"})
+    [other] = await taken(store.outbox)
+
+    assert ("T2", "T1", None) == (first.tenant, other.tenant, other.ref)
+
+
 async def test_an_earlier_life(tmp_path: Path) -> None:
     """
     Of the only process that can have it, what an earlier life took is free at once, and uncertain.

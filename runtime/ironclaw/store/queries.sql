@@ -371,13 +371,13 @@ WHERE state = 'waiting' AND door = :door AND next_at <= :now AND taken_until <= 
 -- have shown), with what the door said of it before, and since when nobody knows what came of an attempt.  None
 -- while another one of its workflow, or of its subject and place, is being told.
 SELECT o.*, (SELECT p.ref FROM outbox p WHERE p.subject = o.subject AND p.door = o.door AND p.place = o.place
-        AND p.ref IS NOT NULL ORDER BY p.id DESC LIMIT 1) AS known_ref,
+        AND p.tenant = o.tenant AND p.ref IS NOT NULL ORDER BY p.id DESC LIMIT 1) AS known_ref,
     (SELECT MIN(b.begun) FROM outbox b WHERE b.subject = o.subject AND b.door = o.door AND b.place = o.place
-        AND b.begun > 0 AND b.state <> 'sent') AS tried_at
+        AND b.tenant = o.tenant AND b.begun > 0 AND b.state <> 'sent') AS tried_at
 FROM outbox o
 WHERE o.state = 'waiting' AND o.door = :door AND o.tenant = :tenant AND o.next_at <= :now AND NOT EXISTS (
     SELECT 1 FROM outbox n WHERE n.subject = o.subject AND n.door = o.door AND n.place = o.place
-        AND n.state = 'waiting' AND n.id > o.id)
+        AND n.tenant = o.tenant AND n.state = 'waiting' AND n.id > o.id)
 AND NOT EXISTS (
     SELECT 1 FROM outbox t WHERE t.state = 'waiting' AND t.taken_by <> '' AND t.tenant = o.tenant
         AND t.door = o.door AND (t.taken_until > :now OR t.taken_by = :by)
@@ -414,7 +414,7 @@ WHERE id = :id AND state = 'waiting' AND taken_by = :by
 -- What a newer notice of the subject has shown already.
 UPDATE outbox SET state = 'sent' WHERE state = 'waiting' AND id < :id AND subject = (
     SELECT subject FROM outbox WHERE id = :id) AND door = (SELECT door FROM outbox WHERE id = :id)
-    AND place = (SELECT place FROM outbox WHERE id = :id)
+    AND place = (SELECT place FROM outbox WHERE id = :id) AND tenant = (SELECT tenant FROM outbox WHERE id = :id)
 
 -- name: notice_later!
 -- kept: 1 while nobody knows whether it was told, 0 where it was not.
@@ -542,8 +542,11 @@ SELECT id, state FROM doubts WHERE workflow_id = :workflow_id AND seq = :seq ORD
 -- name: open_doubts
 SELECT id FROM doubts WHERE tenant = :tenant AND state = 'open' ORDER BY created_at, id
 
+-- name: every_open_doubt
+SELECT id, tenant, workflow_id FROM doubts WHERE state = 'open' ORDER BY created_at, id
+
 -- name: open_doubts_of
-SELECT id, seq FROM doubts WHERE workflow_id = :workflow_id AND state = 'open' ORDER BY seq
+SELECT id, seq, attempt FROM doubts WHERE workflow_id = :workflow_id AND state = 'open' ORDER BY seq
 
 -- name: settle_doubt!
 UPDATE doubts SET state = :state, answered_by = :by, answered_at = :now WHERE id = :id AND state = 'open'
@@ -657,3 +660,6 @@ UPDATE workflows SET lease_owner = '', lease_until = 0 WHERE lease_until > 0
 -- name: spend_steps!
 -- Codes that were used after the backup are used.
 UPDATE factors SET last_step = :step WHERE last_step < :step
+
+-- name: end_grants!
+UPDATE grants SET revoked_at = expires_at, mac = '' WHERE revoked_at = 0 AND expires_at <= :now
