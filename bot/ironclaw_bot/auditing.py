@@ -27,7 +27,7 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
         metavar="TENANT=N:HASH",
         help="a head kept from an earlier run",
     )
-    parser.add_argument("--database", type=Path, help="of a copy (default: data_dir's)")
+    parser.add_argument("--database", type=Path, help="of a copy (default: that of the settings)")
     parser.add_argument("--checkpoints", type=Path, help="signed heads (default: as in the settings)")
     parser.add_argument(
         "--public-key",
@@ -48,7 +48,9 @@ def verify_log(settings: Settings, chosen: argparse.Namespace) -> bool:
     if chosen.checkpoints and kept is None:
         raise StoreError(f"{file.name}: there is no such file of checkpoints.")
     chains = verify(
-        chosen.database or settings.data_dir / "ironclaw.db", [*expected, *(kept.checkpoints if kept else ())]
+        chosen.database or settings.data_dir / "ironclaw.db",
+        [*expected, *(kept.checkpoints if kept else ())],
+        "" if chosen.database else settings.postgres,
     )
     print("\n".join([*_lines(chains), *map(_restore, kept.restores if kept else ()), _line_of(kept)]))
     return not (any(chain.fault for chain in chains) or (kept and kept.fault))

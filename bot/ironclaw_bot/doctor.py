@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ironclaw.errors import IronclawError, SettingsError
 from ironclaw.keys import load_key
 from ironclaw.sandbox import layers
 from ironclaw.secrets import Keyring, check_all
 from ironclaw.settings import Settings
-from ironclaw.store import kept_in
+from ironclaw.store import answers, kept_in
 from ironclaw_bot.authoring.showing import everything
 from ironclaw_bot.policy import noting
 from ironclaw_plugins.policy_cedar import Library
@@ -56,7 +57,8 @@ def verdict(findings: Sequence[Finding]) -> str:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything that can be looked at without a network."""
-    checks = (_python, _key, _data, _tools, _policy, _slack, _jwt, _doors, _brain, _approvers)
+    here = (_python, _key, _data, _database, _scratch)
+    checks = (*here, _tools, _policy, _slack, _jwt, _doors, _brain, _approvers)
     groups = (_rules, _left_out, _secrets, _layers)
     return [*(check(settings) for check in checks), *(each for group in groups for each in group(settings))]
 
@@ -90,6 +92,24 @@ def _data(settings: Settings) -> Finding:
     if mode & 0o077:
         return _broken(f"data_dir: others can look into {folder}", f"Run chmod 700 {folder}.")
     return Finding("the data folder is ours alone")
+
+
+def _path(settings: Settings) -> Path:
+    return settings.data_dir / "ironclaw.db"
+
+
+def _database(settings: Settings) -> Finding:
+    try:
+        return Finding(f"the database is {answers(_path(settings), settings.postgres)}")
+    except IronclawError as error:
+        return _broken(str(error))
+
+
+def _scratch(settings: Settings) -> Finding:
+    if settings.postgres and not settings.scratch_dir:
+        return _broken("scratch_dir is not set, and others share the database", "Set it: docs/operate.md.")
+    where = settings.scratch_dir or "data_dir"
+    return Finding(f"the tenants' files are in {where}")
 
 
 def _tools(settings: Settings) -> Finding:
@@ -179,7 +199,7 @@ def _layers(settings: Settings) -> list[Finding]:
 def _secrets(settings: Settings) -> list[Finding]:
     """Whether what is kept can be opened, and whether each tenant has what the tools ask for."""
     try:
-        keyring, (tenants, rows) = Keyring(settings), kept_in(settings.data_dir / "ironclaw.db")
+        keyring, (tenants, rows) = Keyring(settings), kept_in(_path(settings), settings.postgres)
     except IronclawError as error:
         return [_broken(str(error))]
     sealed = _tried(

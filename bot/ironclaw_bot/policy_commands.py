@@ -131,7 +131,8 @@ class PolicyCommands:
         return 0
 
     async def record(self, settings: Settings, chosen: argparse.Namespace) -> int:
-        calls = judged_calls(settings.data_dir / "ironclaw.db", chosen.tenant, max(1, chosen.limit))
+        path, limit = settings.data_dir / "ironclaw.db", max(1, chosen.limit)
+        calls = judged_calls(path, chosen.tenant, limit, settings.postgres)
         recording.write(chosen.file, recording.recorded(calls))
         print(f"{chosen.file}: it holds arguments of {len(calls)} calls; keep it as you keep the database.")
         return 0

@@ -126,7 +126,7 @@ async def _keeping(settings: Settings) -> AsyncIterator[_Beside | _Alone]:
     if await remote.is_there():
         yield _Beside(remote)
         return
-    store = await Store.open(settings.data_dir / "ironclaw.db")
+    store = await Store.open(settings.data_dir / "ironclaw.db", settings.postgres)
     try:
         vault = await Vault.open(store, Keyring(settings), time.time)
         tenants = frozenset(settings.tenants) or await store.tenant_ids() or frozenset({LOCAL_TENANT})

@@ -98,12 +98,14 @@ class QueueDispatcher:
         return not self._at_work
 
     async def close(self) -> None:
-        """Cut off what runs; another process goes on with it when its lease has run out."""
+        """Cut off what runs; another process goes on with it."""
         self._stop_taking()
         tasks = [*self._at_work, *self._chores]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(StoreError):  # Its leases run out by themselves.
+            await self._store.workflows.let_go(self.owner)
 
     def _stop_taking(self) -> None:
         self._is_closed = True
@@ -172,7 +174,8 @@ class QueueDispatcher:
         task.add_done_callback(self._at_work.discard)
         try:
             await asyncio.shield(task)
-            return True
+            # What has not come to a rest is for others: this process stops, or may not go on with it.
+            return not await self._store.workflows.release(workflow_id, epoch)
         except Exception:
             log.exception("workflow_stalled", workflow=workflow_id)
             await self._store.workflows.release(workflow_id, epoch)

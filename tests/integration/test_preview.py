@@ -435,9 +435,11 @@ async def test_nothing_is_left_behind(stage: Stage) -> None:
     await stage.approved(await stage.proposed([NEW], [NEW]))
 
     root = stage.folder.parent
-    assert ([".held-T1", "T1"], []) == (
+    [copy] = root.glob(".held-T1.*")
+    life = copy.name.rpartition(".")[2]
+    assert ([f".held-T1.{life}", f".life-{life}", ".turn-T1", "T1"], []) == (
         sorted(each.name for each in root.iterdir()),
-        [*(root / ".held-T1").iterdir()],
+        [*copy.iterdir()],
     )
 
 

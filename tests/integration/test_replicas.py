@@ -36,14 +36,15 @@ async def test_pause_approve_and_run(tmp_path: Path, built_toolboxes: Path, url:
     """
     A task waits for its approver, and goes on when they have said yes.
     """
-    async with engine(tmp_path, write(), built_toolboxes, database_url=url) as app:
+    more = {"database_url": url, "scratch_dir": tmp_path / "shared"}
+    async with engine(tmp_path, write(), built_toolboxes, **more) as app:
         view = await app.wait("T1", await app.submit(ask()), 30)
         assert view.approval is not None
         await app.decide(approver(), view.approval.id, Decision.APPROVE)
         after = await app.wait("T1", view.id, 30)
 
     assert (WorkflowState.PAUSED, WorkflowState.DONE) == (view.state, after.state)
-    assert "hello" == (tmp_path / "data/mnt/scratch/T1/a.txt").read_text()
+    assert "hello" == (tmp_path / "shared/T1/a.txt").read_text()
 
 
 async def test_any_process_decides_and_goes_on(tmp_path: Path, built_toolboxes: Path, url: str) -> None:

@@ -17,11 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ironclaw.app.scratch import hand_over
 from ironclaw.audit import Checkpoints, read, verify
 from ironclaw.errors import Conflict, StoreError
 from ironclaw.keys import sync_folder
 from ironclaw.settings import Settings
-from ironclaw.store import Head, Restored, Store, backing_up, changing, owning, renew, take
+from ironclaw.store import Head, Restored, Store, backing_up, changing, owning, postgres, renew, take
+from ironclaw.store.instances import known
+from ironclaw.store.sql import Connection
 
 BEFORE = "ironclaw.db.replaced-"  #: What the names of databases begin with that a restore replaced.
 NOT_OURS = "{name}: its audit log does not hold: {fault}. Nothing was changed."
@@ -87,7 +90,8 @@ def restore(settings: Settings, backup: Path, actor: str, now: float) -> Done:
     checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
     with owning(path):
         _check_apart(backup, path)
-        checkpoints.settle(_instance(path))
+        replaced_id = _instance(path)
+        checkpoints.settle(replaced_id)
         _remove(fresh)
         try:
             take(backup, fresh)
@@ -101,7 +105,36 @@ def restore(settings: Settings, backup: Path, actor: str, now: float) -> Done:
         finally:
             _remove(fresh)
         checkpoints.settle(restored.instance.id)
+        hand_over(settings, replaced_id, restored.instance.id)
     return Done(restored, replaced)
+
+
+async def renew_postgres(settings: Settings, actor: str, now: float) -> Restored:
+    """Say of a PostgreSQL that it was put back to a backup, by its own tools: it begins another life.
+
+    :raises StoreError: a bot runs, or its audit log does not hold; nothing was changed
+    """
+    checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
+    writer = await postgres().PostgresWriter.open(settings.postgres)
+    try:
+        before = (await writer.write(known)).id
+        checkpoints.settle(before)
+        life = _check_history(
+            Path(), "The database", settings.checkpoint_file, checkpoints, settings.postgres
+        )
+
+        def unit(c: Connection) -> Restored:
+            postgres().check_alone(c)
+            restored = renew(c, actor, now)
+            checkpoints.intend(_line(restored, life), now)
+            return restored
+
+        done: Restored = await writer.write(unit)
+    finally:
+        await writer.close()
+    checkpoints.settle(done.instance.id)
+    hand_over(settings, before, done.instance.id)
+    return done
 
 
 def _check_apart(backup: Path, path: Path) -> None:
@@ -120,13 +153,15 @@ def _instance(path: Path) -> str:
         return ""
 
 
-def _check_history(fresh: Path, name: str, file: Path, checkpoints: Checkpoints) -> int:
+def _check_history(
+    fresh: Path, name: str, file: Path, checkpoints: Checkpoints, url: str = ""
+) -> int:
     """Hold a backup's audit log against itself and against what was signed while it was written.
 
     :return: which of the lives of the database it is from
     :raises StoreError: it does not hold
     """
-    chains = verify(fresh)
+    chains = verify(fresh, (), url)
     if fault := next((chain.fault for chain in chains if chain.fault), ""):
         raise StoreError(NOT_OURS.format(name=name, fault=fault))
     ends = {chain.tenant: chain.events for chain in chains}
@@ -134,7 +169,7 @@ def _check_history(fresh: Path, name: str, file: Path, checkpoints: Checkpoints)
     kept = read(file, file.with_suffix(".pub").read_text().strip())
     for life in reversed(range(len(kept.lives))):
         known = [each for each in kept.lives[life] if each.head.n <= ends.get(each.head.tenant, 0)]
-        fault = next((chain.fault for chain in verify(fresh, known) if chain.fault), "")
+        fault = next((chain.fault for chain in verify(fresh, known, url) if chain.fault), "")
         if not fault:
             return life
     raise StoreError(NOT_ONE_OF_US.format(name=name, fault=fault, checkpoints=file.name))

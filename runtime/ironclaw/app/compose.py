@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ironclaw.app.engine import Clock, Ironclaw
+from ironclaw.app.scratch import claim, scratch_root
 from ironclaw.app.tools import ReloadedTools, facts, prepare_all, warn
 from ironclaw.audit import Checkpoints, keep_checkpoints
 from ironclaw.canonical import subkey
@@ -28,7 +29,7 @@ from ironclaw.sandbox import Sandbox
 from ironclaw.sandbox.contents import Contents
 from ironclaw.secrets import Keyring, Lender, Vault
 from ironclaw.settings import Settings, TenantSettings
-from ironclaw.store import Flow, Store
+from ironclaw.store import Flow, Store, owning
 from ironclaw.task import Address, Brain
 from ironclaw.tenancy import Tenancy
 from ironclaw.turns import Gate
@@ -89,20 +90,18 @@ async def open_app(
     :param reread: gives the settings as they are now: whose signatures count is asked on each reload
     :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
     """
+    scratch = scratch_root(settings)
     key = load_key(settings.key_file)
     read = functools.partial(_registry, settings, toolboxes, reread or (lambda: settings), clock or time.time)
     registry = read()
     warn(registry)
     async with contextlib.AsyncExitStack() as stack:
-        url = settings.database_url.get_secret_value() if settings.database_url else ""
-        store = await Store.open(settings.data_dir / "ironclaw.db", url)
-        stack.push_async_callback(store.close)
+        store = await _open_store(settings, stack)
         clock = clock or store.clock
         tenancy = Tenancy(settings, clock)
         vault = await Vault.open(store, Keyring(settings), clock)
         await vault.learn()
         hooks = load(settings.plugins, PluginServices(settings, tenancy, store, vault, clock), plugins)
-        scratch = settings.scratch_dir or settings.data_dir / "mnt" / "scratch"
         sandbox = await _sandbox(settings, scratch, key)
         stack.push_async_callback(sandbox.close)
         await prepare_all(registry, sandbox, progress)
@@ -143,14 +142,28 @@ async def open_app(
         yield app
 
 
+async def _open_store(settings: Settings, stack: contextlib.AsyncExitStack) -> Store:
+    """The database, and the folders that are its own.
+
+    :raises SettingsError, StoreError: one of them is somebody else's, or cannot be used
+    """
+    path = settings.data_dir / "ironclaw.db"
+    if settings.postgres:  # SQLite sees to it by itself: one process has a data_dir.
+        stack.enter_context(owning(path))
+    store = await Store.open(path, settings.postgres)
+    stack.push_async_callback(store.close)
+    claim(settings, store.instance.id)
+    return store
+
+
 def _dispatcher(
     settings: Settings, store: Store, orchestrator: Orchestrator, tenancy: Tenancy, clock: Clock
 ) -> Callable[[Callable[[], None]], Dispatcher]:
     """Makes what decides who advances a workflow; given whom to ring when there may be something to tell."""
     gate = Gate(settings.max_running, tenancy.max_running)
-    if not settings.database_url:
+    url, lease = settings.postgres, settings.lease_seconds
+    if not url:
         return lambda ring: LocalDispatcher(orchestrator.run, store.workflows.open_ids, ring, gate)
-    url, lease = settings.database_url.get_secret_value(), settings.lease_seconds
     make = importlib.import_module("ironclaw.replicas").QueueDispatcher
     return lambda ring: make(url, store, orchestrator.run, ring, gate, settings.max_running, lease, clock)
 

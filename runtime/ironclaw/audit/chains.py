@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ironclaw.audit.kept import Checkpoint
-from ironclaw.errors import StoreError
-from ironclaw.store import FIRST_LINK, link, reading
+from ironclaw.store import FIRST_LINK, link, look
+from ironclaw.store.sql import Connection, Row, sql
 
+PAGE = 1000  #: Events that are read at a time.
+FIRST = -(2**63)  #: The least number that an event could claim.
 BACKWARDS = 5.0  #: Seconds: events that were written together may be that far out of order.
 
 Kept = dict[int, Checkpoint]  #: What is known of one tenant's chain from elsewhere, by the event's number.
@@ -30,47 +31,46 @@ class Chain:
     set_back: int = 0  #: How often the clock went backwards; the order of events does not depend on it.
 
 
-def verify(path: Path, kept: Iterable[Checkpoint] = ()) -> tuple[Chain, ...]:
+def verify(path: Path, kept: Iterable[Checkpoint] = (), url: str = "") -> tuple[Chain, ...]:
     """Walk every tenant's chain.
 
     A chain alone does not show a cut tail, a rollback, or a rewrite of all of it: ``kept`` does.
 
     :param kept: heads that were kept outside the database
+    :param url: of the PostgreSQL in the place of SQLite's file
     :raises StoreError: there is no database, or it cannot be read
     """
     expected: dict[str, Kept] = {}
     for each in kept:
         expected.setdefault(each.head.tenant, {})[each.head.n] = each
-    with _open(path) as c:
-        tenants = {row["tenant"] for row in c.execute("SELECT DISTINCT tenant FROM audit")} | expected.keys()
-        chains = tuple(_walk(c, tenant, expected.get(tenant, {})) for tenant in sorted(tenants))
-        orphans = c.execute(
-            "SELECT count(*) FROM workflows WHERE tenant NOT IN (SELECT tenant FROM audit)"
-        ).fetchone()[0]
-    if orphans:
-        return (*chains, Chain("", 0, FIRST_LINK, f"{orphans} workflows without any audit event"))
-    return chains
+    return look(path, url, lambda c: _verified(c, expected))
 
 
-def events(path: Path, tenant: str) -> Iterator[dict[str, object]]:
+def events(path: Path, tenant: str, url: str = "") -> Iterator[dict[str, object]]:
     """The tenant's events, oldest first.
 
     :raises StoreError: there is no database, or it cannot be read
     """
-    with _open(path) as c:
-        for row in c.execute("SELECT n, event FROM audit WHERE tenant = ? ORDER BY n", (tenant,)):
-            yield {"n": row["n"], **json.loads(row["event"])}
+    for row in look(path, url, lambda c: list(_rows(c, tenant))):
+        yield {"n": row["n"], **json.loads(row["event"])}
 
 
-@contextmanager
-def _open(path: Path) -> Iterator[sqlite3.Connection]:
-    """What it holds is not believed to be text, rows or a database."""
-    try:
-        with reading(path) as c:
-            c.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-            yield c
-    except sqlite3.Error as error:
-        raise StoreError(f"The audit log cannot be read: {error}. Restore the database.") from None
+def _verified(c: Connection, expected: Mapping[str, Kept]) -> tuple[Chain, ...]:
+    if isinstance(c, sqlite3.Connection):  # What such a file holds is not believed to be text.
+        c.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    tenants = {row["tenant"] for row in sql.audit_tenants(c)} | expected.keys()
+    chains = tuple(_walk(c, tenant, expected.get(tenant, {})) for tenant in sorted(tenants))
+    if orphans := sql.orphan_workflows(c)["there"]:
+        return (*chains, Chain("", 0, FIRST_LINK, f"{orphans} workflows without any audit event"))
+    return chains
+
+
+def _rows(c: Connection, tenant: str) -> Iterator[Row]:
+    """A tenant's events, a page at a time: a chain may be longer than memory."""
+    since = FIRST
+    while rows := list(sql.audit_page(c, tenant=tenant, since=since, limit=PAGE)):
+        yield from rows
+        since = rows[-1]["n"] + 1
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class _Walk:
     def chain(self, tenant: str, fault: str = "") -> Chain:
         return Chain(tenant, self.n, self.head, fault, self.set_back)
 
-    def step(self, row: sqlite3.Row) -> str:
+    def step(self, row: Row) -> str:
         """Go on to the next event.
 
         :return: why that is not possible, or ""
@@ -103,9 +103,9 @@ class _Walk:
         return fault
 
 
-def _walk(c: sqlite3.Connection, tenant: str, expected: Kept) -> Chain:
+def _walk(c: Connection, tenant: str, expected: Kept) -> Chain:
     walk = _Walk(missed=dict(expected))
-    for row in c.execute("SELECT n, event, prev, hash FROM audit WHERE tenant = ? ORDER BY n", (tenant,)):
+    for row in _rows(c, tenant):
         if fault := walk.step(row):
             return walk.chain(tenant, fault)
     if walk.missed:
@@ -115,7 +115,7 @@ def _walk(c: sqlite3.Connection, tenant: str, expected: Kept) -> Chain:
     return walk.chain(tenant)
 
 
-def _fault(row: sqlite3.Row, n: int, prev: str) -> str:
+def _fault(row: Row, n: int, prev: str) -> str:
     if row["n"] != n:
         return f"event {n} is missing"
     if row["prev"] != prev:

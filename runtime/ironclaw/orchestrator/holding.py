@@ -1,15 +1,22 @@
 """Holds a run to the effects that were approved: what lies outside never becomes visible.
 
 Requests are compared before a byte of them is sent.  Files are written into a copy of the tenant's folder;
-only what is byte for byte what people approved is then put into the folder itself, by the host.
+only what is byte for byte what people approved is then put into the folder itself, by the host: by one at a
+time of all the processes that share it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+import os
+import secrets
+import threading
+import time
+import weakref
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +33,10 @@ from ironclaw.task import FailureKind, ToolFailure, ToolResult
 
 COPY = ".held-"  #: Before a tenant's id: the copy that a held run gets.  No tenant's id has a dot.
 SPOOL = ".new-"  #: Likewise: bytes on their way into the tenant's folder.
+LOCK = ".turn-"  #: Likewise: the file whose lock is the right to put something into the folder.
+LIFE = ".life-"  #: Before the name of a process's life: the file that it locks as long as it lives.
+PATIENCE = 20.0  #: Seconds for which another process may have that right.
+POLL = 0.02
 NOT_APPROVED = "This is not among the requests that were approved."
 AGAIN = "Propose the call again if it is still needed: people are asked anew."
 
@@ -80,11 +91,17 @@ class _Changed(Exception):
 
 
 class Holding:
-    """Runs calls on copies.  One at a time for each tenant: they share the copy's place."""
+    """Runs calls on copies.  One at a time for each tenant: they share the copy's place.
+
+    Each process has copies of its own; those that a dead one left are removed.
+    """
 
     def __init__(self, scratch_root: Path) -> None:
         self._root = scratch_root
+        self._life = secrets.token_hex(4)
         self._turns: dict[str, asyncio.Lock] = {}
+        self._seen: set[str] = set()  #: Tenants that have had a copy here.
+        self._making = threading.Lock()
 
     async def changed(self, tenant: str, preview: Preview) -> str:
         """The file that is not any more what people saw, "" for none.
@@ -112,7 +129,10 @@ class Holding:
         :param on: runs the call with this folder in the place of the tenant's
         """
         async with self._turns.setdefault(tenant, asyncio.Lock()):
-            copy = self._root / f"{COPY}{tenant}"
+            try:
+                copy = await asyncio.to_thread(self._copy, tenant)
+            except OSError:
+                raise SandboxError("The workspace cannot be copied.") from None
             try:
                 before = await asyncio.to_thread(_copied, self._folder(tenant), copy)
                 result = await on(copy)
@@ -135,7 +155,7 @@ class Holding:
         result: ToolResult,
     ) -> ToolResult:
         """The result, once the approved changes of the copy are those of the folder too."""
-        copy, folder = self._root / f"{COPY}{tenant}", self._folder(tenant)
+        copy = self._place(tenant)
         after = await asyncio.to_thread(_states, copy)
         if path := outside(preview.files, before, after):
             return stopped(f"what it did to {path[:200]!r} was not approved", result)
@@ -144,13 +164,42 @@ class Holding:
             return result
         await before_effect()
         try:
-            fits = await asyncio.to_thread(_apply, copy, folder, made, quota, self._root / f"{SPOOL}{tenant}")
+            fits = await asyncio.to_thread(self._apply, tenant, made, quota)
         except _Changed as changed:
             return stopped(f"{changed.path!r} was changed after it was approved", result)
         return result if fits else replace(result, output=None, failure=_FULL)
 
     def _folder(self, tenant: str) -> Path:
         return self._root / tenant
+
+    def _place(self, tenant: str) -> Path:
+        return self._root / f"{COPY}{tenant}.{self._life}"
+
+    # In a thread
+
+    def _copy(self, tenant: str) -> Path:
+        """This process's own copy of a tenant's folder, empty or as it was left.
+
+        :raises OSError: it cannot be made
+        """
+        with self._making:
+            if tenant not in self._seen:
+                self._begin(tenant)
+                self._seen.add(tenant)
+        identity(self._place(tenant))
+        return self._place(tenant)
+
+    def _begin(self, tenant: str) -> None:
+        if not self._seen:
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            weakref.finalize(self, os.close, _locked(self._root / f"{LIFE}{self._life}"))
+        for other in self._root.glob(f"{COPY}{tenant}.*"):
+            _remove_of_dead(other)
+
+    def _apply(self, tenant: str, made: list[FileEffect], quota: Quota) -> bool:
+        with _turn(self._root / f"{LOCK}{tenant}"):
+            spool = self._root / f"{SPOOL}{tenant}.{self._life}"
+            return _apply(self._place(tenant), self._folder(tenant), made, quota, spool)
 
 
 _FULL = ToolFailure(
@@ -185,6 +234,53 @@ def outside(files: tuple[FileEffect, ...], before: States, after: States) -> str
 
 
 # In a thread
+
+
+@contextmanager
+def _turn(file: Path) -> Iterator[None]:
+    """Nobody else puts anything into the folder until the block ends, on any machine.
+
+    :raises SandboxError: somebody else has the right for too long
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            handle = _locked(file)
+            break
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise SandboxError("Another process is changing this workspace for too long.") from None
+        time.sleep(POLL)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(file: Path) -> int:
+    """
+    :raises BlockingIOError: another one has it
+    """
+    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _remove_of_dead(copy: Path) -> None:
+    """Remove a copy, unless the process whose it is may still work in it."""
+    life = copy.with_name(f"{LIFE}{copy.name.rpartition('.')[2]}")
+    with suppress(OSError):
+        handle = _locked(life)
+        try:
+            _emptied(copy)
+            copy.rmdir()
+            life.unlink()
+        finally:
+            os.close(handle)
 
 
 def _copied(folder: Path, copy: Path) -> States:

@@ -58,6 +58,11 @@ class Keyring:
         return [*kept, derived] if self._file.exists() else [derived, *kept]
 
     @property
+    def is_given(self) -> bool:
+        """Whether the environment says the key in force."""
+        return bool(self._given)
+
+    @property
     def current(self) -> Key:
         """What seals from now on."""
         return self._current

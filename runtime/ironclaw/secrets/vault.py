@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import structlog
+
 from ironclaw.binding import Binding, Injection
-from ironclaw.errors import BadRequest
+from ironclaw.errors import BadRequest, StoreError
 from ironclaw.redaction import MIN_LENGTH, Values
 from ironclaw.secrets.keyring import Keyring
 from ironclaw.secrets.sealing import seal, unseal
@@ -20,6 +22,12 @@ MAX_LENGTH = 4000  #: Characters of a value: servers take header lines of 8 KB.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _VALUE = re.compile(r"[\x21-\x7e]+")
 NOBODY = Values({})
+NOT_HERE = (
+    "Other processes share this database and would not know a key that is made here. Give the new one as "
+    "secrets_key and the one before as secrets_key_old, to all of them: docs/operate.md."
+)
+
+log = structlog.get_logger(__name__)
 
 
 class Vault:
@@ -31,10 +39,12 @@ class Vault:
 
     def __init__(self, store: Store, keyring: Keyring, clock: Callable[[], float]) -> None:
         self._store = store.secrets
+        self._is_shared = store.is_shared
         self._keyring = keyring
         self._clock = clock
         self._values: dict[str, Values] = {}
         self._everybodys = NOBODY
+        self._learned: set[tuple[str, str, str]] = set()  #: What need not be opened again.
         self._changing = asyncio.Lock()  # A secret sealed during a rotation would keep the old key.
 
     @classmethod
@@ -49,8 +59,22 @@ class Vault:
 
         :raises StoreError: a secret cannot be opened
         """
-        for row in await self._store.all():
+        for row in await self._unknown():
             self._know(row, unseal(self._keyring, row))
+
+    async def keep_up(self) -> None:
+        """Know also what other processes have kept since; of one that cannot be opened the log says it."""
+        if not self._is_shared:
+            return
+        for row in await self._unknown():
+            try:
+                self._know(row, unseal(self._keyring, row))
+            except StoreError as error:
+                self._learned.add(_mark(row))
+                log.error("secret_not_known", error=str(error))
+
+    async def _unknown(self) -> list[SecretRow]:
+        return [row for row in await self._store.all() if _mark(row) not in self._learned]
 
     def values(self, tenant: str) -> Values:
         """What finds the tenant's secrets in a text; "" for everybody's."""
@@ -109,8 +133,11 @@ class Vault:
         The old key opens them until all are sealed with the new one, in one transaction.
 
         :return: how many were sealed anew
-        :raises IronclawError: one cannot be opened, or the new key cannot be kept; nothing was changed
+        :raises IronclawError: one cannot be opened, or the new key cannot be kept or would not be known to other
+            processes; nothing was changed
         """
+        if self._is_shared and not self._keyring.is_given:
+            raise BadRequest(NOT_HERE)
         async with self._changing:
             key = self._keyring.upcoming()
 
@@ -131,8 +158,14 @@ class Vault:
         found = Values({})
         for face in _faces(row.binding, value):
             found += Values({row.name: face})
+        self._learned.add(_mark(row))
         self._values[row.tenant] = self.values(row.tenant) + found
         self._everybodys += found
+
+
+def _mark(row: SecretRow) -> tuple[str, str, str]:
+    """Tells each sealing of a secret from every other."""
+    return row.tenant, row.name, row.sealed
 
 
 def _faces(binding: Binding, value: str) -> Iterator[str]:

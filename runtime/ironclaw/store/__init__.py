@@ -9,7 +9,9 @@ from ironclaw.store.chain import FIRST_LINK, Head, link
 from ironclaw.store.database import Store
 from ironclaw.store.doubts import Sworn
 from ironclaw.store.judged import JudgedCall, judged_calls
+from ironclaw.store.looking import answers, is_there, look, postgres
 from ironclaw.store.model import CallRow, Edited, Flow, GrantUse, Judged, SealedGrant, Signed, Spent
+from ironclaw.store.moving import check_empty, fill, instance_of, is_moved, stand_in
 from ironclaw.store.restoring import Restored, backing_up, changing, moment, renew, take
 from ironclaw.store.secrets import SecretRow, kept_in
 from ironclaw.store.sqlite import is_in_use, owning, reading
@@ -32,15 +34,24 @@ __all__ = [
     "Standing",
     "Store",
     "Sworn",
+    "answers",
     "backing_up",
     "changing",
+    "check_empty",
+    "fill",
+    "instance_of",
     "is_in_use",
+    "is_moved",
+    "is_there",
     "judged_calls",
     "kept_in",
     "link",
+    "look",
     "moment",
     "owning",
+    "postgres",
     "reading",
     "renew",
+    "stand_in",
     "take",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ironclaw.store.edits import Edits
 from ironclaw.store.factors import Factors
 from ironclaw.store.grants import Grants
 from ironclaw.store.instances import Instance
+from ironclaw.store.looking import postgres
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.policies import Policies
 from ironclaw.store.reminders import Reminders
@@ -26,6 +26,8 @@ from ironclaw.store.sqlite import SqliteWriter
 from ironclaw.store.toolboxes import Toolboxes
 from ironclaw.store.units import Writer
 from ironclaw.store.workflows import Workflows
+
+WRONG = 9 * 24 * 3600.0  #: Seconds that a clock may be wrong.
 
 
 class Store:
@@ -57,7 +59,8 @@ class Store:
         :raises StoreError: another process has it, it cannot be opened, or a newer version made it
         """
         if url:
-            return await cls.over(await _postgres(url))
+            writer: Writer = await postgres().PostgresWriter.open(url)
+            return await cls.over(writer)
         return await cls.over(await SqliteWriter.open(path))
 
     @classmethod
@@ -83,6 +86,11 @@ class Store:
             raise StoreError
         return self._instance
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may have this database open."""
+        return not isinstance(self._writer, SqliteWriter)
+
     async def copy_to(self, file: Path) -> None:
         """Make a new file with all that is committed when this returns.
 
@@ -100,7 +108,9 @@ class Store:
         return self._writer.clock()
 
     async def is_ready(self) -> bool:
-        """Whether the database answers."""
+        """Whether the database answers, and is in its place."""
+        if isinstance(self._writer, SqliteWriter) and not self._writer.is_in_place():
+            return False
         return bool(await self._writer.read(sql.answers))
 
     async def map_tenants(self, workspaces: Mapping[str, str], tenants: frozenset[str], now: float) -> None:
@@ -155,28 +165,23 @@ class Store:
         return await self._writer.read(unit)
 
     async def tidy(self, now: float) -> None:
-        """Forget delivery ids that are too old to matter."""
-        await self._writer.write(lambda c: sql.forget_deliveries(c, now=now))
+        """Forget delivery ids that are too old to matter, and end grants whose time is over.
+
+        A clock that goes back afterwards brings neither back: a grant has lost its seal, and an id is kept for
+        longer than a clock is wrong.
+        """
+
+        def unit(c: Connection) -> None:
+            sql.forget_deliveries(c, now=now - WRONG)
+            sql.end_grants(c, now=now)
+
+        await self._writer.write(unit)
 
 
 def note_backup(c: Connection, actor: str, now: float) -> None:
     """In every tenant's audit chain; the copy has it too, and says so when it was made."""
     for tenant in [row["id"] for row in sql.tenants(c)]:
         note(c, tenant, now, "backed_up", actor)
-
-
-async def _postgres(url: str) -> Writer:
-    """
-    :raises StoreError: it cannot be used
-    """
-    try:
-        postgres = importlib.import_module("ironclaw.store.postgres")
-    except ImportError as error:
-        raise StoreError(
-            f"database_url: PostgreSQL needs {error.name}: pip install 'ironclaw[postgres]'."
-        ) from None
-    writer: Writer = await postgres.PostgresWriter.open(url)
-    return writer
 
 
 def _members(c: Connection) -> dict[tuple[str, str], frozenset[str]]:

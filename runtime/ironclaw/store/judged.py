@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from ironclaw.errors import StoreError
+from ironclaw.store.looking import look
 from ironclaw.store.sql import Row, sql
-from ironclaw.store.sqlite import reading
 from ironclaw.task import CallState
 from ironclaw.terms import Circumstances
 
@@ -30,17 +28,14 @@ class JudgedCall:
     at: float  #: Unix seconds: when it was asked about, or its workflow began.
 
 
-def judged_calls(path: Path, tenant: str, limit: int) -> tuple[JudgedCall, ...]:
+def judged_calls(path: Path, tenant: str, limit: int, url: str = "") -> tuple[JudgedCall, ...]:
     """The newest calls, oldest first.
 
     :param tenant: "" for all
+    :param url: of the PostgreSQL in the place of SQLite's file
     :raises StoreError: there is no database, or it is not of this version
     """
-    with reading(path) as c:
-        try:
-            rows = list(sql.judged_calls(c, tenant=tenant, limit=limit))
-        except sqlite3.Error as error:
-            raise StoreError(f"The database cannot be read: {error}. Start the bot once.") from None
+    rows = look(path, url, lambda c: list(sql.judged_calls(c, tenant=tenant, limit=limit)))
     return tuple(map(_call, reversed(rows)))
 
 

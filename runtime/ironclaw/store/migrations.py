@@ -23,6 +23,13 @@ WORDS = (
 )
 
 
+MOVED = 0x49434D56  #: As SQLite's user_version: the database is in PostgreSQL now; this file stands for it.
+NOT_HERE = (
+    "This database was moved to PostgreSQL: set database_url to it. To go back to how it was before, and "
+    "lose what was done since: `ironclaw restore` of ironclaw.db.before-postgresql, without database_url."
+)
+
+
 def head_version() -> int:
     """The newest version that this code knows."""
     return max(_scripts(resources.files(__package__).joinpath("migrations")))
@@ -51,8 +58,10 @@ def migrate_sqlite(c: sqlite3.Connection, until: int | None = None) -> None:
     """Bring the schema up to date, in the caller's transaction.
 
     :param until: the version to stop at; None: the newest
-    :raises StoreError: a newer version made it
+    :raises StoreError: a newer version made it, or it was moved
     """
+    if c.execute("PRAGMA user_version").fetchone()[0] == MOVED:
+        raise StoreError(NOT_HERE)
     for number, script in due(_version(c)).items():
         if until is not None and number > until:
             break

@@ -11,9 +11,12 @@ each sees what the one before it committed.  A unit without a tenant takes every
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import structlog
@@ -37,6 +40,10 @@ LOCKS = 0x1C1A  #: The first number of our advisory locks.
 TAKE_OF_TENANT = """SELECT pg_advisory_xact_lock_shared($1, 0), pg_advisory_xact_lock($1 + 1, hashtext($2)),
     extract(epoch FROM clock_timestamp())::double precision"""
 TAKE_ALL = "SELECT pg_advisory_xact_lock($1, 0), 0, extract(epoch FROM clock_timestamp())::double precision"
+#: Whether other processes of ours have this database open; people with psql do not count.
+OTHERS = """SELECT count(*) AS there FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name LIKE 'ironclaw %' AND application_name <> current_setting('application_name')"""
+IS_MADE = "SELECT to_regclass('schema_version') IS NOT NULL AS is_there"
 ADVANCE = "ironclaw_advance"  #: The queue's name for "go on with this workflow".
 VERSION = """SELECT w.version, (SELECT count(*) FROM workflows o WHERE o.tenant || '' = w.tenant
         AND o.state IN ('queued', 'running'))::int AS others
@@ -70,6 +77,10 @@ class _Waiting:
         """How many rows it changed: the last word of what the server says ("UPDATE 1")."""
         said: str = wait_for(self.raw.execute(statement, *values))
         return int(said.rpartition(" ")[2])
+
+    def copy(self, table: str, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+        """Add many rows to a table at once."""
+        wait_for(self.raw.copy_records_to_table(table, records=rows, columns=columns))
 
     def announce(self, workflow_id: str) -> None:
         """One job for each version of a workflow: what is queued or at work already is not queued twice.
@@ -124,10 +135,15 @@ class PostgresWriter:
         """
         try:
             pool = await asyncpg.create_pool(
-                url, min_size=0, max_size=CONNECTIONS, statement_cache_size=STATEMENTS, command_timeout=60
+                url,
+                min_size=0,
+                max_size=CONNECTIONS,
+                statement_cache_size=STATEMENTS,
+                command_timeout=60,
+                server_settings={"application_name": f"ironclaw {secrets.token_hex(4)}"},
             )
         except (asyncpg.PostgresError, ValueError, *AWAY) as error:
-            raise StoreError(f"database_url: PostgreSQL cannot be used: {_said(error)}.") from None
+            raise _unusable(error) from None
         writer = cls(pool)
         try:
             await writer.write(_migrate)
@@ -215,6 +231,69 @@ class PostgresWriter:
             return await _in_greenlet(unit, _Waiting(raw))
 
 
+def check_alone(c: Any) -> None:
+    """
+    :raises StoreError: other processes have this database open
+    """
+    if c.fetch(OTHERS)[0]["there"]:
+        raise StoreError("Other ironclaw processes have this database open. Stop all of them first.")
+
+
+async def look(url: str, unit: Unit[T]) -> T:
+    """Run one unit that only reads, over a connection of its own.
+
+    :raises StoreError: it cannot be reached, or no bot has made its tables yet
+    """
+    async with _connected(url) as raw, raw.transaction(isolation="repeatable_read", readonly=True):
+        try:
+            return await _in_greenlet(unit, _Waiting(raw))
+        except asyncpg.UndefinedTableError:
+            raise StoreError("There is no database yet: start the bot once.") from None
+
+
+async def has_schema(url: str) -> bool:
+    """Whether there are tables of ours.
+
+    :raises StoreError: it cannot be reached
+    """
+    async with _connected(url) as raw:
+        return bool(await raw.fetchval(IS_MADE))
+
+
+async def described(url: str) -> str:
+    """Which server answers, and where; nothing of who we are there.
+
+    :raises StoreError: it cannot be reached
+    """
+    async with _connected(url) as raw:
+        version = await raw.fetchval("SELECT current_setting('server_version')")
+        name = await raw.fetchval("SELECT current_database()")
+        where = urlsplit(url)
+        return f"PostgreSQL {version.split()[0]} at {where.hostname or 'localhost'}, database {name}"
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Any]:
+    """
+    :raises StoreError: it cannot be reached, or goes away
+    """
+    try:
+        raw = await asyncpg.connect(url, timeout=PATIENCE)
+    except (asyncpg.PostgresError, ValueError, *AWAY) as error:
+        raise _unusable(error) from None
+    try:
+        yield raw
+    except (asyncpg.PostgresError, *AWAY) as error:
+        raise StoreError(f"The database cannot be read: {_said(error)}.") from None
+    finally:
+        with suppress(asyncpg.PostgresError, *AWAY):
+            await raw.close(timeout=2)
+
+
+def _unusable(error: BaseException) -> StoreError:
+    return StoreError(f"database_url: PostgreSQL cannot be used: {_said(error)}.")
+
+
 def _pauses() -> Generator[float, None, None]:
     pause = FIRST_PAUSE
     while True:
@@ -251,7 +330,7 @@ def _migrate(c: Any) -> None:
     """
     :raises StoreError: a newer version made it
     """
-    known = c.fetch("SELECT to_regclass('schema_version') IS NOT NULL AS is_there")[0]["is_there"]
+    known = c.fetch(IS_MADE)[0]["is_there"]
     version = c.fetch("SELECT version FROM schema_version")[0]["version"] if known else 0
     for number, script in due(version).items():
         wait_for(c.raw.execute(for_postgres(number, script)))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ironclaw.binding import Binding
-from ironclaw.errors import NotFound, StoreError
+from ironclaw.errors import NotFound
 from ironclaw.store.chain import note
+from ironclaw.store.looking import is_there, look
 from ironclaw.store.sql import Connection, Row, sql
-from ironclaw.store.sqlite import reading
 from ironclaw.store.units import Writer
 from ironclaw.task import ToolCall
 
@@ -106,18 +105,17 @@ class Secrets:
         return await self._writer.write(unit)
 
 
-def kept_in(path: Path) -> tuple[frozenset[str], tuple[SecretRow, ...]]:
+def kept_in(path: Path, url: str = "") -> tuple[frozenset[str], tuple[SecretRow, ...]]:
     """Every tenant, and everybody's secrets, beside a bot that runs; nothing where there is no database yet.
 
+    :param url: of the PostgreSQL in the place of SQLite's file
     :raises StoreError: they cannot be read
     """
-    if not path.exists():
-        return frozenset(), ()
-    try:
-        with reading(path) as c:
-            return frozenset(row["id"] for row in sql.tenants(c)), tuple(map(_row, list(sql.secrets(c))))
-    except sqlite3.Error as error:
-        raise StoreError(f"The secrets cannot be read: {error}.") from None
+
+    def unit(c: Connection) -> tuple[frozenset[str], tuple[SecretRow, ...]]:
+        return frozenset(row["id"] for row in sql.tenants(c)), tuple(map(_row, list(sql.secrets(c))))
+
+    return look(path, url, unit) if is_there(path, url) else (frozenset(), ())
 
 
 def _row(row: Row) -> SecretRow:

@@ -110,7 +110,8 @@ class Workflows:
 
         :return: False where it waits or has ended, or others have it already
         """
-        return bool(await self._writer.write(lambda c: sql.release_workflow(c, id=workflow_id, epoch=epoch), ""))
+        had = await self._writer.write(lambda c: sql.release_workflow(c, id=workflow_id, epoch=epoch), "")
+        return bool(had)
 
     async def let_go(self, owner: str) -> None:
         """Let others take all that a process works on, which stops."""

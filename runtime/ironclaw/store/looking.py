@@ -1,0 +1,76 @@
+"""Reads a database beside the bots that have it open, whichever database it is."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sqlite3
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ironclaw.errors import StoreError
+from ironclaw.store.sql import sql
+from ironclaw.store.sqlite import reading
+from ironclaw.store.units import T, Unit
+
+NONE_YET = "There is no database yet: start the bot once."
+
+
+def look(path: Path, url: str, unit: Unit[T]) -> T:
+    """Run a unit that only reads, and change nothing, the schema neither.  It blocks: for commands.
+
+    :param path: of SQLite's file
+    :param url: of the PostgreSQL in its place, or ""
+    :raises StoreError: there is no database of ours, or it cannot be read
+    """
+    if url:
+        found: T = _run(postgres().look(url, unit))
+        return found
+    try:
+        with reading(path) as c:
+            result: T = unit(c)
+            return result
+    except sqlite3.Error as error:
+        raise StoreError(f"The database cannot be read: {error}. Start the bot once.") from None
+
+
+def is_there(path: Path, url: str) -> bool:
+    """Whether somebody has started a bot on it before.
+
+    :raises StoreError: a PostgreSQL that does not answer
+    """
+    return bool(_run(postgres().has_schema(url))) if url else path.exists()
+
+
+def answers(path: Path, url: str) -> str:
+    """Which database it is, in a few words.
+
+    :raises StoreError: it does not answer
+    """
+    if url:
+        return str(_run(postgres().described(url)))
+    if path.exists():
+        look(path, url, lambda c: sql.answers(c))
+    return f"SQLite {sqlite3.sqlite_version}, in data_dir"
+
+
+def postgres() -> ModuleType:
+    """What speaks with PostgreSQL: not everybody has it installed.
+
+    :raises StoreError: it is not
+    """
+    try:
+        return importlib.import_module("ironclaw.store.postgres")
+    except ImportError as error:
+        raise StoreError(
+            f"database_url: PostgreSQL needs {error.name}: pip install 'ironclaw[postgres]'."
+        ) from None
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """In a thread of its own: who asks may have an event loop that runs."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
