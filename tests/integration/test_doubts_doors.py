@@ -265,7 +265,7 @@ async def test_answered_over_http(bot: Bot, receiver: Receiver, answer: str, sen
     ("body", "claims", "status"),
     [
         ('{"answer": "ran"}', {}, 403),
-        ('{"answer": "ran"}', {"sub": BOSS, "tenant": "T2"}, 404),
+        ('{"answer": "ran"}', {"sub": BOSS, "tenant_id": "T2"}, 404),
         ('{"answer": "ran", "tenant_id": "T2"}', {"sub": BOSS}, 404),
         ('{"answer": "maybe"}', {"sub": BOSS}, 422),
         ('{"answer": "ran", "because": "x"}', {"sub": BOSS}, 422),

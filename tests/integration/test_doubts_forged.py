@@ -104,6 +104,26 @@ async def test_a_word_is_good_once(tmp_path: Path, built_toolboxes: Path, receiv
     assert 1 == len(receiver.keys)
 
 
+async def test_asked_about_another_attempt(
+    tmp_path: Path, built_toolboxes: Path, receiver: Receiver
+) -> None:
+    """
+    A row that counts more beginnings than the question is about: it is asked anew, and can be answered.
+    """
+    brain, doubt = await left(tmp_path, built_toolboxes, receiver)
+    with thief(tmp_path) as c:
+        c.execute("UPDATE tool_calls SET state = 'executing', attempts = 3")
+        c.execute("UPDATE workflows SET state = 'running'")
+    async with engine(tmp_path, brain, built_toolboxes, **allow(receiver.port)) as app:
+        again = await doubted(app, doubt.workflow_id)
+        await app.doubts.testify(approver(), again.id, Said.NOT_RUN)
+        after = await app.wait("T1", doubt.workflow_id, 30)
+        first = await app.doubts.view("T1", doubt.id)
+
+    assert (DoubtState.CANCELLED, 3) == (first.state, again.attempt)
+    assert (WorkflowState.DONE, 1) == (after.state, len(receiver.keys))
+
+
 async def test_who_is_no_approver_any_more(tmp_path: Path, built_toolboxes: Path, receiver: Receiver) -> None:
     """
     Somebody said that it did not run and lost the right before it began: it does not begin.

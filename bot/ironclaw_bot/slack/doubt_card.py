@@ -37,7 +37,7 @@ _ENDS = {
 }
 _RAN_AGAIN = "It was run once more."
 _NOT_BEGUN = "It was not begun again."
-_STOPPED = "The task was stopped before anybody said. It may have happened."
+_STOPPED = "It is not asked any more: the task was stopped, or it is asked anew. It may have happened."
 _HELP = (
     "Look on the other side first: *Show me* says what to look for. *It ran* goes on without its output. "
     "*It did not run* runs it again."

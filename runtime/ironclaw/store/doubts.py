@@ -140,9 +140,8 @@ def _ask(
 ) -> None:
     move_workflow(c, flow, WorkflowState.PAUSED, "", Spent(), now)
     move_call(c, flow.id, call.seq, call.state, CallState.IN_DOUBT)
-    known = [row["id"] for row in sql.open_doubts_of(c, workflow_id=flow.id) if row["seq"] == call.seq]
-    asked = known[0] if known else doubt_id
-    if not known:
+    asked = _known(c, flow, call, now) or doubt_id
+    if asked == doubt_id:
         sql.add_doubt(
             c, id=asked, tenant=flow.tenant, workflow_id=flow.id, seq=call.seq, attempt=call.attempts, now=now
         )
@@ -151,6 +150,23 @@ def _ask(
         tell(c, now, flow.tenant, flow.id, f"doubt:{asked}", NoticeKind.DOUBT, place, {"doubt": asked})
     show_status(c, flow, ASKED.format(tool=call.tool), now)
     calls.show_call(c, flow.tenant, flow.id, call.seq, now)
+
+
+def _known(c: Connection, flow: Flow, call: CallRow, now: float) -> str:
+    """The doubt that is open about this very attempt, "" for none; one about another attempt ends."""
+    found = [row for row in list(sql.open_doubts_of(c, workflow_id=flow.id)) if row["seq"] == call.seq]
+    for row in found:
+        if row["attempt"] == call.attempts:
+            return str(row["id"])
+        sql.settle_doubt(c, id=row["id"], state=DoubtState.CANCELLED.value, by="", now=now)
+        show_doubt(c, flow.tenant, flow.id, row["id"], now)
+    return ""
+
+
+def draw_anew(c: Connection, now: float) -> None:
+    """Have every question that is open drawn with buttons that count now, in the caller's transaction."""
+    for row in list(sql.every_open_doubt(c)):
+        show_doubt(c, row["tenant"], row["workflow_id"], row["id"], now)
 
 
 def _testify(
@@ -199,7 +215,7 @@ def _check_open(c: Connection, doubt_id: str) -> None:
         raise NotFound("There is no such doubt.")
     state = DoubtState(row["state"])
     if state is DoubtState.CANCELLED:
-        raise Conflict("The task was stopped before anybody said whether it ran.")
+        raise Conflict("This is not asked any more: the task was stopped, or it is asked anew.")
     if state is not DoubtState.OPEN:
         raise Conflict("This was answered already.", row["answered_by"], row["answered_at"])
 
