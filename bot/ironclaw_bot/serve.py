@@ -22,7 +22,7 @@ from ironclaw.settings import Settings
 from ironclaw_bot import local, logs
 from ironclaw_bot.build import built_folder
 from ironclaw_bot.http.gateway import make_gateway
-from ironclaw_bot.slack.client import DEAD, later, reason, web_client
+from ironclaw_bot.slack.client import DEAD, MISSING, later, missing_scopes, reason, web_client
 from ironclaw_bot.slack.door import SlackDoor
 
 NO_DOOR = (
@@ -156,6 +156,8 @@ async def _slack(app: Ironclaw, settings: Settings, session: aiohttp.ClientSessi
         raise SettingsError(
             f"slack: {settings.slack_api_url} cannot be reached: {type(error).__name__}."
         ) from None
+    if missing := missing_scopes(me):
+        log.warning("slack_scopes_missing", scopes=missing, what=MISSING)
     team = str(me["team_id"])
     tenant = await app.map_workspace(team)
     return SlackDoor(app, settings, client, {team: str(me.get("team") or "")} if tenant == team else {})

@@ -42,7 +42,7 @@ class Thread:
 
     @property
     def card(self) -> Json:
-        """Its card, as it stands; the newest, for a crash between posting and noting it posts it again."""
+        """Its card, as it stands; the newest, where there are several."""
         return [one for one in self.replies if one["blocks"][0]["type"] == "header"][-1]
 
     @property

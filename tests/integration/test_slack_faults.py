@@ -19,7 +19,7 @@ from tests.integration.office import Office, an_office
 
 from ironclaw.task import Decision, Principal
 from ironclaw_bot.playground import Playground
-from ironclaw_bot.slack.client import later, web_client
+from ironclaw_bot.slack.client import later, missing_scopes, web_client
 
 pytestmark = pytest.mark.sandbox
 WRITE = moves(wants("files.write", path="a.md", text="hello"))
@@ -157,6 +157,18 @@ async def _after(response: web.Response) -> tuple[bool, bool]:
     pause = later(refused.value)
     assert pause is not None
     return pause.is_uncertain, pause.is_for_all
+
+
+async def test_scopes_that_are_missing(playground: Playground) -> None:
+    """
+    What an app of an older manifest may not is named.
+    """
+    client = web_client(TOKENS["T0001"], f"{playground.url}/api/")
+    before = missing_scopes(await client.auth_test())
+    playground.hub.scopes -= {"channels:history", "im:write"}
+
+    assert [] == before
+    assert ["channels:history", "im:write"] == missing_scopes(await client.auth_test())
 
 
 async def test_nobody_listens(unused_tcp_port: int) -> None:

@@ -36,6 +36,9 @@ REFUSED = (
     "Slack refuses the bot's token: nothing can be told there, and nothing is lost meanwhile. "
     "Install the app again, or set SLACK_BOT_TOKEN to the new token and restart."
 )
+#: Scopes with which the bot looks whether it has said something already.
+LOOKING = frozenset({"channels:history", "groups:history", "im:history", "im:write", "mpim:history"})
+MISSING = "Install the app again with manifest.yml: without them an answer may wait after a crash."
 #: Slack's words for a fault of its own: some of what was asked may have been done.
 _FAULTS = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 #: The client of a workspace's installation; "" is the bot's own workspace.
@@ -116,6 +119,16 @@ def web_client(token: str, base_url: str, session: aiohttp.ClientSession | None 
     :param session: keeps connections between calls; the caller closes it.  None: a new one for each call
     """
     return Client(token, base_url, session)
+
+
+def missing_scopes(response: AsyncSlackResponse) -> list[str]:
+    """What the token may not, of what a look for an answer after a crash needs; by Slack's own word.
+
+    :param response: to any call
+    """
+    headers = {str(name).lower(): str(value) for name, value in response.headers.items()}
+    granted = {scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",")}
+    return sorted(LOOKING - granted) if "x-oauth-scopes" in headers else []
 
 
 def later(error: Exception) -> TryLater | None:
