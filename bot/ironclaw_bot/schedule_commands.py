@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 
 from ironclaw.settings import Settings
@@ -20,6 +21,7 @@ CHANGES = {
     "resume": "go on with the next moment from now",
     "remove": "begin nothing any more; what runs goes on",
 }
+BEGINS = ("add", "resume")
 OUTCOME = 200  #: Characters of what came of the last run.
 
 
@@ -66,6 +68,8 @@ class Schedules:
     async def _ask(self, settings: Settings, chosen: argparse.Namespace, verb: str, **words: str) -> int:
         async with self._door(settings) as door:
             found = await door.ask("schedules", tenant=chosen.tenant, verb=verb, **words)
+            if verb in BEGINS and isinstance(door, Here):
+                print("No bot runs here: schedules begin their tasks while one does.", file=sys.stderr)
         for each in found:
             print(*map(in_line, _lines(each)), sep="\n")
         if not found:

@@ -132,7 +132,7 @@ def _add(c: Connection, made: Schedule, delivery: tuple[str, str] | None, most: 
     if known != made.id:
         return _load(c, made.tenant, known)
     if sql.schedule_count(c, tenant=made.tenant)["there"] >= most:
-        raise Refused(f"This tenant may have {most} schedules, and has them. Remove one first.")
+        raise Refused(f"This tenant has {most} schedules, the most that it may have. Remove one first.")
     sql.add_schedule(
         c,
         id=made.id,
