@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -18,6 +18,7 @@ from ironclaw.errors import BadRequest
 
 EXAMPLE = "0 7 * * 1-5"
 FIELDS = "minute, hour, day of month, month, day of week"
+NO_ZONE = (KeyError, OSError, ValueError)  #: What ZoneInfo raises.
 MOST_COUNTED = 100  #: Slots that are counted; more are so many.
 #: Five fields and no more: a sixth would be seconds, and nothing comes more often than once a minute.
 _CRON = re.compile(r"[0-9A-Za-z*,/#-]{1,60}( [0-9A-Za-z*,/#-]{1,60}){4}", re.ASCII)
@@ -69,7 +70,11 @@ class Timing:
 
     def words(self) -> str:
         """Such as ``At 07:00 on Monday through Friday, Europe/Berlin``."""
-        return f"{CronSim(self.cron, datetime.fromtimestamp(0, ZoneInfo(self.zone))).explain()}, {self.zone}"
+        try:
+            told = CronSim(self.cron, datetime.fromtimestamp(0, UTC)).explain()
+        except CronSimError:
+            told = self.cron  # A row that somebody edited: it is listed, and begins nothing.
+        return f"{told}, {self.zone}"
 
     def _slots(self, at: float) -> Iterator[float]:
         """Each slot after a moment, in order, once: two that the clocks' change puts together are one."""
@@ -82,9 +87,16 @@ class Timing:
 
 
 def in_zone(at: float, zone: str) -> str:
-    """A moment as the clocks of a zone show it: ``Monday 23 November 2026, 07:00 (Europe/Berlin)``."""
-    shown = datetime.fromtimestamp(at, ZoneInfo(zone))
-    return f"{shown:%A} {shown.day} {shown:%B %Y, %H:%M} ({zone})"
+    """A moment as the clocks of a zone show it: ``Monday 23 November 2026, 07:00 (Europe/Berlin)``.
+
+    Of a zone that there is none of, as those of UTC.
+    """
+    try:
+        clocks = ZoneInfo(zone)
+    except NO_ZONE:
+        clocks = ZoneInfo("UTC")
+    shown = datetime.fromtimestamp(at, clocks)
+    return f"{shown:%A} {shown.day} {shown:%B %Y, %H:%M} ({clocks.key})"
 
 
 def check_zone(name: str) -> str:
@@ -109,7 +121,7 @@ def _zone(name: str) -> None:
         if is_like_a_zone(name):
             ZoneInfo(name)
             return
-    except (KeyError, OSError, ValueError):
+    except NO_ZONE:
         pass
     raise BadRequest(
         f"There is no time zone {name[:60]!r}. Write one such as Europe/Berlin, or UTC.", "/zone"

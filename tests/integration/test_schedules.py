@@ -306,6 +306,23 @@ async def test_task_unfit(desk: Desk) -> None:
         await desk.app.resume(approver(), (await desk.one()).id)
 
 
+@pytest.mark.parametrize("change", ["cron = 'x'", "zone = 'No/Where'", "zone = '../../etc/passwd'"])
+async def test_row_that_somebody_edited(desk: Desk, change: str) -> None:
+    """
+    A row that says no time is paused and listed as it is; the others come at theirs.
+    """
+    made = await desk.weekdays()
+    await desk.app.add(ask(tenant="T2"), "0 6 * * *")
+    with closing(sqlite3.connect(desk.folder / "ironclaw.db")) as c, c:
+        c.execute(f"UPDATE schedules SET {change} WHERE id = ?", (made.id,))
+    listed = (await desk.one()).next_words
+    count = await desk.at(SEVEN)
+    found = await desk.one()
+
+    assert (1, ScheduleState.PAUSED) == (count, found.state)
+    assert (True, True) == (bool(found.why and listed), change.split("'")[1] in found.timing.words())
+
+
 async def test_paused(desk: Desk) -> None:
     """
     A paused one begins nothing; resumed, it goes on with the next slot, and missed nothing.
