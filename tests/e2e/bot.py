@@ -63,6 +63,16 @@ class Bot:
         return self._process is not None and self._process.returncode is None
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal to it, such as SIGSTOP."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    @property
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator
@@ -80,10 +81,13 @@ class Ledger:
     """The receiver: an HTTP service that writes down what reaches it.
 
     :ivar lines: Idempotency-Key of each request, by the line that it names, in the order of arrival
+    :ivar ports: from which they came; ``answers`` while it is set: until then they wait
     """
 
     url: str = ""
     lines: dict[str, list[str]] = field(default_factory=dict)
+    ports: list[int] = field(default_factory=list)
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def get(self, request: web.Request) -> web.Response:
         """As a check answers."""
@@ -94,6 +98,9 @@ class Ledger:
     async def post(self, request: web.Request) -> web.Response:
         key = request.headers.get("Idempotency-Key", "")
         self.lines.setdefault(request.match_info["line"], []).append(key)
+        assert request.transport is not None
+        self.ports.append(request.transport.get_extra_info("peername")[1])
+        await self.answers.wait()
         return web.json_response({"written": True})
 
 
@@ -101,6 +108,7 @@ class Ledger:
 async def ledger() -> AsyncIterator[Ledger]:
     """A ledger on loopback, in the test's own process: it outlives every bot."""
     found = Ledger()
+    found.answers.set()
     site = web.Application()
     site.router.add_post("/{line}", found.post)
     site.router.add_get("/{line}", found.get)
