@@ -445,6 +445,7 @@ class Ironclaw:
         if await self._tools.drop_expired(self._clock()):
             await self._supersede()
         await self._store.tidy(self._clock())
+        await self._store.workflows.end_unreadable_reviews(self._clock())
         await self._dispatcher.take_up()
 
     async def _every(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:

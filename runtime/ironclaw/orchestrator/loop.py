@@ -92,7 +92,9 @@ class Orchestrator:
         :raises StoreError: nothing more can be recorded; the workflow is taken up again later
         """
         while True:
-            flow = await self._store.workflows.load(workflow_id)
+            flow = await self._load(workflow_id)
+            if flow is None:
+                return ""
             structlog.contextvars.bind_contextvars(tenant=flow.tenant, workflow=flow.id)
             if flow.state is WorkflowState.PAUSED:
                 reached(Point.PAUSED)
@@ -104,6 +106,18 @@ class Orchestrator:
                 await self._try_step(flow)
             elif not await self._leave(flow):
                 return ""
+
+    async def _load(self, workflow_id: str) -> Flow | None:
+        """The workflow; None where its rows cannot be read: then it has ended.
+
+        :raises StoreError: the database does not answer
+        """
+        try:
+            return await self._store.workflows.load(workflow_id)
+        except Exception:  # Of what kind is the business of whoever wrote those rows.
+            if not await self._store.workflows.end_unreadable(workflow_id, self._clock()):
+                raise
+        return None
 
     async def _try_step(self, flow: Flow) -> None:
         """One step; whatever goes wrong in it is the workflow's end, and not this process's.

@@ -663,3 +663,22 @@ UPDATE factors SET last_step = :step WHERE last_step < :step
 
 -- name: end_grants!
 UPDATE grants SET revoked_at = expires_at, mac = '' WHERE revoked_at = 0 AND expires_at <= :now
+
+-- name: workflow_head^
+-- As little of it as may be: the rest may not be readable.
+SELECT tenant, reply_door AS door, place FROM workflows WHERE id = :id
+
+-- name: due_reviews
+SELECT id, workflow_id FROM approvals WHERE state = 'pending' AND expires_at <= :now
+
+-- name: abandon_workflow!
+UPDATE workflows SET state = 'failed', version = version + 1, outcome = :outcome, lease_until = 0, updated_at = :now
+WHERE id = :id AND state IN ('queued', 'running', 'paused')
+
+-- name: abandon_reviews!
+UPDATE approvals SET state = 'cancelled' WHERE workflow_id = :workflow_id AND state = 'pending'
+
+-- name: abandon_calls!
+-- What may have begun is not known to have not.
+UPDATE tool_calls SET state = CASE WHEN state = 'executing' THEN 'in_doubt' ELSE 'cancelled' END
+WHERE workflow_id = :workflow_id AND state IN ('proposed', 'pending', 'approved', 'executing')

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import structlog
+
 from ironclaw.errors import NotFound
 from ironclaw.store.model import CallRow, Flow, Signed
 from ironclaw.store.sql import Connection, Row, sql
@@ -30,11 +32,22 @@ from ironclaw.task import (
 )
 from ironclaw.terms import Circumstances, Terms
 
+log = structlog.get_logger(__name__)
 RESTORED = "restored"  #: In place of a failure: people were asked about it when a backup was made.
 
 
 def address_of(row: Row) -> Address:
-    return Address(row["door"], json.loads(row["place"]))
+    return Address(row["door"], _place(row))
+
+
+def _place(row: Row) -> dict[str, str]:
+    """
+    :raises ValueError: it is no place as we write them
+    """
+    place = json.loads(row["place"])
+    if not isinstance(place, dict) or not all(isinstance(each, str) for each in place.values()):
+        raise ValueError("not a place")
+    return place
 
 
 def message(row: Row) -> Message:
@@ -143,9 +156,17 @@ def load_approval(c: Connection, approval_id: str) -> ApprovalView | None:
 
 
 def load_approvals(c: Connection, found: Iterable[Row]) -> tuple[ApprovalView, ...]:
-    """Those of the rows' ids, in their order."""
-    approvals = (load_approval(c, row["id"]) for row in list(found))
+    """Those of the rows' ids that can be read, in their order: one that cannot takes no other with it."""
+    approvals = (_readable_approval(c, row["id"]) for row in list(found))
     return tuple(approval for approval in approvals if approval)
+
+
+def _readable_approval(c: Connection, approval_id: str) -> ApprovalView | None:
+    try:
+        return load_approval(c, approval_id)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        log.error("approval_unreadable", approval=approval_id)
+        return None
 
 
 def _last_usage(c: Connection, row: Row) -> Usage | None:
@@ -196,7 +217,7 @@ def load_flow(c: Connection, workflow_id: str) -> Flow:
         tenant=row["tenant"],
         requester=row["requester"],
         door=row["door"],
-        address=Address(row["reply_door"], json.loads(row["place"])),
+        address=Address(row["reply_door"], _place(row)),
         thread=row["thread"],
         tools=None if row["tools"] is None else tuple(json.loads(row["tools"])),
         brain=row["brain"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -70,7 +70,9 @@ class _Statements:
         on_postgres: Named = getattr(self._postgres, name)
 
         def run(c: Connection, **values: Any) -> Any:
-            return (on_sqlite if isinstance(c, sqlite3.Connection) else on_postgres)(c, **values)
+            found = (on_sqlite if isinstance(c, sqlite3.Connection) else on_postgres)(c, **values)
+            # A cursor that an exception leaves half read would be closed in some other thread.
+            return list(found) if isinstance(found, Generator) else found
 
         setattr(self, name, run)
         return run

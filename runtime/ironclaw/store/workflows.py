@@ -9,11 +9,11 @@ from dataclasses import replace
 from ironclaw.canonical import canonical_text
 from ironclaw.capabilities import Room
 from ironclaw.errors import Conflict, NotFound, QueueFull
-from ironclaw.store import calls, doubts, rows, threads
+from ironclaw.store import calls, doubts, rows, threads, unreadable
 from ironclaw.store.chain import note
 from ironclaw.store.model import Flow, Judged, Spent
 from ironclaw.store.outbox import opening, post_card, tell, under
-from ironclaw.store.sql import Connection, sql
+from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.transitions import move_workflow, show_status
 from ironclaw.store.units import Writer, announce
 from ironclaw.task import (
@@ -137,6 +137,20 @@ class Workflows:
         """
         return await self._writer.read(lambda c: rows.load_flow(c, workflow_id))
 
+    async def end_unreadable(self, workflow_id: str, now: float) -> bool:
+        """End a workflow with a sentence if its rows are not as we write them.
+
+        :return: whether it was so
+        """
+        return await self._writer.write(lambda c: unreadable.end_unreadable(c, workflow_id, now))
+
+    async def end_unreadable_reviews(self, now: float) -> tuple[str, ...]:
+        """The same for those that wait for a review that nobody could be shown, once its time is over.
+
+        :return: their ids
+        """
+        return await self._writer.write(lambda c: unreadable.end_unreadable_reviews(c, now))
+
     async def record_move(
         self,
         flow: Flow,
@@ -193,7 +207,7 @@ class Workflows:
         """The tenant's workflows, newest first."""
         return await self._writer.read(
             lambda c: tuple(
-                rows.workflow_view(row) for row in sql.workflows_of(c, tenant=tenant, limit=limit)
+                _shown(c, row) for row in list(sql.workflows_of(c, tenant=tenant, limit=limit))
             )
         )
 
@@ -207,9 +221,9 @@ class Workflows:
 
         def unit(c: Connection) -> tuple[WorkflowView, ...]:
             found = [
-                rows.workflow_view(row)
+                _shown(c, row)
                 for each in requesters
-                for row in sql.workflows_of_person(c, tenant=tenant, requester=each, limit=limit)
+                for row in list(sql.workflows_of_person(c, tenant=tenant, requester=each, limit=limit))
             ]
             return tuple(sorted(found, key=lambda view: view.created_at, reverse=True)[:limit])
 
@@ -428,6 +442,12 @@ def _view(c: Connection, tenant: str, workflow_id: str) -> WorkflowView:
     row = sql.workflow(c, id=workflow_id)
     if row is None or row["tenant"] != tenant:
         raise NotFound("There is no such workflow.")
+    return _shown(c, row)
+
+
+def _shown(c: Connection, row: Row) -> WorkflowView:
+    """With what it waits for."""
+    workflow_id = row["id"]
     pending = next((a for a in sql.pending_approvals_of(c, workflow_id=workflow_id)), None)
     asked = next((each for each in sql.open_doubts_of(c, workflow_id=workflow_id)), None)
     view = rows.workflow_view(row, rows.load_approval(c, pending["id"]) if pending else None)

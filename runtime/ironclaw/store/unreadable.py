@@ -1,0 +1,83 @@
+"""Workflows whose rows are not as we write them: they end with a sentence, and harm nothing else.
+
+JSON and plain columns are all that is ever read: whatever somebody puts there, no code comes of it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+
+from ironclaw.errors import BadRequest
+from ironclaw.store import rows
+from ironclaw.store.chain import note
+from ironclaw.store.outbox import tell
+from ironclaw.store.sql import Connection, sql
+from ironclaw.task import NoticeKind
+
+SENTENCE = "What was kept of this task cannot be read, so it was stopped. Look at the log, then ask again."
+#: What reading rows of another make comes to.
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError, BadRequest)
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+def can_read(load: Callable[[], T]) -> bool:
+    """Whether rows can be read as we write them."""
+    try:
+        load()
+    except UNREADABLE:
+        return False
+    except sqlite3.OperationalError as error:
+        if not is_no_text(error):
+            raise
+        return False
+    return True
+
+
+def is_no_text(error: Exception) -> bool:
+    """Whether a column of text holds something else; SQLite's own faults have the same class."""
+    return "Could not decode to UTF-8" in str(error)
+
+
+def end_unreadable(c: Connection, workflow_id: str, now: float) -> bool:
+    """End a workflow if its rows cannot be read.
+
+    :return: whether it was so
+    """
+    if can_read(lambda: rows.load_flow(c, workflow_id)):
+        return False
+    _end(c, workflow_id, now)
+    return True
+
+
+def end_unreadable_reviews(c: Connection, now: float) -> tuple[str, ...]:
+    """End the workflows of reviews whose time is over and that nobody could be shown.
+
+    :return: their ids
+    """
+    found = {row["id"]: row["workflow_id"] for row in list(sql.due_reviews(c, now=now))}
+    bad = {flow for id_, flow in found.items() if not can_read(lambda id_=id_: rows.load_approval(c, id_))}
+    for workflow_id in bad:
+        _end(c, workflow_id, now)
+    return tuple(sorted(bad))
+
+
+def _end(c: Connection, workflow_id: str, now: float) -> None:
+    row = sql.workflow_head(c, id=workflow_id)
+    log.error("workflow_unreadable", tenant=row["tenant"], workflow=workflow_id)
+    if not sql.abandon_workflow(c, id=workflow_id, outcome=SENTENCE, now=now):
+        return
+    sql.abandon_reviews(c, workflow_id=workflow_id)
+    sql.abandon_calls(c, workflow_id=workflow_id)
+    note(c, row["tenant"], now, "workflow_failed", "host", workflow=workflow_id, why="unreadable")
+    try:
+        address = rows.address_of(row)
+        body = {"text": SENTENCE, "by": ""}
+        tell(c, now, row["tenant"], workflow_id, f"answer:{workflow_id}", NoticeKind.FAILURE, address, body)
+    except UNREADABLE:
+        log.error("nobody_to_tell", workflow=workflow_id)
