@@ -47,7 +47,7 @@ type = "string"
 description = "What to order."
 
 [tools."order.status"]
-description = "Whether something was ordered."
+description = "{about}"
 risk = "low"
 effect = "pure"
 http = [{{ host = "shop.example", methods = ["GET"] }}]
@@ -62,14 +62,17 @@ description = "What was to be ordered."
 """
 
 
-def write_orders(folder: Path) -> Path:
-    """The toolbox in a folder of its own."""
+def write_orders(folder: Path, about: str) -> Path:
+    """The toolbox in a folder of its own.
+
+    :param about: describes its check
+    """
     words = {0: "GET", 600: "POST", _URL: f"https://{SHOP}/"}
     data = "".join(f'(data (i32.const {at}) "{word}")' for at, word in words.items())
     text = toolbox_text(_RUN, HOST).replace(_DATA, data)
     component = bytes(wat2wasm(text))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "component.wasm").write_bytes(component)
-    manifest = MANIFEST.format(sha256=hashlib.sha256(component).hexdigest())
+    manifest = MANIFEST.format(about=about, sha256=hashlib.sha256(component).hexdigest())
     (folder / "toolbox.toml").write_text(manifest, "utf-8")
     return folder

@@ -55,10 +55,12 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
 
 
 @asynccontextmanager
-async def opened(folder: Path, shop: Shop, brain: Moves, policy: str = ANYTHING) -> AsyncIterator[Ironclaw]:
+async def opened(
+    folder: Path, shop: Shop, brain: Moves, policy: str = ANYTHING, about: str = "Whether it was ordered."
+) -> AsyncIterator[Ironclaw]:
     (folder / "loose.cedar").write_text(policy)
     chosen = settings(folder, policy_file=folder / "loose.cedar")
-    boxes = [write_orders(folder / "orders")]
+    boxes = [write_orders(folder / "orders", about)]
     plugins = {"test_brain": lambda services: BrainPlugin(brain)}
     async with open_app(chosen, toolboxes=boxes, plugins=plugins, egress=egress(shop.web, folder)) as app:
         yield app
@@ -171,6 +173,18 @@ async def test_a_check_that_policy_forbids(tmp_path: Path, shop: Shop) -> None:
     brain = a_brain()
     workflow = await interrupted(tmp_path, shop, brain)
     async with opened(tmp_path, shop, brain, POLICED) as app:
+        await doubted(app, workflow)
+
+    assert ["POST"] == [method for method, _ in shop.seen]
+
+
+async def test_another_version_of_the_tool(tmp_path: Path, shop: Shop) -> None:
+    """
+    A toolbox that was changed in between is not asked: the same arguments may mean something else to it.
+    """
+    brain = a_brain()
+    workflow = await interrupted(tmp_path, shop, brain)
+    async with opened(tmp_path, shop, brain, about="Whether something was ever ordered.") as app:
         await doubted(app, workflow)
 
     assert ["POST"] == [method for method, _ in shop.seen]

@@ -21,7 +21,7 @@ from tests.integration.doubting import (
     post,
     told,
 )
-from tests.integration.engine import ADA, BO, Moves, approver, ask, engine
+from tests.integration.engine import ADA, BO, Moves, approver, ask, engine, moves, wants
 from tests.integration.test_editing import Rules
 
 from ironclaw.app import Ironclaw
@@ -29,6 +29,7 @@ from ironclaw.errors import Conflict, NotFound, Refused, StepUpNeeded
 from ironclaw.settings import TenantSettings
 from ironclaw.task import (
     CallState,
+    Decision,
     DoubtState,
     DoubtView,
     Opinion,
@@ -301,6 +302,35 @@ async def test_a_call_that_nobody_was_asked_about(
         after = await app.wait("T1", workflow, 30)
 
     assert (WorkflowState.DONE, [f"{doubt.idem_key}-1"] * 2) == (after.state, receiver.keys)
+
+
+# What else the workflow wants
+
+
+async def test_the_rest_waits(tmp_path: Path, built_toolboxes: Path, receiver: Receiver) -> None:
+    """
+    Of two calls of a turn the second, approved while people are asked about the first, waits for their word.
+    """
+    url = f"http://localhost:{receiver.port}/orders"
+    first, second = (wants("http.post", f"c{n}", url=url, text=f"{n}") for n in (1, 2))
+    brain, more = Moves(moves(first, second)), allow(receiver.port)
+    receiver.is_silent = True
+    async with engine(tmp_path, brain, built_toolboxes, **more) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        one, two = await app.approvals("T1")
+        await app.decide(approver(), one.id, Decision.APPROVE)
+        await asyncio.wait_for(receiver.reached.wait(), 30)
+    receiver.is_silent = False
+    async with engine(tmp_path, brain, built_toolboxes, **more) as app:
+        doubt = await doubted(app, view.id)
+        await app.decide(approver(), two.id, Decision.APPROVE)
+        waits = await app.wait("T1", view.id, 30)
+        before = len(receiver.keys)
+        await app.doubts.testify(approver(), doubt.id, RAN)
+        after = await app.wait("T1", view.id, 30)
+
+    assert (WorkflowState.PAUSED, 1) == (waits.state, before)
+    assert (WorkflowState.DONE, 2) == (after.state, len(receiver.keys))
 
 
 # Stopping

@@ -80,7 +80,10 @@ async def test_a_forged_word(
     assert [] == receiver.keys
 
 
-async def test_a_word_is_good_once(tmp_path: Path, built_toolboxes: Path, receiver: Receiver) -> None:
+@pytest.mark.parametrize("attempt", [1, 2])
+async def test_a_word_is_good_once(
+    tmp_path: Path, built_toolboxes: Path, receiver: Receiver, attempt: int
+) -> None:
     """
     A sealed word about one attempt does not count for the next one, also where the thief renames it.
     """
@@ -90,7 +93,7 @@ async def test_a_word_is_good_once(tmp_path: Path, built_toolboxes: Path, receiv
         await app.wait("T1", doubt.workflow_id, 30)
     with thief(tmp_path) as c:
         c.row_factory = sqlite3.Row
-        c.execute("UPDATE doubts SET attempt = 2")
+        c.execute("UPDATE doubts SET attempt = ?", (attempt,))
         c.execute("UPDATE tool_calls SET state = 'approved'")
         c.execute("UPDATE workflows SET state = 'running'")
         c.execute("DROP TRIGGER audit_no_delete")
@@ -104,9 +107,7 @@ async def test_a_word_is_good_once(tmp_path: Path, built_toolboxes: Path, receiv
     assert 1 == len(receiver.keys)
 
 
-async def test_asked_about_another_attempt(
-    tmp_path: Path, built_toolboxes: Path, receiver: Receiver
-) -> None:
+async def test_asked_about_another_attempt(tmp_path: Path, built_toolboxes: Path, receiver: Receiver) -> None:
     """
     A row that counts more beginnings than the question is about: it is asked anew, and can be answered.
     """

@@ -278,3 +278,82 @@ def test_defaults(tmp_path: Path) -> None:
 
     assert registry.with_defaults(tool, {"text": "b"}) == {"text": "b", "tags": []}
     assert registry.with_defaults(tool, {"text": "c", "tags": ["y"]}) == {"text": "c", "tags": ["y"]}
+
+
+# Checks
+
+ASKED = 'effect = "pure"\nrisk = "low"\n'
+WIDE = (
+    'http = [{ host = "a.test", methods = ["GET", "POST"], paths = ["/v1", "/x/*/y"] }]\nsecrets = ["key"]\n'
+)
+
+
+def checked(tool: str, check: str) -> str:
+    """A toolbox with a tool and one that could be its check."""
+    second = manifest(tool=check, name="notes.was").partition('[tools."notes.was"]')[2]
+    return manifest(tool=tool) + '[tools."notes.was"]' + second
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        ASKED,
+        ASKED + 'http = [{ host = "a.test", methods = ["GET"], paths = ["/v1/notes", "/x/1/y/"] }]',
+        ASKED + 'http = [{ host = "a.test", methods = ["GET"], paths = ["/v1"] }]\nsecrets = ["key"]',
+    ],
+)
+def test_a_check_within(tmp_path: Path, check: str) -> None:
+    """
+    A check that touches nothing, or no more than the tool itself, is taken.
+    """
+    text = checked(WIDE + 'effect = "checkable"\ncheck = "notes.was"', check)
+    tool = Registry.load([put(tmp_path, text)]).get("notes.add")
+
+    assert ("notes.was", Effect.CHECKABLE) == (tool and tool.check, tool and tool.effect)
+
+
+@pytest.mark.parametrize(
+    ("tool", "check", "said"),
+    [
+        ('effect = "checkable"', ASKED, 'effect = "checkable" needs check'),
+        ('check = "notes.was"', ASKED, 'check goes with effect = "checkable" only'),
+        ('effect = "checkable"\ncheck = "notes.is"', ASKED, "this toolbox has no tool notes.is"),
+        ('effect = "checkable"\ncheck = "notes.add"', ASKED, "must have effect"),
+        ('effect = "checkable"\ncheck = "notes.was"', 'effect = "keyed"\nrisk = "low"', "must have effect"),
+        ('effect = "checkable"\ncheck = "notes.was"', 'effect = "pure"', "must have effect"),
+        (
+            'effect = "checkable"\ncheck = "notes.was"',
+            ASKED + 'http = [{ host = "a.test", methods = ["POST"] }]',
+            "must have effect",
+        ),
+    ],
+)
+def test_a_check_that_is_none(tmp_path: Path, tool: str, check: str, said: str) -> None:
+    """
+    A checkable tool names its check and no other tool does; a check is pure, and low risk in truth.
+    """
+    with pytest.raises(ToolboxError, match=said):
+        Registry.load([put(tmp_path, checked(tool, check))])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'http = [{ host = "b.test", methods = ["GET"], paths = ["/v1"] }]',
+        'http = [{ host = "a.test", paths = ["/v1"] }]',  # HEAD, by default.
+        'http = [{ host = "a.test", methods = ["GET"], paths = ["/v"] }]',
+        'http = [{ host = "a.test", methods = ["GET"], paths = ["/v1", "/"] }]',
+        'http = [{ host = "a.test", methods = ["GET"], paths = ["/x/*"] }]',
+        'http = [{ host = "a.test", methods = ["GET"], paths = ["/v1"], ports = [8443] }]',
+        'secrets = ["key", "other"]',
+        'scratch = "read"',
+    ],
+)
+def test_a_check_that_reaches_further(tmp_path: Path, more: str) -> None:
+    """
+    What the tool itself may not touch its check may not either: host, method, path, port, secret, files.
+    """
+    text = checked(WIDE + 'effect = "checkable"\ncheck = "notes.was"', ASKED + more)
+    text = text.replace('version = "1.0.0"', 'version = "1.0.0"\nprofile = "scratch"')
+    with pytest.raises(ToolboxError, match=r"notes\.was may touch what the tool itself may not"):
+        Registry.load([put(tmp_path, text)])
