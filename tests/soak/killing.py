@@ -9,7 +9,8 @@ from collections import Counter
 from ironclaw.failpoints import Point
 from tests.faults.stage import FAILPOINT, Stage
 
-LIFE = (0.5, 8.0)  #: Seconds between a start and the next kill.
+LIFE = (0.2, 4.0)  #: Seconds between a start and the next kill.
+LONG = 10.0  #: Seconds in which it should come past a failpoint.
 REST = (0.0, 1.0)  #: Seconds between a kill and the next start.
 
 
@@ -57,10 +58,14 @@ class Killer:
         """Until it is killed or kills itself."""
         bot = self._here.bot
         try:
-            async with asyncio.timeout(self._chance.uniform(*LIFE)):
+            seconds = LONG if FAILPOINT in bot.environ else self._chance.uniform(*LIFE)
+            async with asyncio.timeout(seconds):
                 await bot.ended()
             self.ways["at " + bot.environ.get(FAILPOINT, "nothing").partition(":")[0]] += 1
         except TimeoutError:
-            is_kind = self._chance.random() < 0.2
-            self.ways["SIGTERM" if is_kind else "SIGKILL"] += 1
-            await (bot.stop() if is_kind else bot.kill())
+            await self._end()
+
+    async def _end(self) -> None:
+        is_kind = self._chance.random() < 0.2
+        self.ways["SIGTERM" if is_kind else "SIGKILL"] += 1
+        await (self._here.bot.stop() if is_kind else self._here.bot.kill())
