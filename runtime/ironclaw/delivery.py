@@ -184,6 +184,7 @@ class Delivery:
             self._paused[lane] = max(self._paused.get(lane, 0.0), self._clock() + seconds)
         else:
             seconds = max(seconds, min(LONGEST_WAIT, FIRST_PAUSE * 2.0 ** min(notice.attempts, 10)))
+        log.info("notice_put_off", notice=notice.id, tenant=notice.tenant, why=str(error), seconds=seconds)
         is_uncertain = error.is_uncertain or notice.is_uncertain
         at = self._clock() + seconds
         await self._noted(lambda: self._outbox.later(notice, at, is_uncertain=is_uncertain))

@@ -79,6 +79,32 @@ async def test_faults(office: Office, fault: str) -> None:
     assert each_once(office)
 
 
+async def test_every_message_can_be_found(office: Office) -> None:
+    """
+    Whatever is posted carries a mark: one for each subject and place.
+    """
+    await carried_out(office)
+    posted = said(office) + said(office, "approvals")
+
+    assert len(posted) == len({one["metadata"]["event_payload"]["id"] for one in posted})
+
+
+async def test_where_the_bot_may_not_speak(office: Office) -> None:
+    """
+    What goes to the person instead is not said twice either, though Slack never says that it was.
+    """
+    office.playground.hub.faults.add("api", "lost_answer", match="chat.postMessage", times=6)
+    await office.people.command("ada", "random", "/ironclaw", "run write")
+    direct = office.playground.world.team("T0001").dm("U1ADA").messages
+    await office.shown("approvals", "Approval needed")
+    await office.people.click("bo", "approvals", office.card("approvals")["ts"], "ironclaw_approve")
+    await office.playground.wait_for(lambda: kinds(direct)["answer"] == 2, 20)
+
+    # The opening is drawn as an answer is.
+    assert {"card": 1, "answer": 2} == kinds(direct) - Counter(["status"])
+    assert 1 == len({one.get("thread_ts", one["ts"]) for one in direct})
+
+
 async def test_a_pause(office: Office) -> None:
     """
     As long as Slack asks for, nothing is told to that workspace; then everything, once.

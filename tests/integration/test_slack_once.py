@@ -127,6 +127,17 @@ async def test_slack_cannot_be_asked(slack: Slack, fault: str) -> None:
     assert [] == texts(slack, "ops")
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_clocks_that_differ(slack: Slack, hours: int) -> None:
+    """
+    An hour between our clock and Slack's, either way, does not hide it.
+    """
+    await slack.sender.send(a_status())
+    await slack.sender.send(replace(a_status(text="Done."), tried_at=time.time() + hours * 3600))
+
+    assert ["Done."] == texts(slack, "ops")
+
+
 async def test_certain_is_not_looked_for(slack: Slack) -> None:
     """
     Only after a crash is anything read back.
