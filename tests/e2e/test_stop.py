@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -145,3 +146,17 @@ async def test_twice(tmp_path: Path, callers: Callers, model: FakeOpenAI) -> Non
     assert -signal.SIGTERM == code
     assert seconds < 5
     assert ["queued"] == states(bot)
+
+
+async def test_forced() -> None:
+    """
+    What no task can be cancelled out of does not hold the process up: it ends by itself.
+    """
+    program = "import time; from ironclaw_bot.serve import force_after; force_after(0.1); time.sleep(60)"
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    async with asyncio.timeout(30):
+        said, _ = await child.communicate()
+
+    assert (0, True) == (child.returncode, b"stop_forced" in said)

@@ -206,9 +206,7 @@ class Workflows:
     async def latest(self, tenant: str, limit: int) -> tuple[WorkflowView, ...]:
         """The tenant's workflows, newest first."""
         return await self._writer.read(
-            lambda c: tuple(
-                _shown(c, row) for row in list(sql.workflows_of(c, tenant=tenant, limit=limit))
-            )
+            lambda c: tuple(_shown(c, row) for row in list(sql.workflows_of(c, tenant=tenant, limit=limit)))
         )
 
     async def latest_of(
