@@ -8,6 +8,7 @@ from ironclaw.app.cards import Cards
 from ironclaw.deciders import Deciders, deciders
 from ironclaw.errors import NotFound
 from ironclaw.factors import Factors
+from ironclaw.failpoints import Point, reached
 from ironclaw.store import Store
 from ironclaw.task import DoubtView, Principal, Said
 from ironclaw.tenancy import Tenancy
@@ -103,6 +104,7 @@ class Doubts:
 
     async def _testified(self, person: Principal, doubt_id: str, said: Said, factor: str) -> DoubtView:
         doubt = await self._testimonies.testify(person, doubt_id, said, factor=factor)
+        reached(Point.CLICK_COMMITTED)
         self._wake(doubt.workflow_id, doubt.tenant)
         return doubt
 

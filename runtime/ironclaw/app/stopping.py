@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ironclaw.errors import Conflict, Refused
+from ironclaw.failpoints import Point, reached
 from ironclaw.orchestrator import STOPPED
 from ironclaw.store import Flow, Spent, Store
 from ironclaw.task import CallState, Principal, WorkflowState, WorkflowView
@@ -94,3 +95,4 @@ class Stopping:
         await self._workflows.finish(
             flow, WorkflowState.CANCELLED, sentence, self._clock(), Spent(), actor=principal.id
         )
+        reached(Point.FINISHED)

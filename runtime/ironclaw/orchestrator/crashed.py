@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ironclaw.capabilities import Scratch
+from ironclaw.failpoints import Point, reached
 from ironclaw.orchestrator.checking import Checking, Found
 from ironclaw.registry import Registry
 from ironclaw.store import CallRow, Flow, Spent, Store
@@ -69,6 +70,7 @@ class Crashed:
         await self._store.calls.end(
             flow, call, CallState.SUCCEEDED, result, seen, Spent(seconds=found.usage.seconds), self._clock()
         )
+        reached(Point.RESULT_WRITTEN)
 
     def _may_repeat(self, call: CallRow) -> bool:
         if call.effect in (Effect.PURE, Effect.KEYED):

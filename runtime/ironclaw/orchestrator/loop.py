@@ -141,9 +141,7 @@ class Orchestrator:
     async def step(self, flow: Flow) -> None:
         """Carry out what is open; where nothing is, ask for the next move."""
         if _is_to_stop(flow):
-            return await self._store.workflows.finish(
-                flow, WorkflowState.CANCELLED, STOPPED, self._clock(), Spent(), actor=flow.stop_by
-            )
+            return await self._finish(flow, WorkflowState.CANCELLED, STOPPED, actor=flow.stop_by)
         for state, go_on in (
             (CallState.EXECUTING, self._crashed.settle),
             (CallState.IN_DOUBT, self._wait),
@@ -200,9 +198,16 @@ class Orchestrator:
         await self._finish(flow, state, answer, spent, line)
 
     async def _finish(
-        self, flow: Flow, state: WorkflowState, sentence: str, spent: Spent | None = None, line: str = ""
+        self,
+        flow: Flow,
+        state: WorkflowState,
+        sentence: str,
+        spent: Spent | None = None,
+        line: str = "",
+        actor: str = "host",
     ) -> None:
-        await self._store.workflows.finish(flow, state, sentence, self._clock(), spent or Spent(), line)
+        now, spent = self._clock(), spent or Spent()
+        await self._store.workflows.finish(flow, state, sentence, now, spent, line, actor)
         reached(Point.FINISHED)
 
     async def _next_move(self, flow: Flow) -> Move:
