@@ -204,7 +204,7 @@ class PostgresWriter:
         raise AssertionError("there is always another pause")
 
     async def _write(self, unit: Unit[T], tenant: str | None) -> T:
-        async with self._pool.acquire() as raw:
+        async with self._borrowed() as raw:
             transaction = raw.transaction()
             await transaction.start()
             try:
@@ -224,11 +224,18 @@ class PostgresWriter:
         self.ahead = row[2] - time.time()
 
     async def _read(self, unit: Unit[T]) -> T:
-        async with (
-            self._pool.acquire() as raw,
-            raw.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with self._borrowed() as raw, raw.transaction(isolation="repeatable_read", readonly=True):
             return await _in_greenlet(unit, _Waiting(raw))
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[Any]:
+        """A connection of the pool.  One that breaks when it is given back undoes nothing of what it did."""
+        raw = await self._pool.acquire()
+        try:
+            yield raw
+        finally:
+            with suppress(asyncpg.PostgresError, *AWAY):
+                await self._pool.release(raw)
 
 
 def check_alone(c: Any) -> None:
