@@ -83,6 +83,7 @@ async def _taken(cases: dict[str, tuple[CedarPolicy, ToolCall]], size: Size) -> 
 
 
 async def _one(plugin: CedarPolicy, asked: ToolCall) -> float:
+    plugin._library.of(asked.tenant).answered.clear()  # As if it were asked for the first time.
     began = time.perf_counter()
     await plugin.ironclaw_verdict(asked)
     return time.perf_counter() - began

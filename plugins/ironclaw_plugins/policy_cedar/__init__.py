@@ -5,8 +5,9 @@
 is what the engine loads.
 """
 
+from ironclaw_plugins.policy_cedar.answers import Answer, Answers
 from ironclaw_plugins.policy_cedar.book import Library, check
-from ironclaw_plugins.policy_cedar.judging import Answer, Answers, opinion
+from ironclaw_plugins.policy_cedar.judging import opinion
 from ironclaw_plugins.policy_cedar.plugin import CedarPolicy, answers_about
 from ironclaw_plugins.policy_cedar.rules import Rule
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import cedarpy
 from ironclaw.errors import SettingsError
 from ironclaw.settings import Settings
 from ironclaw_plugins.policy_cedar.annotations import Unreadable
+from ironclaw_plugins.policy_cedar.answers import Answers
 from ironclaw_plugins.policy_cedar.places import beginnings, hint, unreadable
 from ironclaw_plugins.policy_cedar.rules import Rule, rule
 
@@ -47,6 +48,8 @@ class Book:
     policies: cedarpy.PolicySet
     names: frozenset[str]  #: Every attribute that some rule speaks of.
     schema: cedarpy.Schema  #: Without what none speaks of: reading that took half of each verdict.
+    #: By the SHA-256 of both questions with all that they speak of: a call is judged three times at least.
+    answered: dict[bytes, Answers] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 
 import cedarpy
 
 from ironclaw.task import Opinion, ToolCall, Verdict
 from ironclaw.terms import Terms
+from ironclaw_plugins.policy_cedar.answers import Answer, Answers
 from ironclaw_plugins.policy_cedar.book import Book
-from ironclaw_plugins.policy_cedar.facts import Questions
+from ironclaw_plugins.policy_cedar.facts import Facts, Questions
 from ironclaw_plugins.policy_cedar.rules import Rule
 
 NO_POLICY = "No policy allows this."
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Cedar's answer to one question."""
-
-    is_yes: bool
-    rules: tuple[Rule, ...]  #: That decided: of a yes all permits that match, of a no all forbids.
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """To both questions."""
-
-    run: Answer  #: May it run on its own?
-    ask: Answer  #: May it run at all, be it with approval?
-
-    @property
-    def error(self) -> str:
-        """Why neither answer counts, "" where both do."""
-        return self.run.error or self.ask.error
+MOST_KNOWN = 10_000  #: Answers that one book remembers.
 
 
 def ask(book: Book, asked: Questions) -> Answers:
-    """Both answers, or errors."""
+    """Both answers, or errors.
+
+    Cedar has no clock and no memory: the very same question to the very same rules has the same answer.
+    """
+    requests, entities = asked.requests(), json.dumps(asked.entities)
+    question = hashlib.sha256(json.dumps([requests, entities]).encode()).digest()
+    if known := book.answered.get(question):
+        return known
+    answers = _asked(book, requests, entities)
+    if len(book.answered) >= MOST_KNOWN:
+        book.answered.clear()
+    if not answers.error:
+        book.answered[question] = answers
+    return answers
+
+
+def _asked(book: Book, requests: list[Facts], entities: str) -> Answers:
     try:
-        found = cedarpy.is_authorized_batch(
-            asked.requests(), book.policies, asked.entities, schema=book.schema
-        )
+        found = cedarpy.is_authorized_batch(requests, book.policies, entities, schema=book.schema)
     except ValueError as error:
         refused = Answer(False, (), str(error) or "refused")
         return Answers(refused, refused)

@@ -10,9 +10,10 @@ import structlog
 from ironclaw.hookspecs import Services, hookimpl
 from ironclaw.settings import TenantSettings
 from ironclaw.task import Opinion, ToolCall
+from ironclaw_plugins.policy_cedar.answers import Answers
 from ironclaw_plugins.policy_cedar.book import Library, stamp
 from ironclaw_plugins.policy_cedar.facts import Asker, questions
-from ironclaw_plugins.policy_cedar.judging import Answers, ask, opinion
+from ironclaw_plugins.policy_cedar.judging import ask, opinion
 
 _SLACK = re.compile(r"slack:([^:]+):")
 

@@ -176,7 +176,7 @@ class Ironclaw:
 
         :raises NotFound: no such workflow of this tenant
         """
-        await self.workflow(tenant, workflow_id)
+        await self._store.workflows.check(tenant, workflow_id)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._dispatcher.rest(workflow_id)

@@ -113,7 +113,7 @@ class Orchestrator:
         :raises StoreError: the database does not answer
         """
         try:
-            return await self._store.workflows.load(workflow_id)
+            return await self._store.workflows.load_to_step(workflow_id)
         except Exception:  # Of what kind is the business of whoever wrote those rows.
             if not await self._store.workflows.end_unreadable(workflow_id, self._clock()):
                 raise

@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 RESTORED = "restored"  #: In place of a failure: people were asked about it when a backup was made.
 
 
+AT_WORK = frozenset({WorkflowState.QUEUED.value, WorkflowState.RUNNING.value})
+
+
 def address_of(row: Row) -> Address:
     return Address(row["door"], _place(row))
 
@@ -198,8 +201,9 @@ def call_row(row: Row) -> CallRow:
     )
 
 
-def load_flow(c: Connection, workflow_id: str) -> Flow:
+def load_flow(c: Connection, workflow_id: str, *, to_step: bool = False) -> Flow:
     """
+    :param to_step: of one that rests, what was said in it is left out: nobody goes on with it
     :raises NotFound: no such workflow
     """
     row = sql.workflow(c, id=workflow_id)
@@ -211,7 +215,11 @@ def load_flow(c: Connection, workflow_id: str) -> Flow:
         "before": row["created_at"],
         "id": workflow_id,
     }
-    past = sql.thread_past(c, **thread)
+    rests = to_step and row["state"] not in AT_WORK and not row["stop_by"]
+    has_past = row["thread"] and not rests
+    past = list(sql.thread_past(c, **thread)) if has_past else []
+    messages = () if rests else sql.messages(c, workflow_id=workflow_id)
+    calls = () if rests else sql.calls(c, workflow_id=workflow_id)
     return Flow(
         id=row["id"],
         tenant=row["tenant"],
@@ -227,10 +235,10 @@ def load_flow(c: Connection, workflow_id: str) -> Flow:
         tokens=row["tokens"],
         worked=row["worked"],
         created_at=row["created_at"],
-        messages=tuple(message(each) for each in sql.messages(c, workflow_id=workflow_id)),
-        calls=tuple(call_row(each) for each in sql.calls(c, workflow_id=workflow_id)),
+        messages=tuple(map(message, messages)),
+        calls=tuple(map(call_row, calls)),
         past=tuple((each["text"], each["outcome"]) for each in past)[::-1],
-        past_taint=_past_taint(c, thread),
+        past_taint=_past_taint(c, thread) if has_past else frozenset(),
         schedule_id=row["schedule_id"],
         stop_by=row["stop_by"],
         behind=behind(c, row),

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 import aiosql
 from aiosql.adapters.asyncpg import AsyncPGAdapter
+from aiosql.types import SQLOperationType
 
 
 class Row(Protocol):
@@ -58,6 +59,23 @@ class _Waiting(AsyncPGAdapter):
         return c.run(text, *self.maybe_order_params(name, values))  # type: ignore[no-untyped-call]
 
 
+def _on_sqlite(named: Any) -> Named:
+    """The statement without aiosql's layers between: they took longer than SQLite itself."""
+    text, kind = named.sql, named.operation
+
+    def rows(c: sqlite3.Connection, **values: Any) -> list[Any]:
+        return c.execute(text, values).fetchall()
+
+    def row(c: sqlite3.Connection, **values: Any) -> Any:
+        return c.execute(text, values).fetchone()
+
+    def changed(c: sqlite3.Connection, **values: Any) -> int:
+        return c.execute(text, values).rowcount
+
+    kinds = {SQLOperationType.SELECT: rows, SQLOperationType.SELECT_ONE: row}
+    return kinds.get(kind, changed)
+
+
 class _Statements:
     """``sql.NAME(connection, **values)``: rows, one row or None (``^``), or how many rows changed (``!``)."""
 
@@ -66,7 +84,7 @@ class _Statements:
         self._postgres = aiosql.from_path(file, _Waiting, mandatory_parameters=False)  # type: ignore[arg-type]
 
     def __getattr__(self, name: str) -> Named:
-        on_sqlite: Named = getattr(self._sqlite, name)
+        on_sqlite = _on_sqlite(getattr(self._sqlite, name))
         on_postgres: Named = getattr(self._postgres, name)
 
         def run(c: Connection, **values: Any) -> Any:

@@ -137,6 +137,21 @@ class Workflows:
         """
         return await self._writer.read(lambda c: rows.load_flow(c, workflow_id))
 
+    async def load_to_step(self, workflow_id: str) -> Flow:
+        """For who goes on with it: of one that waits or has ended, without what was said in it.
+
+        :raises NotFound: no such workflow
+        """
+        return await self._writer.read(lambda c: rows.load_flow(c, workflow_id, to_step=True))
+
+    async def check(self, tenant: str, workflow_id: str) -> None:
+        """
+        :raises NotFound: no such workflow of this tenant
+        """
+        head = await self._writer.read(lambda c: sql.workflow_head(c, id=workflow_id))
+        if head is None or head["tenant"] != tenant:
+            raise NotFound("There is no such workflow.")
+
     async def end_unreadable(self, workflow_id: str, now: float) -> bool:
         """End a workflow with a sentence if its rows are not as we write them.
 
