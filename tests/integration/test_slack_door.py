@@ -135,6 +135,17 @@ async def test_unknown_workspace(slack):
     assert ([], []) == (slack.engine.tasks, slack.engine.refused)
 
 
+async def test_unknown_workspace_once(slack):
+    """
+    However often Slack delivers it, the refusal is said once.
+    """
+    slack.playground.hub.faults.add("delivery", "double", match="app_mention")
+    slack.people.say("dee", "general", "@ironclaw files.list", team="T0002")
+    await slack.settle()
+
+    assert 1 == sum(bool(one.get("bot_id")) for one in slack.channel("general", "T0002").messages)
+
+
 async def test_approve(slack):
     """
     An approver's click decides, with the clicker's identity.

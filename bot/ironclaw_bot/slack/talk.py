@@ -39,7 +39,7 @@ class Talk:
         self._homes = homes
         self._background = background
         self._plain_quotes = plain_quotes
-        self._excused: deque[str] = deque(maxlen=1_000)
+        self._answered: deque[object] = deque(maxlen=1_000)
 
     async def on_message(self, body: Json) -> None:
         """A mention or a direct message becomes a task, durable before this returns.
@@ -52,13 +52,13 @@ class Talk:
         try:
             await self._hear(heard)
         except StoreError:
-            self._excuse(heard, str(body.get("event_id")))
+            self._answer_once(heard, drawings.NOT_KEPT)
             raise
 
     async def _hear(self, heard: tasks.Heard) -> None:
         principal = await principal_of(heard.identity, self._app)
         if principal is None:
-            self._background.start(self._decline(heard), "decline a workspace")
+            self._answer_once(heard, drawings.UNKNOWN_WORKSPACE)
             return
         task = tasks.to_task(heard, principal, plain_quotes=self._plain_quotes)
         reply = await self._people.turned_away(heard.identity, principal, self._app) or self._word(task)
@@ -79,14 +79,12 @@ class Talk:
             return f"For that type {COMMAND} {' '.join(said)}: only you will see the reply."
         return ""
 
-    def _excuse(self, heard: tasks.Heard, event_id: str) -> None:
-        """Once for each event, however often it comes; at once, since the outbox keeps nothing now."""
-        if event_id not in self._excused:
-            self._excused.append(event_id)
-            self._background.start(self._answer(heard, drawings.NOT_KEPT), "say that nothing is kept")
-
-    async def _decline(self, heard: tasks.Heard) -> None:
-        await self._answer(heard, drawings.UNKNOWN_WORKSPACE)
+    def _answer_once(self, heard: tasks.Heard, sentence: str) -> None:
+        """For each event, however often it comes; at once, where the outbox keeps nothing of it."""
+        known = (heard.delivery, sentence)
+        if known not in self._answered:
+            self._answered.append(known)
+            self._background.start(self._answer(heard, sentence), "say why nothing is kept")
 
     async def _answer(self, heard: tasks.Heard, sentence: str) -> None:
         drawing = drawings.said(sentence)
