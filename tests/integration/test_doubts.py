@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.clock import Clock
 from tests.integration.doubting import (
     Receiver,
     a_receiver,
@@ -213,6 +214,7 @@ def asking(terms: Terms, tools: Sequence[str] = ("http.post",)) -> dict[str, Any
     return {"rules": lambda _: Rules(lambda _: Opinion(Verdict.REVIEW, "asks", terms=terms))}
 
 
+@asynccontextmanager
 async def tightened(
     folder: Path, toolboxes: Path, receiver: Receiver, terms: Terms, **changes: Any
 ) -> AsyncIterator[Desk]:
@@ -230,7 +232,7 @@ async def test_two_must_say_that_it_did_not(
     """
     Under a rule for two people two must say that it did not run; the same one twice is one.
     """
-    async for desk in tightened(tmp_path, built_toolboxes, receiver, Terms(quorum=2)):
+    async with tightened(tmp_path, built_toolboxes, receiver, Terms(quorum=2)) as desk:
         first = await desk.say(NOT_RUN)
         with pytest.raises(Conflict):
             await desk.say(NOT_RUN)
@@ -244,7 +246,7 @@ async def test_one_says_that_it_ran(tmp_path: Path, built_toolboxes: Path, recei
     """
     Under the same rule one person is enough to say that it ran, also one who had said otherwise.
     """
-    async for desk in tightened(tmp_path, built_toolboxes, receiver, Terms(quorum=2)):
+    async with tightened(tmp_path, built_toolboxes, receiver, Terms(quorum=2)) as desk:
         await desk.say(NOT_RUN)
         settled = await desk.say(RAN)
         await desk.after()
@@ -258,7 +260,7 @@ async def test_a_group(tmp_path: Path, built_toolboxes: Path, receiver: Receiver
     """
     tenants = {"T1": TenantSettings(slack=("T1",), approvers=(BO, CY), groups={"ops": (CY,)})}
     terms = Terms(groups=frozenset({Group("ops")}))
-    async for desk in tightened(tmp_path, built_toolboxes, receiver, terms, tenants=tenants):
+    async with tightened(tmp_path, built_toolboxes, receiver, terms, tenants=tenants) as desk:
         with pytest.raises(Refused):
             await desk.say(RAN)
         settled = await desk.say(RAN, CY)
@@ -270,7 +272,7 @@ async def test_a_second_factor(tmp_path: Path, built_toolboxes: Path, receiver: 
     """
     Under a rule for a second factor a word without one is not taken, whatever it says.
     """
-    async for desk in tightened(tmp_path, built_toolboxes, receiver, Terms(step_up=True)):
+    async with tightened(tmp_path, built_toolboxes, receiver, Terms(step_up=True)) as desk:
         for said in Said:
             with pytest.raises(StepUpNeeded):
                 await desk.say(said)
@@ -302,6 +304,19 @@ async def test_a_call_that_nobody_was_asked_about(
         after = await app.wait("T1", workflow, 30)
 
     assert (WorkflowState.DONE, [f"{doubt.idem_key}-1"] * 2) == (after.state, receiver.keys)
+
+
+async def test_a_month_later(tmp_path: Path, built_toolboxes: Path, receiver: Receiver) -> None:
+    """
+    The question waits for a month, long after the approval's time; whoever answers then is heard.
+    """
+    clock = Clock()
+    async with a_desk(tmp_path, built_toolboxes, receiver, clock=clock) as desk:
+        clock.at += 30 * 24 * 3600
+        await desk.say(NOT_RUN)
+        after = await desk.after()
+
+    assert (WorkflowState.DONE, 1) == (after.state, len(receiver.keys))
 
 
 # What else the workflow wants
