@@ -42,7 +42,7 @@ faults: $(VENV)/.dev
 # What takes minutes: 10,000 calls and nothing leaks; 10,000 steps of the approval machine against its model;
 # SOAK_MINUTES (30) of a bot that is killed, told twice and decided at random, by SOAK_SEED.
 soak: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/soak/leaks.py tests/soak/approvals.py tests/soak/durable.py $(ARGS)
+	$(BIN)/python -m pytest tests/soak/leaks.py tests/soak/approvals.py tests/soak/durable.py tests/soak/machine.py $(ARGS)
 
 # Pins anew; needs the network.  The files name versions and hashes, never where they came from.
 lock: $(VENV)/.dev
