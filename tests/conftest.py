@@ -11,6 +11,7 @@ import pytest
 
 from ironclaw_bot.build import Progress, build, built_folder
 from tests.fakes import guests
+from tests.fakes.postgres import NOT_INSTALLED
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     if count:
         line = f"chromium is not installed: {count} browser tests were skipped"
         terminalreporter.write_line(line, red=True)
+    if count := sum(NOT_INSTALLED in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(f"{NOT_INSTALLED}: {count} tests of many machines were skipped", red=True)
     reasons = [reason for report in skipped for reason in guests.REASONS if reason in str(report.longrepr)]
     for reason, count in Counter(reasons).items():
         terminalreporter.write_line(f"{reason}: {count} tests of tools were skipped", red=True)

@@ -10,22 +10,22 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from tests.fakes.postgres import Cluster, cluster, programs
-from tests.faults.replicas import TAKEN_OVER, Fleet, fleet
 
 from ironclaw import audit
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
+from tests.faults.replicas import TAKEN_OVER, Fleet, fleet
 
 pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed"),
+    pytest.mark.skipif(programs() is None, reason=NOT_INSTALLED),
 ]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Cluster]:
-    with cluster(lasting=True) as found:
+    with cluster() as found:
         yield found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from tests.fakes.postgres import Cluster, cluster, programs
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
 from tests.fakes.postgres_proxy import When, proxy
 from tests.integration.engine import Moves, approver, ask, engine, moves, wants
 
@@ -20,7 +20,7 @@ from ironclaw.task import ApprovalState, Decision, WorkflowState
 
 pytestmark = [
     pytest.mark.sandbox,
-    pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed"),
+    pytest.mark.skipif(programs() is None, reason=NOT_INSTALLED),
 ]
 #: The transactions of a workflow's life, each by an event that it alone writes.
 EVENTS = (
@@ -38,7 +38,7 @@ EXPECTED = {When.UNHEARD: ["Look whether it was done."], When.UNANSWERED: ["it s
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Cluster]:
-    with cluster(lasting=True) as found:
+    with cluster() as found:
         yield found
 
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.fakes.postgres import Cluster, cluster, programs
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
 from tests.integration.engine import Moves, approver, ask, engine, moves, settings, wants
 
 from ironclaw import audit
@@ -20,7 +20,7 @@ from ironclaw.task import Decision, WorkflowState
 
 pytestmark = [
     pytest.mark.sandbox,
-    pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed"),
+    pytest.mark.skipif(programs() is None, reason=NOT_INSTALLED),
 ]
 WRITE = Moves(moves(wants("files.write", path="a.txt", text="hello")))
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fakes.postgres import Cluster, cluster, programs
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
 from tests.integration.engine import ADA, ask
 
 from ironclaw.errors import Conflict, StoreError
-from ironclaw.store import Spent, Store
+from ironclaw.store import CallRow, Flow, Spent, Store
 from ironclaw.store.migrations import migrate_sqlite
 from ironclaw.store.sql import sql
-from ironclaw.task import WorkflowState
+from ironclaw.task import CallState, Move, ToolResult, WorkflowState
 
-pytestmark = pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
+pytestmark = pytest.mark.skipif(programs() is None, reason=NOT_INSTALLED)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Cluster]:
-    with cluster(lasting=True) as found:
+    with cluster() as found:
         yield found
 
 
@@ -120,6 +120,60 @@ async def test_who_lost_the_lease_writes_nothing(store: Store) -> None:
 
     assert (1, None, 2) == (first, while_it_lives, second)
     assert (ADA, "") == (stale.requester, (await store.workflows.view("T1", workflow_id)).outcome)
+
+
+#: Everything that a process writes of a workflow that it advances.
+LATE: dict[str, Callable[[Store, Flow, CallRow], Awaitable[object]]] = {
+    "begin": lambda s, flow, call: s.calls.begin(flow, call, 12.0),
+    "begin effect": lambda s, flow, call: s.calls.begin_effect(flow, call, 12.0),
+    "end": lambda s, flow, call: s.calls.end(
+        flow, call, CallState.SUCCEEDED, ToolResult(output="1"), "1", Spent(), 12.0
+    ),
+    "retry": lambda s, flow, call: s.calls.retry(flow, call, 12.0),
+    "supersede": lambda s, flow, call: s.calls.supersede(flow, call, "gone", 12.0),
+    "note": lambda s, flow, call: s.calls.note(flow, call, "call_checking", 12.0),
+    "ask": lambda s, flow, call: s.doubts.ask(flow, call, "d1", (), 12.0),
+    "move": lambda s, flow, call: s.workflows.record_move(flow, Move(answer="x"), (), (), Spent(), 12.0),
+    "pause": lambda s, flow, call: s.workflows.pause(flow, 12.0),
+    "finish": lambda s, flow, call: s.workflows.finish(flow, WorkflowState.DONE, "late", 12.0, Spent()),
+}
+#: The state in which the call must be for that.
+STATES = {"begin": "approved", "supersede": "approved", "pause": "pending"}
+
+
+@pytest.mark.parametrize("what", LATE)
+async def test_the_fence(url: str, store: Store, what: str) -> None:
+    """
+    Who has it writes; once another process has taken it over, the same write is refused and changes nothing.
+    """
+    workflow_id, _ = await store.workflows.add(ask(), "w1", 1.0)
+    await store.workflows.claim("T1", workflow_id, "a", 10.0, 5.0)
+    await store._writer.write(lambda c: _add_call(c, workflow_id, STATES.get(what, "executing")))
+    stale = await store.workflows.load(workflow_id)
+    await store.workflows.claim("T1", workflow_id, "b", 20.0, 11.0)
+    before = await store._writer.read(_rows)
+    with pytest.raises(Conflict):
+        await LATE[what](store, stale, stale.calls[0])
+    after = await store._writer.read(_rows)
+    await LATE[what](store, await store.workflows.load(workflow_id), stale.calls[0])
+
+    assert before == after != await store._writer.read(_rows)
+
+
+def _add_call(c: Any, workflow_id: str, state: str) -> None:
+    c.run(
+        """INSERT INTO tool_calls (workflow_id, seq, call_id, tool, args, risk, effect, component_sha256,
+            manifest_sha256, policy_version, rule, action_sha256, state, idem_key, attempts, circumstances)
+        VALUES ($1, 1, 'c1', 'files.write', '{}', 'high', 'once', '', '', '', '', 'a', $2, 'k', 1, '{}')""",
+        workflow_id,
+        state,
+    )
+
+
+def _rows(c: Any) -> list[Any]:
+    """All that a late write could change."""
+    tables = ("workflows", "tool_calls", "messages", "audit", "outbox", "doubts")
+    return [list(map(tuple, c.fetch(f"SELECT * FROM {table} ORDER BY 1, 2"))) for table in tables]
 
 
 async def test_a_restart_of_the_server_is_waited_for(server: Cluster, store: Store) -> None:

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.fakes.postgres import Cluster, cluster, programs
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
 from tests.integration.engine import Moves, approver, ask, engine, moves, wants
 
 from ironclaw.task import CallState, Decision, WorkflowState
 
 pytestmark = [
     pytest.mark.sandbox,
-    pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed"),
+    pytest.mark.skipif(programs() is None, reason=NOT_INSTALLED),
 ]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Cluster]:
-    with cluster(lasting=True) as found:
+    with cluster() as found:
         yield found
 
 

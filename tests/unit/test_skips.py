@@ -39,3 +39,20 @@ def test_skipped_guest_tests_are_said() -> None:
 
     assert (0, "node with npm is not installed: 2 tests of tools were skipped") == (run.returncode, said)
     assert total.startswith("2 skipped")
+
+
+def test_skipped_tests_of_many_machines_are_said() -> None:
+    """
+    Without PostgreSQL the last lines name how many tests of many machines were skipped.
+    """
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    environ = {**os.environ, "IRONCLAW_TEST_POSTGRES": "/nowhere"}
+    run = subprocess.run(
+        [*words, "tests/integration/test_postgres_store.py"],
+        cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    *_, said, total = run.stdout.strip().splitlines()
+    count = total.partition(" skipped")[0]
+
+    assert (0, True) == (run.returncode, int(count) > 0)
+    assert f"PostgreSQL is not installed: {count} tests of many machines were skipped" == said
