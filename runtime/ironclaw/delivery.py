@@ -30,6 +30,7 @@ LEASE = 120.0  #: Seconds for which a taken notice is one process's own.
 SEND = 60.0  #: Seconds for telling one.
 GIVE_UP_AFTER = 12  #: Attempts; with the pauses below that is about a day.
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 4 * 3600.0  #: Seconds; the pause doubles.
+AS_ASKED = 5  #: Pauses that are as long as the door asks for; after them each is longer.
 LONGEST_WAIT = 60.0  #: Seconds between attempts while the other side is merely away.
 IDLE = 30.0  #: Seconds between looks when nobody rings.
 MOMENT = 0.02  #: Seconds between looks while a stop waits for the rest.
@@ -183,7 +184,8 @@ class Delivery:
             lane = (notice.address.door, notice.tenant)
             self._paused[lane] = max(self._paused.get(lane, 0.0), self._clock() + seconds)
         else:
-            seconds = max(seconds, min(LONGEST_WAIT, FIRST_PAUSE * 2.0 ** min(notice.attempts, 10)))
+            growing = FIRST_PAUSE * 2.0 ** min(notice.attempts - AS_ASKED, 10)
+            seconds = max(seconds, min(LONGEST_WAIT, growing)) if notice.attempts >= AS_ASKED else seconds
         log.info("notice_put_off", notice=notice.id, tenant=notice.tenant, why=str(error), seconds=seconds)
         is_uncertain = error.is_uncertain or notice.is_uncertain
         at = self._clock() + seconds

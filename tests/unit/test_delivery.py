@@ -249,6 +249,27 @@ async def test_tried_again(store: Store, clock: Clock) -> None:
     assert [False, True] == [notice.is_uncertain for notice in board.told]
 
 
+async def test_pauses_grow(store: Store, clock: Clock) -> None:
+    """
+    The first pauses are what the door asks for; while it stays away they grow, to a minute at most.
+    """
+
+    async def way(notice: Notice) -> None:
+        raise TryLater(seconds=1.0)
+
+    waits: list[float] = []
+    await put(store, "a")
+    async with delivering(store, clock, Board(way)) as delivery:
+        for _ in range(12):
+            await put_off(store, clock)
+            at = await store.outbox.next_at(["board"], clock()) or 0.0
+            waits.append(at - clock.at)
+            clock.at = at
+            delivery.ring()
+
+    assert [1.0] * 5 + [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] == waits
+
+
 async def test_the_clock_goes_back(store: Store, clock: Clock) -> None:
     """
     What was put off is told in time although the clock was set back by an hour.
