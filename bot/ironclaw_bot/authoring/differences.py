@@ -45,7 +45,8 @@ def summary(tool: Tool) -> str:
 
 def _said(tool: Tool) -> list[str]:
     """The facts of a tool that its summary does not have."""
-    return [fact for fact in facts(tool) if fact.split()[0] in ("description", "http", "preview", "profile")]
+    words = ("check", "description", "http", "preview", "profile")
+    return [fact for fact in facts(tool) if fact.split()[0] in words]
 
 
 def _changed(old: Tool, new: Tool, verbose: bool) -> Iterator[str]:
@@ -107,6 +108,7 @@ def facts(tool: Tool) -> list[str]:
         *(f"secret       {name}" for name in capabilities.secrets),
         f"scratch      {capabilities.scratch.value}",
         *(["preview      yes"] if tool.preview else []),
+        *([f"check        {tool.check}"] if tool.check else []),
         f"fuel         {limits.fuel:,}",
         f"memory       {limits.memory_mb} MiB",
         f"time         {limits.seconds:g} s",
