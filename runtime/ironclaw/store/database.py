@@ -167,8 +167,8 @@ class Store:
     async def tidy(self, now: float) -> None:
         """Forget delivery ids that are too old to matter, and end grants whose time is over.
 
-        A clock that goes back afterwards brings neither back: a grant has lost its seal, and an id is kept for
-        longer than a clock is wrong.
+        A clock that goes back afterwards brings neither back: a grant has lost its seal, and an id is kept
+        for longer than a clock is wrong.
         """
 
         def unit(c: Connection) -> None:

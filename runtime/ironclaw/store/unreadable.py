@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -61,7 +62,7 @@ def end_unreadable_reviews(c: Connection, now: float) -> tuple[str, ...]:
     :return: their ids
     """
     found = {row["id"]: row["workflow_id"] for row in list(sql.due_reviews(c, now=now))}
-    bad = {flow for id_, flow in found.items() if not can_read(lambda id_=id_: rows.load_approval(c, id_))}
+    bad = {flow for id_, flow in found.items() if not can_read(partial(rows.load_approval, c, id_))}
     for workflow_id in bad:
         _end(c, workflow_id, now)
     return tuple(sorted(bad))
