@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--point", nargs="*", choices=points, default=points)
     parser.add_argument("--effect", nargs="*", choices=effects, default=effects)
     parser.add_argument("--database", nargs="*", choices=[SQLITE, POSTGRES], default=kinds)
-    parser.add_argument("--jobs", type=int, default=3, help="cells at once")
+    parser.add_argument("--jobs", type=int, default=5, help="cells at once")
     return parser
 
 

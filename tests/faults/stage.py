@@ -7,7 +7,9 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+from ironclaw import delivery
 from ironclaw_bot.playground import PRIMARY, SECOND, Playground
 from tests.e2e.bot import Bot
 from tests.e2e.workspace import APPROVERS, HTTP, Thread, Workspace
@@ -16,7 +18,8 @@ from tests.faults.databases import Database
 from tests.faults.ledger import Ledger, ledger, write_toolbox
 
 FAILPOINT = "IRONCLAW_FAILPOINT"
-PATIENCE = 60.0  #: Seconds: beyond the lease that a killed process leaves behind, and a slow machine.
+#: Seconds: beyond every lease that a killed process leaves behind, on a slow machine.
+PATIENCE = delivery.LEASE + 30
 Sleep = Callable[[float], Awaitable[None]]
 POLL = 0.05  #: Seconds between looks at the rows.
 #: Whatever is not at rest: a workflow that has not ended, a notice that was not told.
@@ -52,11 +55,12 @@ class Stage(Workspace):
 
 
 @contextlib.asynccontextmanager
-async def stage(folder: Path, database: Database, sleep: Sleep) -> AsyncIterator[Stage]:
+async def stage(folder: Path, database: Database, sleep: Sleep, **settings: Any) -> AsyncIterator[Stage]:
     """A stage whose bot is not yet started, and gone when the block ends.
 
     :param folder: the bot's
     :param sleep: how Slack waits before it delivers again
+    :param settings: more of them; ``tenants`` beside the one in Slack
     """
     playground = Playground(
         signing_secret=SIGNING_SECRET,
@@ -68,7 +72,8 @@ async def stage(folder: Path, database: Database, sleep: Sleep) -> AsyncIterator
     await playground.start()
     try:
         async with ledger() as counted:
-            bot = _bot(folder, f"{playground.url}/api/", counted.url, database)
+            given = {"slack_api_url": f"{playground.url}/api/", "http_allow": [counted.url]}
+            bot = _bot(folder, {**given, **database.settings, **settings})
             try:
                 yield Stage(playground, bot, counted, database)
             finally:
@@ -78,11 +83,10 @@ async def stage(folder: Path, database: Database, sleep: Sleep) -> AsyncIterator
         await playground.stop()
 
 
-def _bot(folder: Path, slack: str, ledger_url: str, database: Database) -> Bot:
+def _bot(folder: Path, settings: dict[str, Any]) -> Bot:
     environ = {"SLACK_BOT_TOKEN": TOKENS[PRIMARY], "SLACK_SIGNING_SECRET": SIGNING_SECRET}
     if "PYTHONPATH" in os.environ:
         environ["PYTHONPATH"] = os.environ["PYTHONPATH"]
-    toolbox = write_toolbox(folder / "ledger")
-    tenant = {"slack": [PRIMARY], "approvers": APPROVERS, "http_allow": [ledger_url]}
-    more = {"slack_api_url": slack, "toolboxes": [toolbox], "workers": 1, "tenants": {"acme": tenant}}
-    return Bot(folder, environ, **more, **database.settings)
+    tenants = {"acme": {"slack": [PRIMARY], "approvers": APPROVERS}, **settings.get("tenants", {})}
+    more = {"toolboxes": [write_toolbox(folder / "ledger")], "workers": 1}
+    return Bot(folder, environ, **{**more, **settings, "tenants": tenants})

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.tokens import Issuer
 from tests.faults.databases import SQLITE, databases
 from tests.faults.stage import stage
 from tests.soak.crowd import Crowd
 from tests.soak.killing import Killer
+from tests.soak.programs import Programs, settings
 from tests.soak.trouble import Trouble
 from tests.soak.witness import Witness
 
@@ -32,25 +34,29 @@ async def test_nothing_is_lost_and_nothing_done_twice(
     Whatever is killed when: one effect for each yes, none without, one card, one reply, and an end.
     """
     chance = random.Random(SEED)
+    issuer = Issuer()
     with databases({SQLITE}, tmp_path) as found:
-        async with stage(tmp_path, found.new(SQLITE, tmp_path), lambda _: _moment(chance)) as here:
-            killer, trouble, crowd = Killer(here, chance), Trouble(here, chance), Crowd(here, chance)
-            witness = Witness(here, crowd)
+        database, more = found.new(SQLITE, tmp_path), settings(tmp_path, issuer)
+        async with stage(tmp_path, database, lambda _: _moment(chance), **more) as here:
+            killer, trouble = Killer(here, chance), Trouble(here, chance)
+            crowd, programs = Crowd(here, chance), Programs(here, chance, issuer)
+            witness = Witness(here, crowd, programs)
             print(f"SOAK_SEED={SEED}")
-            await _storm(MINUTES * 60, killer, trouble, crowd, witness)
+            await _storm(MINUTES * 60, killer, trouble, crowd, programs, witness)
             await killer.leave_alone()
             await trouble.end()
             await crowd.finish()
+            await programs.finish()
             await here.settle()
             await witness.look_at_the_end()
     with capsys.disabled():
         print(f"\nseed {SEED}, {MINUTES:g} minutes:")
-        print("\n".join(each.summary for each in (killer, trouble, crowd, witness)))
+        print("\n".join(each.summary for each in (killer, trouble, crowd, programs, witness)))
 
     assert [] == witness.violations
 
 
-async def _storm(seconds: float, *everybody: Killer | Trouble | Crowd | Witness) -> None:
+async def _storm(seconds: float, *everybody: Killer | Trouble | Crowd | Programs | Witness) -> None:
     """Let everybody act until the time is over, or somebody fails."""
     tasks = [asyncio.create_task(each.act()) for each in everybody]
     try:
