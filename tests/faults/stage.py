@@ -21,6 +21,7 @@ FAILPOINT = "IRONCLAW_FAILPOINT"
 #: Seconds: beyond every lease that a killed process leaves behind, on a slow machine.
 PATIENCE = delivery.LEASE + 30
 Sleep = Callable[[float], Awaitable[None]]
+MANY = 1_000_000  #: Cards for one requester: caps are not what is tried here.
 POLL = 0.05  #: Seconds between looks at the rows.
 #: Whatever is not at rest: a workflow that has not ended, a notice that was not told.
 OPEN = """
@@ -87,6 +88,7 @@ def _bot(folder: Path, settings: dict[str, Any]) -> Bot:
     environ = {"SLACK_BOT_TOKEN": TOKENS[PRIMARY], "SLACK_SIGNING_SECRET": SIGNING_SECRET}
     if "PYTHONPATH" in os.environ:
         environ["PYTHONPATH"] = os.environ["PYTHONPATH"]
-    tenants = {"acme": {"slack": [PRIMARY], "approvers": APPROVERS}, **settings.get("tenants", {})}
+    acme = {"slack": [PRIMARY], "approvers": APPROVERS, "cards_per_hour": MANY}
+    tenants = {"acme": acme, **settings.get("tenants", {})}
     more = {"toolboxes": [write_toolbox(folder / "ledger")], "workers": 1}
     return Bot(folder, environ, **{**more, **settings, "tenants": tenants})

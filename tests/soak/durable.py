@@ -1,6 +1,7 @@
 """``make soak``: a bot that is killed, told twice, decided and stopped at random, watched from outside.
 
-``SOAK_MINUTES`` (30) says how long, ``SOAK_SEED`` which of all the ways it could go; the seed is printed.
+``SOAK_MINUTES`` (30) says how long, ``SOAK_SEED`` which of all the ways it could go (it is printed), and
+``SOAK_DATABASE`` on which database: sqlite, or postgresql.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tests.soak.witness import Witness
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
 SEED = os.environ.get("SOAK_SEED") or secrets.token_hex(4)
+DATABASE = os.environ.get("SOAK_DATABASE", SQLITE)
 pytestmark = [pytest.mark.soak, pytest.mark.sandbox, pytest.mark.timeout(MINUTES * 60 + 600)]
 
 
@@ -35,8 +37,8 @@ async def test_nothing_is_lost_and_nothing_done_twice(
     """
     chance = random.Random(SEED)
     issuer = Issuer()
-    with databases({SQLITE}, tmp_path) as found:
-        database, more = found.new(SQLITE, tmp_path), settings(tmp_path, issuer)
+    with databases({DATABASE}, tmp_path) as found:
+        database, more = found.new(DATABASE, tmp_path), settings(tmp_path, issuer)
         async with stage(tmp_path, database, lambda _: _moment(chance), **more) as here:
             killer, trouble = Killer(here, chance), Trouble(here, chance)
             crowd, programs = Crowd(here, chance), Programs(here, chance, issuer)
@@ -50,7 +52,7 @@ async def test_nothing_is_lost_and_nothing_done_twice(
             await here.settle()
             await witness.look_at_the_end()
     with capsys.disabled():
-        print(f"\nseed {SEED}, {MINUTES:g} minutes:")
+        print(f"\nseed {SEED}, {MINUTES:g} minutes on {DATABASE}:")
         print("\n".join(each.summary for each in (killer, trouble, crowd, programs, witness)))
 
     assert [] == witness.violations

@@ -13,7 +13,7 @@ from ironclaw.task import Effect
 from tests.e2e.callers import BOSS
 from tests.fakes.tokens import ISSUER, Issuer
 from tests.fakes.wire import Reply
-from tests.faults.stage import Stage
+from tests.faults.stage import MANY, PATIENCE, Stage
 
 TENANTS = ("T1", "T2")
 AT_ONCE = 3  #: Tasks of each tenant that are open at once.
@@ -23,7 +23,7 @@ APPROVE, DENY = "approve", "deny"
 
 def settings(folder: Path, issuer: Issuer) -> dict[str, Any]:
     """For the bot: tenants whose programs come with tokens."""
-    tenant = {"jwt": True, "approvers": [f"jwt:{ISSUER}|{BOSS}"]}
+    tenant = {"jwt": True, "approvers": [f"jwt:{ISSUER}|{BOSS}"], "cards_per_hour": MANY}
     keys = issuer.write(folder / "jwks.json", "ed1")
     return {"jwt_issuer": ISSUER, "jwt_jwks": keys, "tenants": dict.fromkeys(TENANTS, tenant)}
 
@@ -74,7 +74,7 @@ class Programs:
 
         :raises TimeoutError: one never gets it
         """
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*self._going)
 
     def _begin(self, tenant: str) -> None:

@@ -17,6 +17,7 @@ from tests.soak.programs import Programs, Run
 
 YES = {APPROVE, programs.APPROVE}
 EVERY = 1.0  #: Seconds between looks.
+AUDIT = 30  #: Looks between two at the audit log.
 _CARD = re.compile(r"(?:Approval|Doubt) `([^`]+)`")
 
 
@@ -43,6 +44,8 @@ class Witness:
             await asyncio.sleep(EVERY)
             self._crowd.look()
             self._look()
+            if self._looks % AUDIT == 0:
+                await self._verify()
 
     async def look_at_the_end(self) -> None:
         """Once everything has come to rest."""
@@ -52,6 +55,10 @@ class Witness:
             self._note(one.line, self._at_the_end(one))
         for run in self._programs.runs:
             self._note(run.line, self._lost(run) if run.ids else ())
+        await self._verify()
+
+    async def _verify(self) -> None:
+        """As an operator does, beside a bot that runs or not."""
         said = await self._here.bot.command("audit", "verify")
         self._note("audit", [said.out + said.err] if said.code else [])
 
