@@ -44,6 +44,13 @@ class Services(Protocol):
         """Unix seconds, by the engine's clock."""
         ...
 
+    def restored_at(self) -> float:
+        """Unix seconds of the last time that the database was put back to a backup; 0 for never.
+
+        What was remembered between the two is forgotten.
+        """
+        ...
+
     async def remember(self, source: str, event_id: str, until: float) -> bool:
         """Durably note an id that may come only once; kept until unix second ``until``.
 
@@ -91,6 +98,9 @@ class Specs:
     ) -> Opinion | None:
         """Called for each decision, and again for each approver when the call is about to run.
 
+        Called too, as for a yes, for whoever says whether a call ran that a crash interrupted.
+
+        :param approval: where nobody was asked before the call ran, what stands for it, with the doubt's id
         :param decision: what they want to say; whoever may deny need not be one who may approve
         :return: ALLOW or DENY with a sentence for the person, or None for no opinion;
             raising means deny, and so does nobody answering

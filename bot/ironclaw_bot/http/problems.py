@@ -74,7 +74,7 @@ def problem_of(error: IronclawError) -> Problem | None:
             return Problem(422, str(error), pointer=error.pointer)
         case NotFound():
             # One sentence for all: another tenant's id must look like no id at all.
-            return Problem(404, "There is no such workflow or approval.")
+            return Problem(404, "There is no such workflow, approval or doubt.")
         case Conflict():
             at = moment(error.at) if error.at else None
             return Problem(409, str(error), by=error.by, at=at)

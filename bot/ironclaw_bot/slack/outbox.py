@@ -18,7 +18,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from ironclaw.app import Ironclaw
-from ironclaw.errors import TryLater
+from ironclaw.errors import NotFound, TryLater
 from ironclaw.task import ApprovalState, Notice, NoticeKind, SlackIdentity
 from ironclaw_bot.slack import drawings, scheduled
 from ironclaw_bot.slack.behind import Behind
@@ -113,7 +113,11 @@ class SlackSender:
         return await self._show(notice, card(approvals, values, name, dead_ends))
 
     async def _doubt(self, notice: Notice) -> Ref | None:
-        doubt = await self._app.doubts.view(notice.tenant, str(notice.body.get("doubt", "")))
+        try:
+            doubt = await self._app.doubts.view(notice.tenant, str(notice.body.get("doubt", "")))
+        except NotFound:
+            log.error("slack_notice_given_up", **_about(notice), error="no such doubt")
+            return notice.ref
         who, name = await self._app.doubts.deciders(doubt), self._names.get(notice.tenant, "")
         return await self._show(notice, doubt_card(doubt, self._app.doubts.button(doubt), who, name))
 
