@@ -94,6 +94,8 @@ class AuthJwt:
         return Principal(tenant, name, self._services.roles(tenant, name))
 
     async def _use_up(self, claims: Mapping[str, Any]) -> None:
+        if claims["iat"] < self._services.restored_at() + LEEWAY:
+            raise IdentityError("The token is from before the database was restored; ask for a new one.")
         until = claims["exp"] + LEEWAY
         if not await self._services.remember(f"jwt:{self._issuer}", claims["jti"], until):
             raise IdentityError("The token was used before; ask the issuer for a new one.")

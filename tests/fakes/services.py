@@ -20,6 +20,7 @@ class PlainServices:
     secrets: dict[str, Values] = field(default_factory=dict)  #: By tenant.
     clock: Callable[[], float] = time.time
     tenancy: Tenancy | None = None  #: Where user groups were learned.
+    restored: float = 0.0
 
     def tenant(self, tenant_id: str) -> TenantSettings | None:
         return self.settings.tenants.get(tenant_id)
@@ -38,6 +39,9 @@ class PlainServices:
 
     def now(self) -> float:
         return self.clock()
+
+    def restored_at(self) -> float:
+        return self.restored
 
     async def remember(self, source: str, event_id: str, until: float) -> bool:
         if (source, event_id) in self.seen:

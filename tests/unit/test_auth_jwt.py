@@ -130,6 +130,21 @@ async def test_refused_is_not_used_up(jwks: Path, issuer: Issuer) -> None:
     assert await auth.ironclaw_authenticate(Bearer(issuer.token(jti="j1")))
 
 
+async def test_from_before_a_restore(auth: AuthJwt, issuer: Issuer) -> None:
+    """
+    Which tokens were used between a backup and its restore nobody remembers: none from before it is good.
+    """
+    token, now = issuer.token(), time.time()
+    services = auth._services
+    assert isinstance(services, PlainServices)
+    services.restored = now
+    refusal = await refused(auth, token)
+    services.restored = now - 3600
+
+    assert "before the database was restored" in refusal
+    assert await auth.ironclaw_authenticate(Bearer(token))
+
+
 async def test_remembered_for_its_life(jwks: Path, issuer: Issuer) -> None:
     """
     A jti is remembered until its token cannot be valid on any clock within the leeway.

@@ -63,6 +63,9 @@ class PluginServices:
     def now(self) -> float:
         return self._clock()
 
+    def restored_at(self) -> float:
+        return self._store.instance.restored_at
+
     async def remember(self, source: str, event_id: str, until: float) -> bool:
         return await self._store.outbox.remember(source, event_id, until)
 
