@@ -148,6 +148,9 @@ class PostgresWriter:
         try:
             await writer.write(_migrate)
             await writer.write(_make_queue)
+        except ValueError as error:  # asyncpg's word for an address that is none.
+            await asyncio.shield(writer.close())
+            raise _unusable(error) from None
         except BaseException:
             await asyncio.shield(writer.close())
             raise
