@@ -7,7 +7,7 @@ them: ``rows`` (SQL by name), ``model`` and ``writer``.
 
 from ironclaw.store.chain import FIRST_LINK, Head, link
 from ironclaw.store.database import Store
-from ironclaw.store.doubts import Sworn
+from ironclaw.store.doubt_rows import Sworn
 from ironclaw.store.judged import JudgedCall, judged_calls
 from ironclaw.store.looking import answers, is_there, look, postgres
 from ironclaw.store.model import CallRow, Edited, Flow, GrantUse, Judged, SealedGrant, Signed, Spent

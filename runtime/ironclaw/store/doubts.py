@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ironclaw.errors import Conflict, NotFound
 from ironclaw.store import calls
 from ironclaw.store.chain import note
+from ironclaw.store.doubt_rows import Sworn, load, loaded, sworn_of
 from ironclaw.store.model import CallRow, Flow, Spent
 from ironclaw.store.outbox import show_doubt, tell
-from ironclaw.store.sql import Connection, Row, sql
-from ironclaw.store.standing import NOT_RUN, events_of
+from ironclaw.store.sql import Connection, sql
+from ironclaw.store.standing import NOT_RUN
 from ironclaw.store.transitions import move_call, move_workflow, note_call, observe, one, show_status, wake
 from ironclaw.store.units import Writer
 from ironclaw.task import (
@@ -20,14 +19,11 @@ from ironclaw.task import (
     CallState,
     DoubtState,
     DoubtView,
-    Effect,
     NoticeKind,
-    Risk,
     Said,
     Testimony,
     WorkflowState,
 )
-from ironclaw.terms import Circumstances
 
 ASKED = "Waiting: a person must say whether {tool} ran."
 #: What becomes of the doubt and of its call, by what was said.
@@ -36,15 +32,6 @@ AFTER = {
     Said.NOT_RUN: (DoubtState.NOT_RUN, CallState.APPROVED),
 }
 EVENTS = {Said.RAN: "call_succeeded", Said.NOT_RUN: NOT_RUN}
-
-
-@dataclass(frozen=True, slots=True)
-class Sworn:
-    """One person's testimony, sealed with the host's key."""
-
-    testimony: Testimony
-    person: str  #: Whoever has several identities is one person.
-    mac: str
 
 
 class Doubts:
@@ -80,7 +67,7 @@ class Doubts:
     async def open_ones(self, tenant: str) -> tuple[DoubtView, ...]:
         """What people are asked now, oldest first."""
         return await self._writer.read(
-            lambda c: tuple(_loaded(c, row["id"]) for row in list(sql.open_doubts(c, tenant=tenant)))
+            lambda c: tuple(loaded(c, row["id"]) for row in list(sql.open_doubts(c, tenant=tenant)))
         )
 
     async def of_call(self, workflow_id: str, seq: int) -> tuple[tuple[DoubtView, tuple[Sworn, ...]], ...]:
@@ -88,7 +75,7 @@ class Doubts:
 
         def unit(c: Connection) -> tuple[tuple[DoubtView, tuple[Sworn, ...]], ...]:
             ids = [row["id"] for row in sql.doubts_of_call(c, workflow_id=workflow_id, seq=seq)]
-            return tuple((_loaded(c, each), _sworn(c, each)) for each in ids)
+            return tuple((loaded(c, each), sworn_of(c, each)) for each in ids)
 
         return await self._writer.read(unit)
 
@@ -105,7 +92,7 @@ class Doubts:
 
         def unit(c: Connection) -> DoubtView:
             _testify(c, doubt, sworn, needed, observation, now)
-            return _loaded(c, doubt.id)
+            return loaded(c, doubt.id)
 
         return await self._writer.write(unit, doubt.tenant)
 
@@ -115,15 +102,6 @@ class Doubts:
         await self._writer.write(
             lambda c: note(c, doubt.tenant, now, "testimony_refused", principal, **detail), doubt.tenant
         )
-
-
-def load(c: Connection, doubt_id: str) -> DoubtView | None:
-    """A doubt as it stands, or None for no such one."""
-    row = sql.doubt(c, id=doubt_id)
-    if row is None:
-        return None
-    told = tuple(each.testimony for each in _sworn(c, doubt_id))
-    return _view(row, told, c)
 
 
 def close_open(c: Connection, flow: Flow, now: float) -> None:
@@ -186,7 +164,7 @@ def _testify(
     )
     if not is_first:
         raise Conflict("You have said so already: somebody else must say so too.")
-    people = {each.person for each in _sworn(c, doubt.id) if each.testimony.said is told.said}
+    people = {each.person for each in sworn_of(c, doubt.id) if each.testimony.said is told.said}
     if told.said is Said.NOT_RUN and len(people) < needed:
         _note(c, doubt, "doubt_testimony", told.principal, now)
         return show_doubt(c, doubt.tenant, doubt.workflow_id, doubt.id, now)
@@ -230,51 +208,3 @@ def _note(c: Connection, doubt: DoubtView, event: str, actor: str, now: float) -
         "attempt": doubt.attempt,
     }
     note(c, doubt.tenant, now, event, actor, **detail)
-
-
-def _loaded(c: Connection, doubt_id: str) -> DoubtView:
-    found = load(c, doubt_id)
-    if found is None:
-        raise NotFound("There is no such doubt.")
-    return found
-
-
-def _sworn(c: Connection, doubt_id: str) -> tuple[Sworn, ...]:
-    return tuple(
-        Sworn(
-            Testimony(row["principal"], Said(row["said"]), row["at"], row["factor"]),
-            row["person"],
-            row["mac"],
-        )
-        for row in sql.testimonies(c, doubt_id=doubt_id)
-    )
-
-
-def _view(row: Row, told: tuple[Testimony, ...], c: Connection) -> DoubtView:
-    return DoubtView(
-        id=row["id"],
-        tenant=row["tenant"],
-        workflow_id=row["workflow_id"],
-        seq=row["seq"],
-        attempt=row["attempt"],
-        state=DoubtState(row["state"]),
-        created_at=row["created_at"],
-        requester=row["requester"],
-        tool=row["tool"],
-        risk=Risk(row["risk"]),
-        effect=Effect(row["effect"]),
-        args=row["args"],
-        action_sha256=row["action_sha256"],
-        component_sha256=row["component_sha256"],
-        rule=row["rule"],
-        policy_version=row["policy_version"],
-        idem_key=row["idem_key"],
-        call_state=CallState(row["call_state"]),
-        effect_begun_at=row["effect_begun_at"],
-        circumstances=Circumstances.from_json(json.loads(row["circumstances"])),
-        door=row["door"],
-        answered_by=row["answered_by"],
-        answered_at=row["answered_at"],
-        testimonies=told,
-        events=events_of(c, row["tenant"], row["workflow_id"], row["seq"]),
-    )

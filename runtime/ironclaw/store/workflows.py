@@ -9,7 +9,7 @@ from dataclasses import replace
 from ironclaw.canonical import canonical_text
 from ironclaw.capabilities import Room
 from ironclaw.errors import Conflict, NotFound, QueueFull
-from ironclaw.store import calls, doubts, rows, threads, unreadable
+from ironclaw.store import calls, doubt_rows, doubts, rows, threads, unreadable
 from ironclaw.store.chain import note
 from ironclaw.store.model import Flow, Judged, Spent
 from ironclaw.store.outbox import opening, post_card, tell, under
@@ -464,5 +464,5 @@ def _shown(c: Connection, row: Row) -> WorkflowView:
     pending = next((a for a in sql.pending_approvals_of(c, workflow_id=workflow_id)), None)
     asked = next((each for each in sql.open_doubts_of(c, workflow_id=workflow_id)), None)
     view = rows.workflow_view(row, rows.load_approval(c, pending["id"]) if pending else None)
-    doubt = doubts.load(c, asked["id"]) if asked else None
+    doubt = doubt_rows.load(c, asked["id"]) if asked else None
     return replace(view, doubt=doubt, behind=rows.behind(c, row))
