@@ -202,18 +202,45 @@ async def test_not_onto_itself(tmp_path: Path) -> None:
             restore(of(tmp_path), file, "me", NOW)
 
 
+async def killed(folder: Path) -> None:
+    """A bot ran here and was killed: its last event is in the log beside the database alone."""
+    store = await Store.open(database(folder))
+    await store._writer.write(lambda c: note(c, "T1", NOW, "late", "me"))
+    for tail in ("", "-wal"):
+        shutil.copy(f"{database(folder)}{tail}", folder / f"killed{tail}")
+    await store.close()
+    for tail in ("", "-wal"):
+        shutil.copy(folder / f"killed{tail}", f"{database(folder)}{tail}")
+
+
 async def test_a_damaged_database_is_replaced(tmp_path: Path) -> None:
     """
     What is beyond help is kept as it is; nothing of its log gets into the restored one.
     """
     backup = await backed_up(tmp_path)
-    database(tmp_path).write_bytes(b"\xff" * 4096)
-    log = database(tmp_path).with_name("ironclaw.db-wal")
-    log.write_bytes(b"old" * 5000)
+    await killed(tmp_path)
+    wreck = b"SQLite format 3\0" + b"\xff" * 4080
+    database(tmp_path).write_bytes(wreck)
     done = restore(of(tmp_path), backup, "me", NOW)
 
     assert done.replaced is not None
-    assert (b"\xff" * 4096, False) == (done.replaced.read_bytes(), log.exists())
+    assert (wreck, False) == (
+        done.replaced.read_bytes(),
+        database(tmp_path).with_name("ironclaw.db-wal").exists(),
+    )
+    assert is_whole(tmp_path)
+
+
+async def test_after_a_crash(tmp_path: Path) -> None:
+    """
+    What a killed bot has committed into its log alone is in the database that is kept, and not in the other.
+    """
+    backup = await backed_up(tmp_path)
+    await killed(tmp_path)
+    done = restore(of(tmp_path), backup, "me", NOW)
+
+    assert done.replaced is not None
+    assert ("late", "restored") == (events(done.replaced)[-1], events(database(tmp_path))[-1])
     assert is_whole(tmp_path)
 
 
