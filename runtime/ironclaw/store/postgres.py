@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 
 from ironclaw.errors import StoreError
+from ironclaw.store.gathering import Gathering
 from ironclaw.store.migrations import due, for_postgres
 from ironclaw.store.sql import PostgresConnection
 from ironclaw.store.units import T, Unit
@@ -124,6 +125,9 @@ class PostgresWriter:
     def __init__(self, pool: asyncpg.Pool[Any]) -> None:
         self._pool = pool
         self._at_work: set[asyncio.Task[Any]] = set()
+        self._gathering = Gathering(
+            lambda units, tenant: self._patiently(lambda: self._write_all(units, tenant))
+        )
         self._closed = False
         self.ahead = 0.0  #: Seconds that the server's clock is ahead of ours.
 
@@ -140,6 +144,7 @@ class PostgresWriter:
                 max_size=CONNECTIONS,
                 statement_cache_size=STATEMENTS,
                 command_timeout=60,
+                reset=_as_it_is,
                 server_settings={"application_name": f"ironclaw {secrets.token_hex(4)}"},
             )
         except (asyncpg.PostgresError, ValueError, *AWAY) as error:
@@ -161,8 +166,12 @@ class PostgresWriter:
         return time.time() + self.ahead
 
     async def write(self, unit: Unit[T], tenant: str | None = None) -> T:
-        """Run one unit as one transaction."""
-        return await self._shielded(lambda: self._write(unit, tenant))
+        """Run one unit in a transaction, which other units of its tenant may share."""
+        if self._closed:
+            raise StoreError("The database is closed; the process is stopping.")
+        if tenant is None:
+            return await self._shielded(lambda: self._write(unit, None))
+        return await self._gathering.hand_in(unit, tenant)
 
     async def read(self, unit: Unit[T]) -> T:
         """Run one unit on one snapshot."""
@@ -173,6 +182,7 @@ class PostgresWriter:
         if self._closed:
             return
         self._closed = True
+        await self._gathering.emptied()
         await asyncio.gather(*self._at_work, return_exceptions=True)
         await self._pool.close()
 
@@ -207,17 +217,22 @@ class PostgresWriter:
         raise AssertionError("there is always another pause")
 
     async def _write(self, unit: Unit[T], tenant: str | None) -> T:
+        [result] = await self._write_all([unit], tenant)
+        return result  # type: ignore[no-any-return]
+
+    async def _write_all(self, units: Sequence[Unit[Any]], tenant: str | None) -> list[Any]:
+        """All of them in one transaction; a single one that fails undoes it."""
         async with self._borrowed() as raw:
             transaction = raw.transaction()
             await transaction.start()
             try:
                 await self._take_locks(raw, tenant)
-                result = await _in_greenlet(unit, _Waiting(raw))
+                results = await (_each if len(units) > 1 else _only)(raw, units)
             except BaseException:
                 await _rolled_back(transaction)
                 raise
             await _committed(transaction)
-            return result
+            return results
 
     async def _take_locks(self, raw: Any, tenant: str | None) -> None:
         if tenant is None:
@@ -239,6 +254,45 @@ class PostgresWriter:
         finally:
             with suppress(asyncpg.PostgresError, *AWAY):
                 await self._pool.release(raw)
+
+
+async def _only(raw: Any, units: Sequence[Unit[Any]]) -> list[Any]:
+    return [await _in_greenlet(unit, _Waiting(raw)) for unit in units]
+
+
+async def _each(raw: Any, units: Sequence[Unit[Any]]) -> list[Any]:
+    """Each in a savepoint of its own.
+
+    :return: the result of each, or the exception that undid it alone
+    """
+    results: list[Any] = []
+    await raw.execute("SAVEPOINT unit")
+    for unit in units:
+        try:
+            results.append(await _in_greenlet(unit, _Waiting(raw)))
+            await raw.execute("RELEASE SAVEPOINT unit; SAVEPOINT unit")
+        except Exception as error:
+            if _is_of_all(error):
+                raise
+            await raw.execute("ROLLBACK TO SAVEPOINT unit")
+            results.append(_explained(error))
+    return results
+
+
+def _is_of_all(error: Exception) -> bool:
+    """Whether the transaction is lost, and not only what one unit did in it."""
+    return isinstance(error, (*AWAY, *AGAIN)) and not isinstance(error, ValueError)
+
+
+def _explained(error: Exception) -> Exception:
+    """A fault of the database's is a StoreError, whoever hears of it."""
+    if isinstance(error, asyncpg.PostgresError):
+        return StoreError(f"The database cannot be used: {_said(error)}.")
+    return error
+
+
+async def _as_it_is(_connection: Any) -> None:
+    """What is left of a transaction that ended is nothing: there is nothing to reset."""
 
 
 def check_alone(c: Any) -> None:
