@@ -8,7 +8,8 @@ import pytest
 
 from ironclaw.failpoints import Point
 from ironclaw.task import Effect
-from tests.faults.databases import SQLITE, databases
+from tests.fakes.postgres import NOT_INSTALLED, programs
+from tests.faults.databases import POSTGRES, SQLITE, databases
 from tests.faults.matrix import Cell, cells, effects_fault, play
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300)]
@@ -29,7 +30,13 @@ KILLS = [
 ]
 
 
-@pytest.mark.parametrize("cell", KILLS, ids=[each.name for each in KILLS])
+ELSE = [Cell(Point.EFFECT_DONE, Effect.ONCE, POSTGRES), Cell(Point.CLICK_COMMITTED, Effect.KEYED, POSTGRES)]
+NEEDS = pytest.mark.skipif(programs() is None, reason=NOT_INSTALLED)
+EVERY = [pytest.param(each, id=each.name) for each in KILLS]
+EVERY += [pytest.param(each, id=each.name, marks=NEEDS) for each in ELSE]
+
+
+@pytest.mark.parametrize("cell", EVERY)
 async def test_kill(cell: Cell, tmp_path: Path) -> None:
     """
     Killed there and started again: one effect, one card, one reply, and the end that it has to have.
