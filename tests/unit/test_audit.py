@@ -331,3 +331,15 @@ async def test_an_older_database_is_not_opened(tmp_path: Path, log: Checkpoints)
                 pass
     finally:
         await store.close()
+
+
+def test_several_processes_sign(tmp_path: Path) -> None:
+    """
+    Of several processes with one file, who read a head before another signed a newer one adds nothing.
+    """
+    one, other = (Checkpoints(tmp_path / "c.jsonl", tmp_path / "key") for _ in range(2))
+    older, newer = Head("T1", 5, "a" * 64), Head("T1", 7, "b" * 64)
+    one.write([newer], 1.0, has_others=True)
+
+    assert 0 == other.write([older], 2.0, has_others=True)
+    assert (newer,) == one.newest() == other.newest()

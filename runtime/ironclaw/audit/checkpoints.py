@@ -91,14 +91,17 @@ class Checkpoints:
                 os.fsync(out.fileno())
             self._next.unlink()
 
-    def write(self, heads: Iterable[Head], now: float) -> int:
+    def write(self, heads: Iterable[Head], now: float, *, has_others: bool = False) -> int:
         """Append the heads that moved since they were last written.
 
+        :param has_others: other processes write too: a head that is older than theirs was read before it
         :return: how many
         :raises IronclawError: the file or the key cannot be used, or the file is not as we left it
         """
         with self._appending() as out:
             moved = [head for head in heads if self._heads.get(head.tenant) != head]
+            if has_others:
+                moved = [head for head in moved if not self._is_older(head)]
             for head in moved:
                 self._warn_of_rollback(head)
                 entry = {"kind": "head", "at": now, "tenant": head.tenant, "n": head.n, "hash": head.hash}
@@ -198,6 +201,10 @@ class Checkpoints:
         self._heads |= {each.head.tenant: each.head for each in self._kept.checkpoints}
         self._kept.checkpoints.clear()  # The newest head of each tenant is all that is needed here.
         out.write(line + b"\n")
+
+    def _is_older(self, head: Head) -> bool:
+        last = self._heads.get(head.tenant)
+        return last is not None and head.n < last.n
 
     def _warn_of_rollback(self, head: Head) -> None:
         last = self._heads.get(head.tenant)

@@ -40,7 +40,7 @@ async def keep_checkpoints(
         # The bot goes on without: its log says so, and `audit verify` shows the age of the newest.
         try:
             heads = await store.audit_heads()
-            await asyncio.to_thread(checkpoints.write, heads, clock())
+            await asyncio.to_thread(checkpoints.write, heads, clock(), has_others=store.is_shared)
         except IronclawError as error:
             log.error("checkpoint_failed", error=str(error))
 
