@@ -1,7 +1,7 @@
 """Many processes on one PostgreSQL: which of them advances a workflow, and for how long.
 
 pgqueuer says who is to look: a job stands in the queue from the very transaction that made a workflow able to
-go on, and one whose process has died is given to another.  The lease says who may write: it ends by itself, and
+go on, and one whose process has died is given to another.  The lease says who may write: it ends by itself;
 whoever takes a workflow over raises its epoch, which every write names.
 """
 

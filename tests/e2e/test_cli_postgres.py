@@ -1,4 +1,4 @@
-"""The command line on PostgreSQL: beside a bot, and where the database is away; its password is never said."""
+"""The command line on PostgreSQL: beside a bot, and where the database is away; no password is ever said."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def bot(folder: Path, url: str, **settings: object) -> Bot:
 
 async def test_beside_a_bot(server: Cluster, tmp_path: Path) -> None:
     """
-    What waits is listed, the log is whole, secrets are kept, calls are recorded, and the doctor names the database.
+    The log is whole, secrets are kept, calls are recorded, and the doctor names the database.
     """
     async with running(bot(tmp_path, server.new_database())) as here:
         asked = await here.command("run", 'files.write path=a.md text="x"')

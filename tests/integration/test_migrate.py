@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,11 +13,13 @@ from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
 from tests.integration.engine import Moves, approver, ask, engine, moves, settings, wants
 
 from ironclaw import audit
+from ironclaw.app.backups import restore
 from ironclaw.app.moving import BEFORE, move
 from ironclaw.app.scratch import MARKER
-from ironclaw.errors import SettingsError, StoreError
+from ironclaw.errors import NotFound, SettingsError, StoreError
 from ironclaw.store import Store
 from ironclaw.task import Decision, WorkflowState
+from ironclaw_bot.backup_commands import migrate
 
 pytestmark = [
     pytest.mark.sandbox,
@@ -71,7 +74,7 @@ async def test_every_row_is_there(
     server: Cluster, tmp_path: Path, built_toolboxes: Path, more: dict[str, object]
 ) -> None:
     """
-    Each table has as many rows as before, the database is the same one, and the next notice gets a new number.
+    Each table has as many rows as before, it is the same database, and the next notice gets a new number.
     """
     await paused(tmp_path, built_toolboxes)
     url = str(more["database_url"])
@@ -151,3 +154,36 @@ async def test_where_to_must_be_said(
     """
     with pytest.raises(SettingsError, match=sentence):
         await move(settings(tmp_path, **{**more, gone: None}), tmp_path / "data/ironclaw.db")
+
+
+async def test_the_command(
+    tmp_path: Path, built_toolboxes: Path, more: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    It says what was moved, where the old database is, and which folders are still to be moved.
+    """
+    await paused(tmp_path, built_toolboxes)
+    (tmp_path / "data/mnt/scratch/T1").mkdir(exist_ok=True)
+    chosen = settings(tmp_path, **{**more, "scratch_dir": tmp_path / "shared"})
+    code = await migrate(chosen, argparse.Namespace(source=None))
+    said = capsys.readouterr().out
+
+    assert (0, True) == (code, "rows are in PostgreSQL: what waits there waits on" in said)
+    assert f"{BEFORE} is the database as it was. No bot starts on it any more." in said
+    assert f"from {tmp_path / 'data/mnt/scratch'} to {tmp_path / 'shared'}." in said
+
+
+async def test_the_way_back(tmp_path: Path, built_toolboxes: Path, more: dict[str, object]) -> None:
+    """
+    A restore of what was moved brings SQLite back in another life: what was asked before is asked anew.
+    """
+    workflow, button = await paused(tmp_path, built_toolboxes)
+    await move(settings(tmp_path, **more), tmp_path / "data/ironclaw.db")
+    back = restore(settings(tmp_path), tmp_path / "data" / BEFORE, "local:bo", 1.0)
+    async with engine(tmp_path, WRITE, built_toolboxes) as app:
+        with pytest.raises(NotFound):
+            await app.press(approver(), button, Decision.APPROVE)
+        view = await app.wait("T1", workflow, 30)
+
+    assert (1, 1) == (back.restored.instance.epoch, back.restored.superseded)
+    assert view.state.is_final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -15,10 +16,10 @@ from hypothesis import strategies as st
 
 from ironclaw.capabilities import Capabilities, HttpRequest, HttpRule, Quota, Scratch
 from ironclaw.envelope import FOLDER, GONE, FileEffect, Preview, RequestEffect
-from ironclaw.errors import EgressDenied, StoreError
+from ironclaw.errors import EgressDenied, SandboxError, StoreError
 from ironclaw.orchestrator.differing import MOST_COMPARED, difference, plain
 from ironclaw.orchestrator.dry_run import fingerprint, read_answer
-from ironclaw.orchestrator.holding import Holding, Requests, _apply, _apply_one, _Changed, outside
+from ironclaw.orchestrator.holding import Holding, Requests, _apply, _apply_one, _Changed, _turn, outside
 from ironclaw.sandbox.tree import OTHER, Tree
 from ironclaw.task import ToolResult
 from ironclaw.terms import Circumstances
@@ -378,3 +379,71 @@ def test_no_room(tmp_path: Path) -> None:
     fits = _apply(tmp_path / "copy", tmp_path / "folder", [effect], Quota(bytes=4_096), tmp_path / "spool")
 
     assert (False, []) == (fits, os.listdir(tmp_path / "folder"))
+
+
+async def test_two_processes_hold_at_once(tmp_path: Path) -> None:
+    """
+    Two processes that run calls of one tenant on copies at the same time do not see each other's.
+    """
+    (tmp_path / "acme").mkdir()
+    both = asyncio.Barrier(2)
+
+    async def held(name: str) -> ToolResult:
+        preview = Preview((FileEffect(name, GONE, digest(b"new"), 3),))
+
+        async def write(folder: Path) -> ToolResult:
+            (folder / name).write_text("new")
+            await both.wait()
+            return ToolResult(output="null")
+
+        return await Holding(tmp_path).run("acme", preview, Quota(), _nothing, write)
+
+    results = await asyncio.gather(held("a"), held("b"))
+
+    assert [None, None] == [result.failure for result in results]
+    assert ["a", "b"] == sorted(os.listdir(tmp_path / "acme"))
+
+
+async def _nothing() -> None:
+    return
+
+
+async def test_a_copy_of_the_dead(tmp_path: Path) -> None:
+    """
+    The copy of a process that is gone is removed by the next one; that of one that lives stays.
+    """
+    (tmp_path / "acme").mkdir()
+    preview = Preview((FileEffect("a", GONE, digest(b"new"), 3),))
+
+    async def write(folder: Path) -> ToolResult:
+        (folder / "a").write_text("new")
+        return ToolResult(output="null")
+
+    lives = Holding(tmp_path)
+    await lives.run("acme", preview, Quota(), _nothing, write)
+    dead = tmp_path / ".held-acme.0dead000"
+    dead.mkdir()
+    (dead / "half").write_text("x")
+    await Holding(tmp_path).run("acme", preview, Quota(), _nothing, write)
+    left = sorted(each.name for each in tmp_path.glob(".held-acme.*"))
+
+    assert (2, False) == (len(left), dead.exists())
+    assert f".held-acme.{lives._life}" in left
+
+
+async def test_one_at_a_time_changes_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    While another process puts something into the folder, nothing else is; after a while it is told, and not done.
+    """
+    monkeypatch.setattr("ironclaw.orchestrator.holding.PATIENCE", 0.1)
+    (tmp_path / "acme").mkdir()
+    preview = Preview((FileEffect("a", GONE, digest(b"new"), 3),))
+
+    async def write(folder: Path) -> ToolResult:
+        (folder / "a").write_text("new")
+        return ToolResult(output="null")
+
+    with _turn(tmp_path / ".turn-acme"), pytest.raises(SandboxError, match="Another process"):
+        await Holding(tmp_path).run("acme", preview, Quota(), _nothing, write)
+
+    assert [] == os.listdir(tmp_path / "acme")

@@ -133,8 +133,8 @@ class Vault:
         The old key opens them until all are sealed with the new one, in one transaction.
 
         :return: how many were sealed anew
-        :raises IronclawError: one cannot be opened, or the new key cannot be kept or would not be known to other
-            processes; nothing was changed
+        :raises IronclawError: one cannot be opened, or the new key cannot be kept, or would not be known to
+            other processes; nothing was changed
         """
         if self._is_shared and not self._keyring.is_given:
             raise BadRequest(NOT_HERE)
