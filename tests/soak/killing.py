@@ -9,6 +9,7 @@ from collections import Counter
 from ironclaw.failpoints import Point
 from tests.faults.stage import FAILPOINT, Stage
 
+WORST = [Point.EFFECT_BEGUN, Point.EFFECT_DONE] * 3  #: Tried more often than the others.
 LIFE = (0.2, 4.0)  #: Seconds between a start and the next kill.
 LONG = 10.0  #: Seconds in which it should come past a failpoint.
 REST = (0.0, 1.0)  #: Seconds between a kill and the next start.
@@ -46,8 +47,8 @@ class Killer:
         environ = self._here.bot.environ
         environ.pop(FAILPOINT, None)
         if self._chance.random() < 0.6:
-            point = self._chance.choice(list(Point)).value
-            environ[FAILPOINT] = f"{point}:{self._chance.randint(1, 5)}"
+            point = self._chance.choice([*Point, *WORST]).value
+            environ[FAILPOINT] = f"{point}:{self._chance.randint(1, 3)}"
         try:
             await self._here.start()
         except (AssertionError, OSError):
