@@ -358,7 +358,7 @@ class ApprovalView:
     #: When the other groups of its terms began to count; 0 before.
     escalated_at: float = 0.0
     last_usage: Usage | None = None  #: Of the tool's last call for this tenant, while this one waits.
-    was_restored: bool = False  #: It waited in a backup that was restored: it may have been decided and run since.
+    was_restored: bool = False  #: It waited in a backup: it may have been decided and run since.
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,9 +474,9 @@ class NoticeKind(Enum):
     FAILURE = "failure"
     REMINDER = "reminder"  #: What of a card still waits, shortly before it expires; body {"card"}.
     REFUSAL = "refusal"  #: A task that was never accepted; body {"text"}, ours.
-    #: A task begins where no message of a person's stands; body {"text": the task, "by": its requester} and, where
-    #: it began by itself, "missed": runs that never were.
-    #: What has ``under`` in its place stands under this one, whose subject that is.
+    #: A task begins where no message of a person's stands; body {"text": the task, "by": its requester}
+    #: and, where it began by itself, "missed": runs that never were.  What has ``under`` in its
+    #: place stands under this one, whose subject that is.
     OPENING = "opening"
     DOUBT = "doubt"  #: Whether a call ran is asked, or was said; body {"doubt"}: draw it from the rows.
 

@@ -153,9 +153,7 @@ def _instance(path: Path) -> str:
         return ""
 
 
-def _check_history(
-    fresh: Path, name: str, file: Path, checkpoints: Checkpoints, url: str = ""
-) -> int:
+def _check_history(fresh: Path, name: str, file: Path, checkpoints: Checkpoints, url: str = "") -> int:
     """Hold a backup's audit log against itself and against what was signed while it was written.
 
     :return: which of the lives of the database it is from
