@@ -1,4 +1,4 @@
-"""A way to PostgreSQL that breaks at a COMMIT: before the server hears of it, before it has answered, or after."""
+"""A way to PostgreSQL that breaks at a COMMIT: before the server hears of it, before it answers, or after."""
 
 from __future__ import annotations
 

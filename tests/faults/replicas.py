@@ -51,7 +51,7 @@ class Fleet:
     async def in_the_step(self, line: str, times: int = 1) -> Bot:
         """The bot whose request for this line has reached the ledger, as soon as it has."""
         async with asyncio.timeout(TAKEN_OVER):
-            while len(self.ledger.lines.get(line, ())) < times:
+            while len(self.ledger.lines.get(line, ())) < times:  # noqa: ASYNC110 - any of three may come
                 await asyncio.sleep(POLL)
         inode = _inode(self.ledger.ports[-1])
         return next(bot for bot in self.bots if bot.is_running and _has(bot.pid, inode))

@@ -69,7 +69,7 @@ async def approved(app: Ironclaw, approval_id: str) -> list[str]:
 @pytest.mark.parametrize("when", When, ids=[each.value for each in When])
 async def test_each_commit(server: Cluster, tmp_path: Path, built_toolboxes: Path, when: When) -> None:
     """
-    Each COMMIT of a workflow's life breaks once: it ends as ever, with one workflow, one decision and one file.
+    Each COMMIT of a workflow's life breaks once: it ends as ever, with one workflow, one decision, one file.
     """
     brain = Moves(moves(wants("files.write", path="a.txt", text="hello")))
     url = server.new_database()

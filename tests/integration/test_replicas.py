@@ -122,19 +122,20 @@ async def test_told_once(tmp_path: Path, built_toolboxes: Path, url: str) -> Non
 
 async def _until(look: Any) -> None:
     async with asyncio.timeout(30):
-        while not look():
+        while not look():  # noqa: ASYNC110 - what two processes do has no event
             await asyncio.sleep(0.05)
 
 
 async def _ended(app: Ironclaw, workflow: str) -> None:
     async with asyncio.timeout(30):
-        while not (await app.workflow("T1", workflow)).state.is_final:
+        while not (await app.workflow("T1", workflow)).state.is_final:  # noqa: ASYNC110 - as _until
             await asyncio.sleep(0.05)
 
 
 async def test_a_secret_of_another(tmp_path: Path, built_toolboxes: Path, url: str) -> None:
     """
-    What is kept at one process is hidden at the other within seconds; a key that only one would know is refused.
+    What is kept at one process is hidden at the other within seconds; a key that only one would know is
+    refused.
     """
     value = "-".join(("a-value", "nobody", "guesses"))
     binding = Binding("api.example.com", ("GET",), "/", "Authorization", "Bearer ")

@@ -363,7 +363,7 @@ async def test_it_is_noted_first(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError):
         await Holding(tmp_path).run("acme", preview, Quota(), fail, write)
-    [copy] = tmp_path.glob(".held-acme.*")
+    [copy] = _copies(tmp_path)
 
     assert [[], []] == [os.listdir(tmp_path / "acme"), os.listdir(copy)]
 
@@ -404,6 +404,10 @@ async def test_two_processes_hold_at_once(tmp_path: Path) -> None:
     assert ["a", "b"] == sorted(os.listdir(tmp_path / "acme"))
 
 
+def _copies(root: Path) -> list[Path]:
+    return sorted(root.glob(".held-acme.*"))
+
+
 async def _nothing() -> None:
     return
 
@@ -425,7 +429,7 @@ async def test_a_copy_of_the_dead(tmp_path: Path) -> None:
     dead.mkdir()
     (dead / "half").write_text("x")
     await Holding(tmp_path).run("acme", preview, Quota(), _nothing, write)
-    left = sorted(each.name for each in tmp_path.glob(".held-acme.*"))
+    left = [each.name for each in _copies(tmp_path)]
 
     assert (2, False) == (len(left), dead.exists())
     assert f".held-acme.{lives._life}" in left
@@ -433,7 +437,7 @@ async def test_a_copy_of_the_dead(tmp_path: Path) -> None:
 
 async def test_one_at_a_time_changes_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    While another process puts something into the folder, nothing else is; after a while it is told, and not done.
+    While another process puts something into the folder, nothing else is: after a while that is told.
     """
     monkeypatch.setattr("ironclaw.orchestrator.holding.PATIENCE", 0.1)
     (tmp_path / "acme").mkdir()
