@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from tests.fakes.postgres import Cluster, cluster, programs
 
 from ironclaw.errors import Conflict, StoreError
 from ironclaw.store.gathering import BATCH
 from ironclaw.store.postgres import PostgresWriter, wait_for
-from tests.fakes.postgres import Cluster, cluster, programs
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
 TRANSACTION = "SELECT txid_current() AS number"
