@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from tests.e2e.workspace import APPROVE, Thread
 from tests.faults.stage import PATIENCE, Stage
 
 RAN, NOT_RUN = "ironclaw_doubt_ran", "ironclaw_doubt_not_run"
+AGAIN = 5.0  #: Seconds after which somebody presses again.
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Press:
 
 @dataclass(slots=True)
 class Person:
-    """Bo, who approves.  Once each per message: somebody who meets a dead bot comes back when it is there.
+    """Bo, who approves.  Where nothing comes of a press, as with a dead bot, they press again after a while.
 
     :ivar has_said: whether they were asked about a doubt
     """
@@ -39,11 +41,16 @@ class Person:
 
         :raises TimeoutError: nothing more happens, and there is no answer
         """
-        while not await self._is_answered():
-            pass
+        async with asyncio.timeout(PATIENCE):
+            while not await self._is_answered():
+                pass
 
     async def _is_answered(self) -> bool:
-        found: Press | bool = await self.stage.wait_for(self._next, PATIENCE)
+        try:
+            found: Press | bool = await self.stage.wait_for(self._next, AGAIN)
+        except TimeoutError:
+            self.pressed.clear()  # Nothing came of it.
+            return False
         if isinstance(found, Press):
             self.pressed.add(found)
             self.has_said |= found.action != APPROVE
