@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -67,10 +68,15 @@ async def approved(app: Ironclaw, approval_id: str) -> list[str]:
 
 
 @pytest.mark.parametrize("when", When, ids=[each.value for each in When])
-async def test_each_commit(server: Cluster, tmp_path: Path, built_toolboxes: Path, when: When) -> None:
+async def test_each_commit(
+    server: Cluster, tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch, when: When
+) -> None:
     """
     Each COMMIT of a workflow's life breaks once: it ends as ever, with one workflow, one decision, one file.
     """
+    monkeypatch.setattr(
+        "ironclaw.replicas.LOOK", timedelta(seconds=0.5)
+    )  # A job that is put off rings nobody.
     brain = Moves(moves(wants("files.write", path="a.txt", text="hello")))
     url = server.new_database()
     marks = [f'"event":"{name}"'.encode() for name in EVENTS]
