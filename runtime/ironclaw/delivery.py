@@ -26,8 +26,7 @@ log = structlog.get_logger(__name__)
 
 MOST = 64  #: Notices that are being told at once.
 EACH = 16  #: Of them, of one tenant at one door: a slow workspace holds nobody else up.
-LEASE = 120.0  #: Seconds for which a taken notice is one process's own.
-SEND = 60.0  #: Seconds for telling one.
+LEASE = 30.0  #: Seconds for which a taken notice is one process's own, unless the settings say otherwise.
 GIVE_UP_AFTER = 12  #: Attempts; with the pauses below that is about a day.
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 4 * 3600.0  #: Seconds; the pause doubles.
 AS_ASKED = 5  #: Pauses that are as long as the door asks for; after them each is longer.
@@ -50,7 +49,9 @@ Lane: TypeAlias = tuple[str, str]  #: A door and a tenant: what has a pace of it
 class Delivery:
     """Empties the outbox."""
 
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float], lease: float = LEASE) -> None:
+        """:param lease: seconds for which a taken notice is this process's own; half of them for telling it"""
+        self._lease = lease
         self._outbox = store.outbox
         self._clock = clock
         self._senders: dict[str, Sender] = {}
@@ -137,8 +138,8 @@ class Delivery:
         before = sum(self._turns.values())
         for lane in self._in_turn(await self._outbox.tenants_to_tell(self._senders, now), now):
             room = min(EACH - self._busy[lane], MOST - len(self._sending))
-            until = time.monotonic() + LEASE
-            for notice in await self._outbox.take(*lane, now, now + LEASE, room) if room > 0 else ():
+            until = time.monotonic() + self._lease
+            for notice in await self._outbox.take(*lane, now, now + self._lease, room) if room > 0 else ():
                 self._start(replace(notice, until=until), lane)
         return sum(self._turns.values()) > before
 
@@ -163,7 +164,7 @@ class Delivery:
 
     async def _send(self, notice: Notice) -> None:
         try:
-            async with asyncio.timeout(SEND):
+            async with asyncio.timeout(self._lease / 2):
                 ref = await self._senders[notice.address.door].send(notice)
         except TryLater as error:
             await self._put_off(notice, error)

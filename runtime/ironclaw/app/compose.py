@@ -135,6 +135,7 @@ async def open_app(
             factors,
             links,
             _dispatcher(settings, store, orchestrator, tenancy, clock),
+            settings.lease_seconds,
             clock,
         )
         app.step_ups.base_url = settings.public_url.rstrip("/")

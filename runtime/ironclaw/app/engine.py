@@ -75,6 +75,7 @@ class Ironclaw:
         factors: Factors,
         links: Links,
         dispatch: Callable[[Callable[[], None]], Dispatcher],
+        lease: float,
         clock: Clock,
     ) -> None:
         self.vault = vault
@@ -92,7 +93,7 @@ class Ironclaw:
         self._brains = brains
         self._clock = clock
         self._well: dict[str, Callable[[], bool]] = {}  #: By door.
-        self._delivery = Delivery(store, clock)
+        self._delivery = Delivery(store, clock, lease)
         self._reminding = Reminding(store, tenancy, clock)
         self._dispatcher = dispatch(self._delivery.ring)
         self._orchestrator = orchestrator
