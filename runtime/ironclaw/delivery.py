@@ -50,7 +50,7 @@ class Delivery:
     """Empties the outbox."""
 
     def __init__(self, store: Store, clock: Callable[[], float], lease: float = LEASE) -> None:
-        """:param lease: seconds for which a taken notice is this process's own; half of them for telling it"""
+        """:param lease: seconds for which a taken notice is this process's own; half of it is for telling"""
         self._lease = lease
         self._outbox = store.outbox
         self._clock = clock

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from tests.e2e.workspace import Thread, Workspace, workspace
 
+from ironclaw.task import Json
 from ironclaw_bot.playground import SECOND
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
@@ -58,7 +59,11 @@ async def test_run(slack: Workspace) -> None:
     assert "Started: python.run" in await slack.command('run python.run code="print(8 * 8)"')
 
     said = '<@U1ADA> asked: python.run code="print(8 * 8)"'
-    [parent] = [one for one in slack.channel("general").messages if one["text"] == said]
+
+    def posted() -> list[Json]:
+        return [one for one in slack.channel("general").messages if one["text"] == said]
+
+    [parent] = await slack.wait_for(posted)
     thread = Thread(slack, "general", parent["ts"])
     await slack.wait_for(lambda: [said, "stdout: 64"] == thread.answers)
 

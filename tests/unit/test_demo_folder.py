@@ -15,10 +15,11 @@ from ironclaw_bot.demo_folder import APPROVERS, in_demo
 from ironclaw_bot.playground.seed import both_teams
 from ironclaw_bot.policy.trial import Question, Trial
 
-#: What makes files or keys, or is no command beside a bot.
+#: What makes files or keys, leaves SQLite for good, or is no command beside a bot.
 ALONE = {
     "serve",
     "demo",
+    "migrate",
     "version",
     *(f"tool {verb}" for verb in ["keygen", "sign", "new", "build", "test", "conform"]),
 }

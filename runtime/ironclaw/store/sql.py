@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -60,7 +60,10 @@ class _Waiting(AsyncPGAdapter):
 
 
 def _on_sqlite(named: Any) -> Named:
-    """The statement without aiosql's layers between: they took longer than SQLite itself."""
+    """The statement without aiosql's layers between: they took longer than SQLite itself.
+
+    All rows at once: a cursor that an exception leaves half read would be closed in some other thread.
+    """
     text, kind = named.sql, named.operation
 
     def rows(c: sqlite3.Connection, **values: Any) -> list[Any]:
@@ -88,9 +91,7 @@ class _Statements:
         on_postgres: Named = getattr(self._postgres, name)
 
         def run(c: Connection, **values: Any) -> Any:
-            found = (on_sqlite if isinstance(c, sqlite3.Connection) else on_postgres)(c, **values)
-            # A cursor that an exception leaves half read would be closed in some other thread.
-            return list(found) if isinstance(found, Generator) else found
+            return (on_sqlite if isinstance(c, sqlite3.Connection) else on_postgres)(c, **values)
 
         setattr(self, name, run)
         return run
