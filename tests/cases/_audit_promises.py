@@ -56,7 +56,7 @@ def unit(c):
         if "INTO audit" in statement:
             seen.append(statement)
     c.set_trace_callback(trace)
-    workflows._add(c, ask("killed"), "killed", 1.0)
+    workflows.add_task(c, ask("killed"), "killed", 1.0)
 
 async def main():
     store = await Store.open(pathlib.Path(sys.argv[1]))

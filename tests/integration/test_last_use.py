@@ -36,7 +36,8 @@ async def test_it_is_found_by_an_index(tmp_path: Path, built_toolboxes: Path) ->
     async with engine(tmp_path, Moves(), built_toolboxes):
         with reading(tmp_path / "data" / "ironclaw.db") as c:
             asked = {"tool": "files.write", "tenant": "T1"}
-            plan = [row["detail"] for row in c.execute("EXPLAIN QUERY PLAN " + sql._sqlite.last_use.sql, asked)]
+            explained = c.execute("EXPLAIN QUERY PLAN " + sql._sqlite.last_use.sql, asked)
+            plan = [row["detail"] for row in explained]
 
     assert "calls_ended" in plan[0]
     assert not [step for step in plan if "SCAN" in step or "TEMP B-TREE" in step]
