@@ -10,10 +10,12 @@ from pydantic import SecretStr
 from tests.integration.engine import ADA, BO, Moves, approver, ask, engine, moves, wants
 
 from ironclaw.app import compose
+from ironclaw.app.stopping import Stopping
 from ironclaw.errors import Conflict, NotFound, Refused
 from ironclaw.orchestrator import Body
 from ironclaw.orchestrator.body import BeforeEffect
 from ironclaw.settings import TenantSettings
+from ironclaw.store import Flow
 from ironclaw.task import ApprovalState, CallState, Decision, Principal, ToolResult, WorkflowState
 from ironclaw.veto import Ticket
 
@@ -57,6 +59,34 @@ async def test_not_by_anybody(
         after = await app.workflow("T1", view.id)
 
     assert WorkflowState.PAUSED is after.state
+
+
+async def test_stopped_just_as_it_begins(
+    tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A call that begins between a stop's look and its write is not said to have never run.
+    """
+    looked, began = asyncio.Event(), asyncio.Event()
+    end = Stopping._end
+
+    async def late(self: Stopping, flow: Flow, who: Principal) -> None:
+        looked.set()
+        await began.wait()
+        await end(self, flow, who)
+
+    monkeypatch.setattr(Stopping, "_end", late)
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        await app._veto.decide(approver(), view.approval.id, Decision.APPROVE)
+        stopping = asyncio.create_task(app.stopping.cancel(Principal("T1", ADA), view.id))
+        await looked.wait()
+        flow = await app._store.workflows.load(view.id)
+        await app._store.calls.begin(flow, flow.calls[0], 1.0)
+        began.set()
+        stopped = await stopping
+
+    assert (WorkflowState.RUNNING, ADA) == (stopped.state, stopped.stop_by)
 
 
 class Held(Body):

@@ -60,12 +60,14 @@ class Workflows:
         """Take a workflow that nobody works on and that is the head of its thread.
 
         :param tenant: the workflow's: its lock keeps this apart from what an earlier owner still writes
-        :param owner: this life of this process
+        :param owner: this life of this process; what it has without working on it, it may take anew
         :return: the epoch that its writes must name; None where there is nothing to take, or not yet
         """
 
         def unit(c: Connection) -> int | None:
             row = sql.workflow(c, id=workflow_id)
+            if row is None or row["tenant"] != tenant:
+                return None
             first = threads.head(c, row["tenant"], row["thread"])
             if first and first["id"] != workflow_id:
                 return None
@@ -75,22 +77,13 @@ class Workflows:
 
         return await self._writer.write(unit, tenant)
 
-    async def tenant_of(self, workflow_id: str) -> str:
-        """
-        :raises NotFound: no such workflow
-        """
-
-        def unit(c: Connection) -> str:
-            row = sql.workflow(c, id=workflow_id)
-            if row is None:
-                raise NotFound("There is no such workflow.")
-            return str(row["tenant"])
-
-        return await self._writer.read(unit)
+    async def open_tenants(self) -> tuple[str, ...]:
+        """Whose workflows should be going on."""
+        return await self._writer.glance(lambda c: tuple(row["tenant"] for row in sql.open_tenants(c)))
 
     async def is_open(self, workflow_id: str) -> bool:
         """Whether it is at work, or about to be."""
-        return await self._writer.read(lambda c: sql.open_lease(c, id=workflow_id) is not None)
+        return await self._writer.glance(lambda c: sql.open_lease(c, id=workflow_id) is not None)
 
     async def is_held(self, workflow_id: str, now: float) -> bool:
         """Whether a process works on it, as far as anybody knows."""
@@ -99,11 +92,20 @@ class Workflows:
             row = sql.open_lease(c, id=workflow_id)
             return row is not None and bool(row["lease_until"] > now)
 
-        return await self._writer.read(unit)
+        return await self._writer.glance(unit)
 
-    async def extend_leases(self, owner: str, until: float, now: float) -> None:
-        """Say that a process lives, and works on what it has taken."""
-        await self._writer.write(lambda c: sql.extend_leases(c, owner=owner, until=until, now=now), "")
+    async def extend_leases(self, held: Collection[tuple[str, int]], until: float, now: float) -> None:
+        """Say that a process lives, and works on these.
+
+        :param held: workflows with the epochs of their leases
+        """
+
+        def unit(c: Connection) -> None:
+            for workflow_id, epoch in held:
+                sql.extend_lease(c, id=workflow_id, epoch=epoch, until=until, now=now)
+
+        if held:
+            await self._writer.write(unit, "")
 
     async def release(self, workflow_id: str, epoch: int) -> bool:
         """Let others take what this process could not go on with.
@@ -432,6 +434,7 @@ def _finish(
     line: str,
     actor: str,
 ) -> None:
+    _check_none_began(c, flow)
     move_workflow(c, flow, state, outcome, spent, now)
     note(c, flow.tenant, now, "workflow_" + state.value, actor, workflow=flow.id)
     calls.end_open(c, flow, now)
@@ -440,6 +443,16 @@ def _finish(
     kind = NoticeKind.ANSWER if state is WorkflowState.DONE else NoticeKind.FAILURE
     body = {"text": outcome, "by": _denier(c, flow)}
     tell(c, now, flow.tenant, flow.id, f"answer:{flow.id}", kind, flow.address, body)
+
+
+def _check_none_began(c: Connection, flow: Flow) -> None:
+    """
+    :raises Conflict: a call was begun since the workflow was read: to end it now would hide what comes of that
+    """
+    known = {call.seq for call in flow.calls if call.state is CallState.EXECUTING}
+    now = {row["seq"] for row in sql.calls(c, workflow_id=flow.id) if row["state"] == CallState.EXECUTING.value}
+    if now - known:
+        raise Conflict("A call has begun meanwhile.")
 
 
 def _denier(c: Connection, flow: Flow) -> str:
