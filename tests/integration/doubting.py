@@ -19,7 +19,7 @@ from ironclaw.app import Ironclaw
 from ironclaw.store.chain import note
 from ironclaw.task import Decision, DoubtView
 
-BEGUN = 1_800_000_000.0
+BEGUN = 1_700_000_000.0
 
 
 @dataclass(slots=True)
@@ -65,6 +65,8 @@ def interrupt(folder: Path, *, effect_begun: bool = False, attempts: int = 1) ->
         )
         c.row_factory = sqlite3.Row
         note(c, tenant, BEGUN, "call_executing", "host", workflow=workflow, seq=seq)
+        if effect_begun:
+            note(c, tenant, BEGUN + 1, "call_effect_begun", "host", workflow=workflow, seq=seq)
 
 
 async def approved(folder: Path, toolboxes: Path, brain: Moves, **changes: Any) -> str:

@@ -111,10 +111,12 @@ async def test_it_had_not(tmp_path: Path, shop: Shop) -> None:
     )
     expected = [
         "call_executing",
+        "call_effect_begun",
         "call_checking",
         "call_checked",
         "call_retried",
         "call_executing",
+        "call_effect_begun",
         "call_succeeded",
     ]
     assert expected == [each for each in events(tmp_path) if each.startswith("call_")][1:]

@@ -129,7 +129,7 @@ LATE: dict[str, Callable[[Store, Flow, CallRow], Awaitable[object]]] = {
     "end": lambda s, flow, call: s.calls.end(
         flow, call, CallState.SUCCEEDED, ToolResult(output="1"), "1", Spent(), 12.0
     ),
-    "retry": lambda s, flow, call: s.calls.retry(flow, call, 12.0),
+    "retry": lambda s, flow, call: s.calls.retry(flow, call, str, 12.0),
     "supersede": lambda s, flow, call: s.calls.supersede(flow, call, "gone", 12.0),
     "note": lambda s, flow, call: s.calls.note(flow, call, "call_checking", 12.0),
     "ask": lambda s, flow, call: s.doubts.ask(flow, call, "d1", (), 12.0),

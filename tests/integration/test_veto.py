@@ -295,7 +295,7 @@ async def test_whoever_read_older_rows_changes_nothing(tmp_path: Path, built_too
         with pytest.raises(Conflict):
             await app._store.workflows.finish(stale, WorkflowState.CANCELLED, "late", 1.0, Spent())
         with pytest.raises(Conflict):
-            await app._store.calls.retry(stale, stale.calls[0], 1.0)  # It never ran.
+            await app._store.calls.retry(stale, stale.calls[0], str, 1.0)  # It never ran.
         after = await app._store.workflows.load(view.id)
 
     assert (WorkflowState.RUNNING, CallState.APPROVED) == (after.state, after.calls[0].state)

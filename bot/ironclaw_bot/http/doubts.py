@@ -20,6 +20,7 @@ class AnswerRequest(Strict):
     answer: Literal["ran", "not_run"]
     wait: float = Field(0, ge=0, le=120)  #: As of a decision.
     tenant_id: str | None = None  #: So too.
+    action_sha256: str = Field("", max_length=64)  #: Of the call that the caller saw; another one: 409.
     code: str = Field("", max_length=10, repr=False)  #: So too.
 
 
@@ -52,7 +53,11 @@ class DoubtRoutes:
             raise NotFound
         try:
             doubt = await self._app.doubts.testify(
-                principal, request.match_info["id"], Said(body.answer), code=body.code
+                principal,
+                request.match_info["id"],
+                Said(body.answer),
+                code=body.code,
+                action_sha256=body.action_sha256,
             )
         except StepUpNeeded as needed:
             raise StepUpNeeded(f'{needed} Send it as "code".') from None

@@ -13,7 +13,7 @@ from ironclaw.store import Store
 from ironclaw.task import DoubtView, Principal, Said
 from ironclaw.tenancy import Tenancy
 from ironclaw.veto import Doubts as Testimonies
-from ironclaw.veto import WordLink, WordLinks
+from ironclaw.veto import WordLink, WordLinks, check_meant
 
 
 class Doubts:
@@ -61,17 +61,25 @@ class Doubts:
         """
         await self._testimonies.entitled(principal, doubt_id)
 
-    async def testify(self, principal: Principal, doubt_id: str, said: Said, *, code: str = "") -> DoubtView:
+    async def testify(
+        self, principal: Principal, doubt_id: str, said: Said, *, code: str = "", action_sha256: str = ""
+    ) -> DoubtView:
         """One person's word; the workflow goes on in the background.
 
         :param code: of their second factor, where they give one
+        :param action_sha256: of the call that they saw; "" for whatever is asked about
         :raises NotFound, Refused, StepUpNeeded, Conflict: see :meth:`ironclaw.veto.Doubts.testify`; Refused
             also where the code is not right
         """
         if code:
-            await self._testimonies.entitled(principal, doubt_id)  # Before the code is used up.
+            doubt, _ = await self._testimonies.entitled(principal, doubt_id)  # Before the code is used up.
+            check_meant(doubt, action_sha256, 0)
             await self._factors.check(principal.tenant, principal.id, code)
-        return await self._testified(principal, doubt_id, said, "totp" if code else "")
+        factor = "totp" if code else ""
+        done = await self._testimonies.testify(
+            principal, doubt_id, said, factor=factor, action_sha256=action_sha256
+        )
+        return self._testified(done)
 
     # With a second factor, for people of Slack
 
@@ -83,9 +91,12 @@ class Doubts:
         """What the page shows, and to whom.
 
         :raises NotFound: not a link of ours, or its time is over
+        :raises Conflict: the doubt is not about the call any more that the link was made for
         """
         asked = self._links.read(token, self._clock())
-        return await self.view(asked.tenant, asked.doubt_id), asked
+        doubt = await self.view(asked.tenant, asked.doubt_id)
+        check_meant(doubt, asked.action_sha256, asked.attempt)
+        return doubt, asked
 
     async def testify_by(self, token: str, code: str) -> DoubtView:
         """The person's word, with their code; the link is used up by it.
@@ -100,10 +111,17 @@ class Doubts:
         await self._factors.check(asked.tenant, asked.principal, code)
         if not await self._store.outbox.remember("step-up", token.rpartition(".")[2], asked.expires_at):
             raise NotFound("This link was used. Press the button on the card again.")
-        return await self._testified(person, doubt.id, Said(asked.said), "totp")
+        done = await self._testimonies.testify(
+            person,
+            doubt.id,
+            Said(asked.said),
+            factor="totp",
+            action_sha256=asked.action_sha256,
+            attempt=asked.attempt,
+        )
+        return self._testified(done)
 
-    async def _testified(self, person: Principal, doubt_id: str, said: Said, factor: str) -> DoubtView:
-        doubt = await self._testimonies.testify(person, doubt_id, said, factor=factor)
+    def _testified(self, doubt: DoubtView) -> DoubtView:
         reached(Point.CLICK_COMMITTED)
         self._wake(doubt.workflow_id, doubt.tenant)
         return doubt

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ironclaw.audit.kept import Entry, Kept, check_signature, kept_of, parsed, signed, whole
+from ironclaw.audit.kept import Entry, Kept, Restore, check_signature, kept_of, parsed, signed, whole
 from ironclaw.canonical import canonical
 from ironclaw.errors import StoreError
 from ironclaw.keys import load_key, sync_folder
@@ -48,13 +48,14 @@ class Checkpoints:
         with self._appending():
             return tuple(self._heads.values())
 
-    def instance(self) -> str:
-        """Which database it has been since the last restore; "" where there was none.
+    def restores(self) -> tuple[Restore, ...]:
+        """Every restore that the file knows, oldest first.
 
         :raises IronclawError: as :meth:`write`
         """
         with self._appending():
-            return self._restored_as()
+            assert self._kept is not None  # noqa: S101 - _appending has read it
+            return tuple(self._kept.restores)
 
     def intend(self, restore: Mapping[str, Any], now: float) -> None:
         """Before a backup is put in place: keep the line that says so beside the file, signed.
@@ -125,10 +126,6 @@ class Checkpoints:
     @property
     def _next(self) -> Path:
         return self._file.with_suffix(".restoring")
-
-    def _restored_as(self) -> str:
-        assert self._kept is not None  # noqa: S101 - _appending has read it
-        return self._kept.restores[-1].instance if self._kept.restores else ""
 
     def _is_next(self, line: bytes, instance: str) -> bool:
         """Whether it is ours, follows the file's last line, and speaks of this database."""

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 
 from ironclaw.audit.checkpoints import Checkpoints
+from ironclaw.audit.kept import Restore
 from ironclaw.errors import IronclawError, StoreError
 from ironclaw.store import Store
+from ironclaw.store.instances import Instance
 
 ROLLED_BACK = (
     "The database is older than its newest checkpoint, or another one: its audit log lacks event {n} of "
@@ -63,13 +65,24 @@ async def _check_not_rolled_back(store: Store, checkpoints: Checkpoints) -> None
     try:
         await asyncio.to_thread(checkpoints.settle, store.instance.id)
         signed = await asyncio.to_thread(checkpoints.newest)
-        instance = await asyncio.to_thread(checkpoints.instance)
+        restores = await asyncio.to_thread(checkpoints.restores)
     except IronclawError:
         return  # The first write says so.
-    if instance not in ("", store.instance.id):
+    if not _is_life(store.instance, restores):
         log.error("other_database", instance=store.instance.id)
         raise StoreError(OTHER.format(file=checkpoints.name))
     for head in signed:
         if not await store.has_event(head):
             log.error("audit_rolled_back", tenant=head.tenant, signed=head.n)
             raise StoreError(ROLLED_BACK.format(n=head.n, tenant=head.tenant, file=checkpoints.name))
+
+
+def _is_life(now: Instance, restores: tuple[Restore, ...]) -> bool:
+    """Whether a database is in the life that the last signed restore began.
+
+    One that says that it never was restored, or longer ago, would have old seals and tokens count again.
+    """
+    if not restores:
+        return True
+    last = restores[-1]
+    return now.id == last.instance and now.epoch > 0 and now.restored_at == last.at

@@ -48,7 +48,7 @@ class Checking:
         """
         tool = self._registry.get(call.tool)
         check = self._registry.get(tool.check) if tool and tool.check else None
-        if tool is None or check is None or not self._is_as_judged(tool, call):
+        if tool is None or check is None or not is_as_judged(tool, call):
             return None
         await self._store.calls.note(flow, call, "call_checking", self._clock(), check=check.name)
         found, why = await self._answer(flow, call, tool, check)
@@ -56,17 +56,12 @@ class Checking:
         await self._store.calls.note(flow, call, "call_checked", self._clock(), check=check.name, **said)
         return found
 
-    def _is_as_judged(self, tool: Tool, call: CallRow) -> bool:
-        """An upgrade of the toolbox may have another check, or another sense of the same arguments."""
-        now = (tool.toolbox.component_sha256, tool.toolbox.manifest_sha256)
-        return now == (call.component_sha256, call.manifest_sha256)
-
     async def _answer(self, flow: Flow, call: CallRow, tool: Tool, check: Tool) -> tuple[Found | None, str]:
         """What it found, or else why it found nothing, in a word."""
         if self._registry.faults(check, json.loads(call.args)):
             return None, "bad_arguments"
         try:
-            ticket = await self._veto.admit_check(_planned(flow, call, tool, check), check, call.idem_key)
+            ticket = await self._veto.admit_check(_planned(flow, call, tool, check), check)
             result = await self._body.run(ticket, _changes_nothing)
         except Refused:
             return None, "not_allowed"
@@ -79,6 +74,12 @@ class Checking:
             return None, result.failure.kind.value
         found = read(result)
         return found, "" if found else "no_answer"
+
+
+def is_as_judged(tool: Tool, call: CallRow) -> bool:
+    """An upgrade of the toolbox may have another check, or another sense of the same arguments."""
+    now = (tool.toolbox.component_sha256, tool.toolbox.manifest_sha256)
+    return now == (call.component_sha256, call.manifest_sha256)
 
 
 def read(result: ToolResult) -> Found | None:

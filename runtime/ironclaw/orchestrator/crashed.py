@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from ironclaw.capabilities import Scratch
 from ironclaw.failpoints import Point, reached
-from ironclaw.orchestrator.checking import Checking, Found
-from ironclaw.registry import Registry
+from ironclaw.orchestrator.checking import Checking, Found, is_as_judged
+from ironclaw.registry import Registry, Tool
 from ironclaw.store import CallRow, Flow, Spent, Store
 from ironclaw.task import Address, CallState, Effect, ToolResult
-from ironclaw.veto import new_id
+from ironclaw.veto import Veto, new_id
 
 MAX_ATTEMPTS = (
     3  #: Of one call over crashes: one that takes the host down with it ends, and so does its check.
 )
+HARMLESS = frozenset({Effect.PURE, Effect.KEYED})  #: Once more of these is no harm.
 
 
 class Crashed:
@@ -23,12 +25,14 @@ class Crashed:
     def __init__(
         self,
         store: Store,
+        veto: Veto,
         registry: Registry,
         checking: Checking,
         places: Callable[[Flow], tuple[Address, ...]],
         clock: Callable[[], float],
     ) -> None:
         self._store = store
+        self._veto = veto
         self._registry = registry
         self._checking = checking
         self._places = places
@@ -40,13 +44,13 @@ class Crashed:
         :raises Conflict: somebody else moved it
         """
         may_run = call.attempts < MAX_ATTEMPTS
-        if may_run and self._may_repeat(call):
-            return await self._store.calls.retry(flow, call, self._clock())
+        if may_run and await self._may_repeat(flow, call):
+            return await self._retry(flow, call)
         found = await self._checked(flow, call)
         if found and found.happened:
             return await self._end(flow, call, found)
         if found and may_run:
-            return await self._store.calls.retry(flow, call, self._clock())
+            return await self._retry(flow, call)
         return await self.ask(flow, call)
 
     async def ask(self, flow: Flow, call: CallRow) -> None:
@@ -56,8 +60,13 @@ class Crashed:
         """
         await self._store.doubts.ask(flow, call, new_id(), self._places(flow), self._clock())
 
+    async def _retry(self, flow: Flow, call: CallRow) -> None:
+        seal = functools.partial(self._veto.seals.retry, flow, call)
+        await self._store.calls.retry(flow, call, seal, self._clock())
+
     async def _checked(self, flow: Flow, call: CallRow) -> Found | None:
-        if call.effect is not Effect.CHECKABLE:
+        tool = self._registry.get(call.tool)
+        if tool is None or tool.effect is not Effect.CHECKABLE:
             return None
         if await self._store.calls.checks(flow, call) >= MAX_ATTEMPTS:
             return None
@@ -72,13 +81,20 @@ class Crashed:
         )
         reached(Point.RESULT_WRITTEN)
 
-    def _may_repeat(self, call: CallRow) -> bool:
-        if call.effect in (Effect.PURE, Effect.KEYED):
-            return True
+    async def _may_repeat(self, flow: Flow, call: CallRow) -> bool:
         tool = self._registry.get(call.tool)
+        if _effects(tool, call) <= HARMLESS:
+            return True
         # All other effects leave through the host, which writes "effect begun" before their first byte.
         # Of a call that is held to its preview, the files too.
         preview = call.circumstances.preview
         is_held = preview is not None and preview.is_binding
         only_http = tool is not None and (is_held or tool.capabilities.scratch is not Scratch.WRITE)
-        return only_http and call.effect_begun_at is None
+        return only_http and not await self._store.calls.is_effect_begun(flow, call)
+
+
+def _effects(tool: Tool | None, call: CallRow) -> frozenset[Effect]:
+    """What it may be: by its toolbox, and by its row only of one that is not there any more as it was."""
+    if tool is None:
+        return frozenset({call.effect})
+    return frozenset({tool.effect} if is_as_judged(tool, call) else {tool.effect, call.effect})

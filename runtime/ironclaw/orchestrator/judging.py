@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ironclaw.canonical import canonical_text, digest
+from ironclaw.canonical import canonical_text
 from ironclaw.envelope import Preview
 from ironclaw.errors import BadRequest
 from ironclaw.orchestrator.late import late_bound
@@ -16,7 +16,7 @@ from ironclaw.registry import Registry, Tool, parse_arguments
 from ironclaw.store import Flow, Judged
 from ironclaw.store.workflows import cards_of_turn
 from ironclaw.task import CallState, Json, ProposedCall, ToolCall, Verdict, observation
-from ironclaw.veto import BoundVerdict, Veto, new_id, tool_call
+from ironclaw.veto import BoundVerdict, Veto, idem_key, new_id, tool_call
 
 STATES = {
     Verdict.ALLOW: CallState.APPROVED,
@@ -130,7 +130,7 @@ def _refused(flow: Flow, seq: int, proposed: ProposedCall, flaw: _Flawed) -> Jud
         state=CallState.DENIED,
         rule=flaw.rule,
         refusal=observation(flaw.kind, flaw.message),
-        idem_key=idem_key(flow, seq),
+        idem_key=idem_key(flow.id, seq),
     )
 
 
@@ -153,15 +153,10 @@ def _judged(flow: Flow, seq: int, proposed: ProposedCall, call: ToolCall, verdic
         manifest_sha256=call.manifest_sha256,
         policy_version=verdict.policy_version,
         action_sha256=verdict.action_sha256,
-        idem_key=idem_key(flow, seq),
+        idem_key=idem_key(flow.id, seq),
         approval_id=new_id() if waits else "",
         expires_at=verdict.expires_at,
         asked_at=verdict.asked_at,
         terms=opinion.terms,
         circumstances=call.circumstances,
     )
-
-
-def idem_key(flow: Flow, seq: int) -> str:
-    """Constant over attempts: a receiver that honours it sees one call, however often we try."""
-    return digest([flow.id, seq])

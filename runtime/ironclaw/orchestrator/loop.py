@@ -78,7 +78,7 @@ class Orchestrator:
         self._is_parked = False
         self._clock = clock
         checking = Checking(store, veto, registry, body, clock)
-        self._crashed = Crashed(store, registry, checking, card_places, clock)
+        self._crashed = Crashed(store, veto, registry, checking, card_places, clock)
 
     def park(self) -> None:
         """Begin no step any more: what runs comes to a rest at the end of its step."""

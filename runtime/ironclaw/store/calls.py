@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ironclaw.canonical import canonical_text
 from ironclaw.store import grants, rows
 from ironclaw.store.model import CallRow, Flow, GrantUse, Judged, Spent
 from ironclaw.store.outbox import show_card, show_doubt
 from ironclaw.store.sql import Connection, sql
-from ironclaw.store.standing import RETRIED, Standing, events_of, standing
+from ironclaw.store.standing import (
+    EFFECT_BEGUN,
+    RETRIED,
+    Event,
+    Standing,
+    attempts,
+    last_attempt,
+    standing,
+    told_of,
+)
 from ironclaw.store.transitions import fence, move_call, move_workflow, note_call, observe, one, show_status
 from ironclaw.store.units import Writer
 from ironclaw.task import ApprovalState, CallState, ToolResult, WorkflowState
@@ -44,6 +55,8 @@ class Calls:
         def unit(c: Connection) -> None:
             fence(c, flow)
             one(sql.begin_effect(c, workflow_id=flow.id, seq=call.seq, now=now))
+            if not _is_effect_begun(c, flow, call):
+                note_call(c, flow, call, EFFECT_BEGUN, now)
 
         await self._writer.write(unit, flow.tenant)
 
@@ -65,26 +78,42 @@ class Calls:
             lambda c: _end(c, flow, call, state, result, observation, spent, now), flow.tenant
         )
 
-    async def retry(self, flow: Flow, call: CallRow, now: float) -> None:
+    async def retry(self, flow: Flow, call: CallRow, seal: Callable[[int], str], now: float) -> None:
         """After a crash: the call may safely run again, with a new ticket.
 
+        :param seal: the host's, over how often it was begun
         :raises Conflict: the call is not executing
         """
 
         def unit(c: Connection) -> None:
             fence(c, flow)
             move_call(c, flow.id, call.seq, CallState.EXECUTING, CallState.APPROVED)
-            note_call(c, flow, call, RETRIED, now)
+            note_call(c, flow, call, RETRIED, now, seal=seal(attempts(_told(c, flow, call))))
 
         await self._writer.write(unit, flow.tenant)
 
-    async def standing(self, flow: Flow, call: CallRow) -> Standing:
-        """By what the audit chain has it that this call may begin, whatever its row says."""
-        return await self._writer.read(lambda c: standing(_events(c, flow, call)))
+    async def standing(self, flow: Flow, call: CallRow, is_ours: Callable[[int, str], bool]) -> Standing:
+        """By what the audit chain has it that this call may begin, whatever its row says.
+
+        :param is_ours: see :func:`ironclaw.store.standing.standing`
+        """
+        return await self._writer.read(lambda c: standing(_told(c, flow, call), is_ours))
+
+    async def begun_at(self, flow: Flow, call: CallRow) -> float:
+        """When it was last begun by the audit chain, unix seconds; 0.0: never."""
+        last = await self._writer.read(lambda c: last_attempt(_told(c, flow, call)))
+        return float(last[0]["at"]) if last else 0.0
+
+    async def is_effect_begun(self, flow: Flow, call: CallRow) -> bool:
+        """Whether something outside may have been changed by the last attempt: by its row or by the chain."""
+        return call.effect_begun_at is not None or await self._writer.read(
+            lambda c: _is_effect_begun(c, flow, call)
+        )
 
     async def checks(self, flow: Flow, call: CallRow) -> int:
         """How often its check was asked about it."""
-        return await self._writer.read(lambda c: _events(c, flow, call).count("call_checking"))
+        found = await self._writer.read(lambda c: _told(c, flow, call))
+        return sum(each["event"] == "call_checking" for each in found)
 
     async def note(self, flow: Flow, call: CallRow, event: str, now: float, **more: object) -> None:
         """Have the audit log say something of a call.
@@ -115,8 +144,12 @@ class Calls:
         await self._writer.write(unit, flow.tenant)
 
 
-def _events(c: Connection, flow: Flow, call: CallRow) -> list[str]:
-    return [each.event for each in events_of(c, flow.tenant, flow.id, call.seq)]
+def _told(c: Connection, flow: Flow, call: CallRow) -> list[Event]:
+    return told_of(c, flow.tenant, flow.id, call.seq)
+
+
+def _is_effect_begun(c: Connection, flow: Flow, call: CallRow) -> bool:
+    return any(each["event"] == EFFECT_BEGUN for each in last_attempt(_told(c, flow, call)))
 
 
 def add(c: Connection, flow: Flow, call: Judged, card: str, now: float) -> None:

@@ -31,6 +31,15 @@ class Grants:
             lambda c: tuple(_sealed(row) for row in sql.live_grants(c, tenant=tenant, now=now, tool=tool))
         )
 
+    async def is_as_told(self, grant: GrantView) -> bool:
+        """Whether the audit chain knows as many uses of it as its row, and no end: a row may be of before."""
+
+        def unit(c: Connection) -> bool:
+            told = [json.loads(row["event"])["event"] for row in _told(c, grant)]
+            return "grant_revoked" not in told and told.count("grant_used") == grant.used
+
+        return await self._writer.read(unit)
+
     async def view(self, tenant: str, grant_id: str) -> GrantView:
         """
         :raises NotFound: no such grant of this tenant
@@ -117,6 +126,10 @@ def _note(c: Connection, grant: GrantView, event: str, actor: str, now: float) -
         "tool": grant.tool,
     }
     note(c, grant.tenant, now, event, actor, **detail)
+
+
+def _told(c: Connection, grant: GrantView) -> list[Row]:
+    return list(sql.events_of_grant(c, tenant=grant.tenant, grant=grant.id))
 
 
 def _sealed(row: Row) -> SealedGrant:

@@ -182,6 +182,10 @@ UPDATE tool_calls SET state = :state WHERE workflow_id = :workflow_id AND seq = 
 SELECT n, event FROM audit
 WHERE tenant = :tenant AND substr(event, instr(event, '"workflow":"') + 12, 32) = :workflow_id
 
+-- name: events_of_grant
+SELECT event FROM audit
+WHERE tenant = :tenant AND instr(event, '"grant":"') > 0 AND substr(event, instr(event, '"grant":"') + 9, 32) = :grant
+
 -- name: begin_call!
 -- Spends the ticket: one row once, for exactly the bytes that were judged.
 UPDATE tool_calls SET state = 'executing', attempts = attempts + 1, effect_begun_at = NULL

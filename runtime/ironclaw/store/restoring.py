@@ -24,7 +24,7 @@ from ironclaw.store.instances import Instance
 from ironclaw.store.migrations import head_version, migrate_sqlite
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.sqlite import PRAGMAS, guard
-from ironclaw.task import ApprovalState, observation
+from ironclaw.task import ApprovalState, ApprovalView, observation
 from ironclaw.timing import Timing
 
 SUPERSEDED = (
@@ -175,12 +175,19 @@ def _supersede(c: Connection, sentence: str, now: float) -> int:
         where = {"workflow_id": row["workflow_id"], "seq": row["seq"]}
         sql.call_restored(c, kind=rows.RESTORED, why=sentence, **where)
         approval = rows.load_approval(c, row["id"])
+        if approval:  # Its call has ended by the chain too, whatever a row says later.
+            _note_end(c, approval, now)
         try:
             if approval:
                 end_review(c, approval, ApprovalState.SUPERSEDED, observation("superseded", sentence), now)
         except Conflict:  # A call that does not wait any more: only the review was left, and is closed now.
             continue
     return len(found)
+
+
+def _note_end(c: Connection, approval: ApprovalView, now: float) -> None:
+    of_call = {"workflow": approval.workflow_id, "seq": approval.seq, "action": approval.action_sha256}
+    note(c, approval.tenant, now, "call_superseded", "host", **of_call)
 
 
 def _skip_slots(c: Connection, now: float) -> None:

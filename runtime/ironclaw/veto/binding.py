@@ -8,7 +8,7 @@ from dataclasses import fields
 
 from ironclaw.canonical import digest, mac, subkey
 from ironclaw.registry import Tool
-from ironclaw.store import Flow, SealedGrant, Signed
+from ironclaw.store import CallRow, Flow, SealedGrant, Signed
 from ironclaw.task import ApprovalView, Decision, DoubtView, GrantView, Testimony, ToolCall
 from ironclaw.terms import Circumstances, Terms
 
@@ -96,6 +96,11 @@ def action_asked(call: ToolCall, approval: ApprovalView) -> str:
     return action(call, approval.policy_version, approval.expires_at, approval.terms, approval.created_at)
 
 
+def idem_key(workflow_id: str, seq: int) -> str:
+    """Constant over attempts: a receiver that honours it sees one call, however often we try."""
+    return digest([workflow_id, seq])
+
+
 def new_id() -> str:
     """128 random bits: not to be guessed, with no order."""
     return secrets.token_hex(16)
@@ -110,6 +115,7 @@ class Seals:
         self._grant_key = subkey(key, "grant")
         self._doubt_key = subkey(key, "doubt")
         self._testimony_key = subkey(key, "testimony")
+        self._retry_key = subkey(key, "retry")
 
     def button(self, approval: ApprovalView, version: str | None = None) -> str:
         """Of a card's buttons: over the approval, the version that was drawn, and the action."""
@@ -159,3 +165,13 @@ class Seals:
     def is_testimony(self, doubt: DoubtView, told: Testimony, seal: str) -> bool:
         """Whether this host has sealed it as it stands."""
         return hmac.compare_digest(seal.encode(), self.testimony(doubt, told).encode())
+
+    def retry(self, flow: Flow, call: CallRow, attempts: int) -> str:
+        """Of a call that the host lets begin once more: over what it is, and how often it was begun."""
+        code = [call.component_sha256, call.manifest_sha256]
+        asked = [call.args, call.circumstances.as_json(), call.action_sha256]
+        return mac(self._retry_key, [flow.tenant, flow.id, call.seq, call.tool, *code, *asked, attempts])
+
+    def is_retry(self, flow: Flow, call: CallRow, attempts: int, seal: str) -> bool:
+        """Whether this host has sealed it."""
+        return hmac.compare_digest(seal.encode(), self.retry(flow, call, attempts).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hmac
 import time
 from collections.abc import AsyncIterator, Callable
@@ -29,7 +30,7 @@ from ironclaw.task import (
 )
 from ironclaw.tenancy import Tenancy
 from ironclaw.terms import GrantScope
-from ironclaw.veto.binding import NOT_ASKED, Seals, action, action_asked, asked_call, tool_call
+from ironclaw.veto.binding import NOT_ASKED, Seals, action, action_asked, asked_call, idem_key, tool_call
 from ironclaw.veto.burden import NO_TENANT, too_much
 from ironclaw.veto.evidence import Evidence
 from ironclaw.veto.grants import RULE, Grants, check_decision
@@ -130,7 +131,8 @@ class Veto:
                 return gate
 
     async def _gate(self, flow: Flow, call: CallRow) -> Gate:
-        standing = await self._store.calls.standing(flow, call)
+        is_ours = functools.partial(self.seals.is_retry, flow, call)
+        standing = await self._store.calls.standing(flow, call, is_ours)
         if standing is Standing.SPENT:
             log.error("call_begun_before", tenant=flow.tenant, workflow=flow.id, seq=call.seq)
             return Gate(SPENT)
@@ -159,10 +161,15 @@ class Veto:
         return Gate(await self._approval_obstacle(tightened, decisions, renewed_at))
 
     async def not_run_at(self, flow: Flow, call: CallRow) -> float:
-        """When people had said that a call's last attempt did not run, unix seconds; 0.0: they have not."""
+        """When people had said that a call's last attempt did not run, unix seconds; 0.0: they have not.
+
+        What was said before that attempt began is not about it, whatever a row counts.
+        """
+        since = await self._store.calls.begun_at(flow, call)
         for doubt, sworn in await self._store.doubts.of_call(flow.id, call.seq):
             is_its = (doubt.tenant, doubt.attempt) == (flow.tenant, call.attempts)
-            if is_its and (at := await self.witnesses.not_run_at(doubt, sworn, await self.asked_now(doubt))):
+            late = [each for each in sworn if each.testimony.at >= since]
+            if is_its and (at := await self.witnesses.not_run_at(doubt, late, await self.asked_now(doubt))):
                 return at
         return 0.0
 
@@ -183,19 +190,19 @@ class Veto:
         """
         await self._store.calls.begin(flow, call, self._clock(), gate.use)
         planned = tool_call(flow, call.seq, tool, call.args, call.circumstances)
-        return self._tickets.mint(planned, tool, call.idem_key)
+        return self._tickets.mint(planned, tool, idem_key(flow.id, call.seq))
 
-    async def admit_check(self, planned: ToolCall, check: Tool, idem_key: str) -> Ticket:
-        """The right to ask a tool's check once about a call.
+    async def admit_check(self, planned: ToolCall, check: Tool) -> Ticket:
+        """The right to ask a tool's check once about a call, by that one's key.
 
-        :param planned: the check, as a call with the arguments of the other
-        :param idem_key: of the call that it asks about
+        :param planned: the check, as a call with the arguments, workflow and number of the other
         :raises Refused: policy would not let it run without asking anybody
         """
         opinion = await self._hooks.verdict(planned)
         if opinion.verdict is not Verdict.ALLOW:
             raise Refused(opinion.reason or "Policy does not allow this check.")
-        return self._tickets.mint(planned, check, idem_key, is_check=True)
+        key = idem_key(planned.workflow_id, planned.seq)
+        return self._tickets.mint(planned, check, key, is_check=True)
 
     def take(self, ticket: Ticket) -> Ticket:
         """

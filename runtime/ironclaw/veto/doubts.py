@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from ironclaw.errors import NotFound, Refused, StepUpNeeded
+from ironclaw.errors import Conflict, NotFound, Refused, StepUpNeeded
 from ironclaw.store import Store, Sworn
 from ironclaw.task import (
     ApprovalView,
@@ -26,6 +26,16 @@ NOT_YOU = (
     "Whether it ran is for somebody to say whose approval of this call would count, and yours would not."
 )
 RAN = "A person ({who}) says that it ran. What it gave is not known. Do not repeat it."
+OTHER = "This is asked about another call now. Press the button on its card again."
+
+
+def check_meant(doubt: DoubtView, action_sha256: str, attempt: int) -> None:
+    """
+    :raises Conflict: the doubt is about another call, or another attempt; "" and 0 mean any
+    """
+    is_same = not action_sha256 or hmac.compare_digest(action_sha256.encode(), doubt.action_sha256.encode())
+    if not is_same or attempt not in (0, doubt.attempt):
+        raise Conflict(OTHER)
 
 
 class Doubts:
@@ -38,18 +48,29 @@ class Doubts:
         self._clock = clock
 
     async def testify(
-        self, principal: Principal, doubt_id: str, said: Said, *, factor: str = ""
+        self,
+        principal: Principal,
+        doubt_id: str,
+        said: Said,
+        *,
+        factor: str = "",
+        action_sha256: str = "",
+        attempt: int = 0,
     ) -> DoubtView:
         """One person's word.  That it ran ends the doubt at once; that it did not needs the rule's quorum.
 
         :param principal: as a door verified it, never from the payload
         :param factor: "totp" where the door has seen a second factor of this person for this
+        :param action_sha256: of the call that the person saw; "" when the door shows none
+        :param attempt: that they mean; 0: the one that is asked about
         :raises NotFound: no such doubt of the principal's tenant
         :raises Refused: this person's approval of the call would not count
         :raises StepUpNeeded: it would, once they show a second factor
-        :raises Conflict: answered before (``by`` whom, ``at`` when), or by this person already
+        :raises Conflict: answered before (``by`` whom, ``at`` when), or by this person already; or they saw
+            another call
         """
         doubt, asked = await self.entitled(principal, doubt_id)
+        check_meant(doubt, action_sha256, attempt)
         if asked.terms.step_up and factor != "totp":
             raise StepUpNeeded
         now = self._clock()

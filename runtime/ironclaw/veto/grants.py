@@ -104,7 +104,7 @@ class Grants:
         for sealed in found:
             grant = sealed.view
             fits = _allows(opinion.terms, grant.scope) and _covers(grant, call, place)
-            if fits and self._is_genuine(sealed) and await self._is_still_given(grant, opinion):
+            if fits and await self._is_in_force(sealed) and await self._is_still_given(grant, opinion):
                 return sealed
         return None
 
@@ -116,7 +116,7 @@ class Grants:
     async def of(self, tenant: str) -> tuple[GrantView, ...]:
         """What still counts in a tenant, newest first."""
         found = await self._store.grants.live(tenant, self._clock())
-        return tuple(sealed.view for sealed in found if self._is_genuine(sealed))
+        return tuple([sealed.view for sealed in found if await self._is_in_force(sealed)])
 
     async def revoke(self, principal: Principal, grant_id: str) -> GrantView:
         """Take a grant back: what has not begun by it does not begin.
@@ -137,6 +137,15 @@ class Grants:
         if not genuine:
             log.error("grant_forged", tenant=sealed.view.tenant, grant=sealed.view.id)
         return genuine
+
+    async def _is_in_force(self, sealed: SealedGrant) -> bool:
+        """Whether it is genuine, and not a row of before: of that the seal is genuine too."""
+        if not self._is_genuine(sealed):
+            return False
+        is_newest = await self._store.grants.is_as_told(sealed.view)
+        if not is_newest:
+            log.error("grant_put_back", tenant=sealed.view.tenant, grant=sealed.view.id)
+        return is_newest
 
     async def _is_still_given(self, grant: GrantView, opinion: Opinion) -> bool:
         """Whether its approval is there, and who gave it may give it under the terms of now."""

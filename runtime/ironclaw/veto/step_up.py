@@ -62,6 +62,7 @@ class WordLink:
     doubt_id: str
     said: str  #: A Said's value.
     action_sha256: str
+    attempt: int
     expires_at: float
 
 
@@ -72,8 +73,8 @@ class WordLinks:
         self._key = subkey(key, "step-up doubt")
 
     def make(self, doubt: DoubtView, principal_id: str, said: Said, now: float) -> str:
-        """A token for one person and exactly this word, for ten minutes."""
-        bound = [doubt.tenant, principal_id, doubt.id, said.value, doubt.action_sha256]
+        """A token for one person and exactly this word about this attempt, for ten minutes."""
+        bound = [doubt.tenant, principal_id, doubt.id, said.value, doubt.action_sha256, doubt.attempt]
         return _sealed(self._key, [*bound, round(now + GOOD_FOR)])
 
     def read(self, token: str, now: float) -> WordLink:
