@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 import asyncpg
 import structlog
-from pgqueuer import PgQueuer
+from pgqueuer import QueueManager
+from pgqueuer.db import AsyncpgDriver
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
+from pgqueuer.queries import Queries
+from pgqueuer.types import QueueEntrypoint
 
-from ironclaw.errors import NotFound, StoreError
+from ironclaw.errors import StoreError
 from ironclaw.store import Store
-from ironclaw.store.postgres import ADVANCE, AWAY
+from ironclaw.store.postgres import AWAY, line_of, tenant_of
 from ironclaw.turns import Gate
 
 log = structlog.get_logger(__name__)
@@ -33,9 +38,25 @@ BATCH = 10  #: Jobs taken from the queue at a time.
 FIRST_LOOK, LAST_LOOK = 0.02, 0.5  #: Seconds between looks at a workflow that somebody waits for.
 
 
+@dataclass
+class _Manager(QueueManager):
+    """Takes jobs of those tenants only who could have them done here: the others' stay for other processes.
+
+    A job that waits here for its tenant's turn would take the place of another tenant's.
+    """
+
+    with_room: Callable[[Iterable[QueueEntrypoint]], set[QueueEntrypoint]] = set
+
+    def entrypoints_below_capacity_limits(self) -> set[QueueEntrypoint]:
+        """The lines of the queue to look into now."""
+        return self.with_room(self.entrypoint_registry)
+
+
 class QueueDispatcher:
     """Advances what pgqueuer gives to this process.
 
+    :param tenants: whom this process serves, now
+    :param most: how many workflows of a tenant it works on at once, now
     :param advance: ``Orchestrator.run``, with the epoch of its lease
     :param moved: told when a workflow may have something new to tell
     :param places: workflows that this process works on at once
@@ -50,6 +71,8 @@ class QueueDispatcher:
         moved: Callable[[], None],
         gate: Gate,
         places: int,
+        tenants: Callable[[], Iterable[str]],
+        most: Callable[[str], int],
         lease: float,
         clock: Callable[[], float],
     ) -> None:
@@ -59,25 +82,33 @@ class QueueDispatcher:
         self._moved = moved
         self._gate = gate
         self._places = places
+        self._tenants = tenants
+        self._most = most
+        self._held: Counter[str] = Counter()  #: Jobs that are here, at work or waiting, by tenant.
+        self._lines: set[str] = set()
         self._lease = lease
         self._clock = clock
         self.owner = secrets.token_hex(8)  #: This life of this process.
-        self._queue: PgQueuer | None = None
+        self._queue: _Manager | None = None
         self._chores: list[asyncio.Task[None]] = []
-        self._at_work: set[asyncio.Task[object]] = set()
+        self._at_work: dict[asyncio.Task[object], tuple[str, int]] = {}  #: With workflow and epoch.
+        self._taking: set[str] = set()  #: Workflows that a job is at.
         self._is_closed = False
 
     async def start(self) -> None:
         """Begin to take jobs."""
+        self._listen_for(self._tenants())
         self._chores = [asyncio.create_task(chore) for chore in (self._work(), self._live())]
 
     async def take_up(self) -> None:
-        """See that there is a job for all that should go on."""
+        """See that there is a job for all that should go on, also of tenants who have left."""
+        self._listen_for([*self._tenants(), *await self._store.workflows.open_tenants()])
         if await self._store.workflows.announce_idle(self._clock()):
             self._moved()
 
     def wake(self, workflow_id: str, tenant: str) -> None:
         """Its job is in the queue already, from the transaction that woke it."""
+        self._listen_for([tenant])
         self._moved()
 
     async def rest(self, workflow_id: str) -> None:
@@ -127,13 +158,12 @@ class QueueDispatcher:
     async def _take_jobs(self) -> None:
         connection = await asyncpg.connect(self._url)
         try:
-            self._queue = PgQueuer.from_asyncpg_connection(connection)
-            # What is not finished is not forgotten: the handler asks for the job again.
-            self._queue.entrypoint(ADVANCE)(self._on_job)
+            self._queue = _Manager(Queries(AsyncpgDriver(connection)), with_room=self._with_room)
+            for line in self._lines:
+                self._queue.entrypoint(line)(self._on_job)
             await self._queue.run(
                 dequeue_timeout=LOOK,
                 batch_size=BATCH,
-                max_concurrent_tasks=max(2 * BATCH, 2 * self._places),
                 heartbeat_timeout=timedelta(seconds=self._lease),
                 shutdown_on_listener_failure=True,
             )
@@ -141,23 +171,40 @@ class QueueDispatcher:
             with suppress(asyncpg.PostgresError, *AWAY):
                 await connection.close(timeout=2)
 
+    def _listen_for(self, tenants: Iterable[str]) -> None:
+        """Take jobs of these tenants too; whatever is not finished, `_on_job` asks for again."""
+        new = {line_of(tenant) for tenant in tenants} - self._lines
+        self._lines |= new
+        if self._queue:
+            for line in new:
+                self._queue.entrypoint(line)(self._on_job)
+
+    def _with_room(self, lines: Iterable[QueueEntrypoint]) -> set[QueueEntrypoint]:
+        """Those whose jobs would begin here soon; who waits for a turn of their own fills nobody's place."""
+        due = sum(min(held, self._most(tenant)) for tenant, held in self._held.items())
+        if due >= 2 * self._places:
+            return set()
+        return {line for line in lines if self._held[tenant_of(line)] < 2 * self._most(tenant_of(line))}
+
     async def _on_job(self, job: Job) -> None:
-        workflow_id = (job.payload or b"").decode()
+        tenant, workflow_id = tenant_of(job.entrypoint), (job.payload or b"").decode()
+        self._held[tenant] += 1
         try:
-            tenant = await self._store.workflows.tenant_of(workflow_id)
-        except NotFound:
-            return
-        except StoreError as error:
-            raise RetryRequested(AGAIN, str(error)) from None
-        async with self._gate.turn(tenant):
-            if self._is_closed or not await self._go_on(tenant, workflow_id):
-                raise RetryRequested(AGAIN, "another process works on it, or this one could not")
+            async with self._gate.turn(tenant):
+                if self._is_closed or not await self._go_on(tenant, workflow_id):
+                    raise RetryRequested(AGAIN, "another process works on it, or this one could not")
+        finally:
+            self._held[tenant] -= 1
+            self._held += Counter()  # Nobody is kept who has none.
 
     async def _go_on(self, tenant: str, workflow_id: str) -> bool:
         """
         :return: False when it should go on and could not
         """
+        if workflow_id in self._taking or any(workflow_id == each for each, _ in self._at_work.values()):
+            return False  # Its own owner would be given the lease once more.
         now = self._clock()
+        self._taking.add(workflow_id)
         try:
             epoch = await self._store.workflows.claim(tenant, workflow_id, self.owner, now + self._lease, now)
             if epoch is None:
@@ -166,16 +213,19 @@ class QueueDispatcher:
         except StoreError as error:
             log.warning("workflow_stalled", workflow=workflow_id, error=str(error))
             return False
+        finally:
+            self._taking.discard(workflow_id)
 
     async def _run(self, workflow_id: str, epoch: int) -> bool:
         """Work on it in a task of its own, which a lost connection to the queue does not end."""
         task = asyncio.ensure_future(self._advance(workflow_id, epoch))
-        self._at_work.add(task)
-        task.add_done_callback(self._at_work.discard)
+        self._at_work[task] = (workflow_id, epoch)
+        task.add_done_callback(self._at_work.pop)
         try:
             await asyncio.shield(task)
             # What has not come to a rest is for others: this process stops, or may not go on with it.
-            return not await self._store.workflows.release(workflow_id, epoch)
+            is_open = await self._store.workflows.is_open(workflow_id)
+            return not (is_open and await self._store.workflows.release(workflow_id, epoch))
         except Exception:
             log.exception("workflow_stalled", workflow=workflow_id)
             await self._store.workflows.release(workflow_id, epoch)
@@ -184,11 +234,12 @@ class QueueDispatcher:
             self._moved()
 
     async def _live(self) -> None:
-        """Give a sign of life for all that this process has taken."""
+        """Give a sign of life for all that this process works on; what it could not give back runs out."""
         while True:
             await asyncio.sleep(self._lease / 3)
             now = self._clock()
+            held = sorted(self._at_work.values())
             try:
-                await self._store.workflows.extend_leases(self.owner, now + self._lease, now)
+                await self._store.workflows.extend_leases(held, now + self._lease, now)
             except StoreError as error:
                 log.warning("leases_not_extended", error=str(error))

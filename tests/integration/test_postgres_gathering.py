@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.fakes.postgres import Cluster, cluster, programs
 
-from ironclaw.errors import Conflict, StoreError
+from ironclaw.errors import Conflict, IronclawError
 from ironclaw.store.gathering import BATCH
 from ironclaw.store.postgres import PostgresWriter, wait_for
 
@@ -75,7 +75,7 @@ async def test_a_fault_is_of_one(writer: PostgresWriter) -> None:
     results = await asyncio.gather(*units, return_exceptions=True)
 
     assert [0, 1, 4] == await seen(writer)
-    assert [Conflict, ValueError, StoreError] == [type(results[n]) for n in (2, 3, 5)]
+    assert [Conflict, ValueError, IronclawError] == [type(results[n]) for n in (2, 3, 5)]
 
 
 async def test_tenants_do_not_wait_for_each_other(writer: PostgresWriter) -> None:

@@ -22,8 +22,9 @@ from ironclaw.audit import Checkpoints, read, verify
 from ironclaw.errors import Conflict, StoreError
 from ironclaw.keys import sync_folder
 from ironclaw.settings import Settings
-from ironclaw.store import Head, Restored, Store, backing_up, changing, owning, postgres, renew, take
+from ironclaw.store import Head, Restored, Store, backing_up, changing, owning, renew, take
 from ironclaw.store.instances import known
+from ironclaw.store.looking import postgres
 from ironclaw.store.sql import Connection
 
 BEFORE = "ironclaw.db.replaced-"  #: What the names of databases begin with that a restore replaced.

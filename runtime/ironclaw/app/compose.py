@@ -169,7 +169,9 @@ def _dispatcher(
     if not url:
         return lambda ring: LocalDispatcher(orchestrator.run, store.workflows.open_ids, ring, gate)
     make = importlib.import_module("ironclaw.replicas").QueueDispatcher
-    return lambda ring: make(url, store, orchestrator.run, ring, gate, settings.max_running, lease, clock)
+    places = settings.max_running
+    whose = (lambda: tenancy.ids, tenancy.max_running)  # Read anew: a workspace may be adopted.
+    return lambda ring: make(url, store, orchestrator.run, ring, gate, places, *whose, lease, clock)
 
 
 def _registry(

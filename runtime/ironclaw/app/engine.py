@@ -405,6 +405,8 @@ class Ironclaw:
             raise NotFound("There is no such tenant here.")
         if not task.text.strip():
             raise BadRequest("The task is empty: say what you want.", "/task")
+        if "\0" in task.text + task.thread:
+            raise BadRequest("The task holds the character U+0000, which is no text. Leave it out.", "/task")
         if len(task.text) > MAX_TASK:
             raise BadRequest(f"The task is longer than {MAX_TASK} characters.", "/task")
         if task.brain and task.brain not in self._brains:

@@ -13,7 +13,17 @@ from ironclaw.audit import verify
 from ironclaw.errors import SettingsError, StoreError
 from ironclaw.keys import sync_folder
 from ironclaw.settings import Settings
-from ironclaw.store import check_empty, fill, instance_of, is_moved, owning, postgres, stand_in, take
+from ironclaw.store import (
+    check_audit,
+    check_empty,
+    fill,
+    instance_of,
+    is_moved,
+    owning,
+    stand_in,
+    take,
+)
+from ironclaw.store.looking import postgres
 from ironclaw.store.sql import Connection
 from ironclaw.store.units import Writer
 
@@ -100,6 +110,8 @@ def _source(path: Path) -> Path:
 def _check(fresh: Path, source: Path) -> None:
     if fault := next((chain.fault for chain in verify(fresh) if chain.fault), ""):
         raise StoreError(NOT_OURS.format(file=source.name, fault=fault))
+    with closing(sqlite3.connect(fresh)) as c:
+        check_audit(c)
 
 
 def _put_aside(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ironclaw.store import Flow
-from ironclaw.task import Conversation, Message, Move, ProposedCall, Role, ToolOffer
+from ironclaw.task import Conversation, Message, Move, ProposedCall, Role, ToolOffer, ToolResult
 
 CHARACTERS_PER_TOKEN = 4  #: A rule of thumb for budgets; the provider's own count is what is billed.
 MAX_KEPT = 64  #: Calls kept of one turn: each is a row, and a turn is one transaction that others wait for.
@@ -40,7 +40,7 @@ def _past(flow: Flow, history_tokens: int) -> tuple[Message, ...]:
 
 
 def safe_move(move: Move) -> Move:
-    """The move as it can be stored: no lone surrogates, nothing endless, each call with an id of its own."""
+    """The move as it can be stored: no text that none keeps, nothing endless, each call with an id."""
     calls = tuple(_safe_call(call, index) for index, call in enumerate(move.calls[:MAX_KEPT]))
     answer = None if move.answer is None else storable(move.answer)
     return replace(move, calls=calls, answer=answer, left_out=len(move.calls) - len(calls))
@@ -53,5 +53,20 @@ def _safe_call(call: ProposedCall, index: int) -> ProposedCall:
 
 
 def storable(text: str) -> str:
-    """The text as a row can hold it: a lone surrogate would make its workflow impossible to end."""
-    return text[:MAX_TEXT].encode("utf-8", "replace").decode()
+    """The text as a row can hold it: what no database keeps would make its workflow impossible to end."""
+    return _kept(text[:MAX_TEXT])
+
+
+def storable_result(result: ToolResult) -> ToolResult:
+    """What came of a tool, as a row can hold it."""
+    output, failure = result.output, result.failure
+    return replace(
+        result,
+        output=None if output is None else _kept(output),
+        failure=None if failure is None else replace(failure, message=_kept(failure.message)),
+    )
+
+
+def _kept(text: str) -> str:
+    """Without lone surrogates, and without U+0000, which PostgreSQL refuses."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

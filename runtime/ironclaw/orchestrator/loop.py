@@ -14,7 +14,7 @@ from ironclaw.errors import BrainError, Conflict, IronclawError, SandboxError, S
 from ironclaw.failpoints import Point, reached
 from ironclaw.orchestrator.body import Body, still_json
 from ironclaw.orchestrator.checking import Checking
-from ironclaw.orchestrator.context import conversation, safe_move, storable
+from ironclaw.orchestrator.context import conversation, safe_move, storable, storable_result
 from ironclaw.orchestrator.crashed import Crashed
 from ironclaw.orchestrator.judging import HttpAllow, Judge
 from ironclaw.plugin_manager import Hooks
@@ -273,7 +273,8 @@ class Orchestrator:
     async def _result(self, flow: Flow, call: CallRow, ticket: Ticket) -> ToolResult:
         """What came of a call whose row is spent: whatever goes wrong, it gets an end of its own."""
         try:
-            return await self._body.run(ticket, lambda: self._before_effect(flow, call))
+            result = await self._body.run(ticket, lambda: self._before_effect(flow, call))
+            return storable_result(result)
         except SandboxError as error:
             return ToolResult(failure=ToolFailure(FailureKind.CRASHED, str(error)))
         except Exception:

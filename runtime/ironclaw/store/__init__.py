@@ -11,7 +11,7 @@ from ironclaw.store.doubt_rows import Sworn
 from ironclaw.store.judged import JudgedCall, judged_calls
 from ironclaw.store.looking import answers, is_there, look, postgres
 from ironclaw.store.model import CallRow, Edited, Flow, GrantUse, Judged, SealedGrant, Signed, Spent
-from ironclaw.store.moving import check_empty, fill, instance_of, is_moved, stand_in
+from ironclaw.store.moving import check_audit, check_empty, fill, instance_of, is_moved, stand_in
 from ironclaw.store.restoring import Restored, backing_up, changing, moment, renew, take
 from ironclaw.store.secrets import SecretRow, kept_in
 from ironclaw.store.sqlite import is_in_use, owning, reading
@@ -37,6 +37,7 @@ __all__ = [
     "answers",
     "backing_up",
     "changing",
+    "check_audit",
     "check_empty",
     "fill",
     "instance_of",

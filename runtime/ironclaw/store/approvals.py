@@ -136,7 +136,7 @@ class Approvals:
 
     async def denied_before(self, tenant: str, requester: str, tool: str, args: str, since: float) -> bool:
         """Whether people denied this person's same call after ``since``."""
-        return await self._writer.read(
+        return await self._writer.glance(
             lambda c: (
                 sql.denied_before(c, tenant=tenant, requester=requester, tool=tool, args=args, since=since)
                 is not None

@@ -72,6 +72,7 @@ class Store:
         store = cls(writer)
         try:
             store._instance = await writer.write(instances.known)
+            writer.hold_to(store._instance)
         except BaseException:
             await writer.close()
             raise

@@ -51,6 +51,14 @@ def instance_of(c: sqlite3.Connection) -> str:
     return instances.known(c).id
 
 
+def check_audit(c: sqlite3.Connection) -> None:
+    """
+    :raises StoreError: an event cannot be moved as it is, and none may be altered
+    """
+    if c.execute("SELECT 1 FROM audit WHERE instr(event, char(0)) > 0 LIMIT 1").fetchone():
+        raise StoreError("The audit log has an event with U+0000, which PostgreSQL cannot hold as it is.")
+
+
 def check_empty(c: Any) -> None:
     """
     :param c: of PostgreSQL, with the schema of now
@@ -86,12 +94,17 @@ def _fill_table(c: Any, source: sqlite3.Connection, table: str) -> int:
     columns = [each[0] for each in rows.description]
     count = 0
     while batch := rows.fetchmany(ROWS):
-        c.copy(table, columns, [tuple(row) for row in batch])
+        c.copy(table, columns, [tuple(map(_kept, row)) for row in batch])
         count += len(batch)
     there = c.fetch(f"SELECT count(*) AS there FROM {table}")[0]["there"]  # noqa: S608 - as in check_empty
     if there != count:
         raise StoreError(LOST.format(table=table, there=there, all=count))
     return count
+
+
+def _kept(value: object) -> object:
+    """U+0000 is the one character that PostgreSQL does not keep; as new texts are, it is replaced."""
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
 
 
 def _tables(c: sqlite3.Connection) -> list[str]:

@@ -47,7 +47,7 @@ class Outbox:
     async def tenants_to_tell(self, doors: Iterable[str], now: float) -> tuple[tuple[str, str], ...]:
         """(door, tenant) of what could be told now and that nobody is telling."""
         asked = tuple(doors)
-        return await self._writer.read(
+        return await self._writer.glance(
             lambda c: tuple(
                 (door, row["tenant"]) for door in asked for row in sql.tenants_to_tell(c, door=door, now=now)
             )

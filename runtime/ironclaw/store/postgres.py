@@ -24,8 +24,9 @@ from greenlet import getcurrent, greenlet
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 
-from ironclaw.errors import StoreError
+from ironclaw.errors import IronclawError, StoreError
 from ironclaw.store.gathering import Gathering
+from ironclaw.store.instances import Instance
 from ironclaw.store.migrations import due, for_postgres
 from ironclaw.store.sql import PostgresConnection
 from ironclaw.store.units import T, Unit
@@ -36,17 +37,28 @@ CONNECTIONS = 16  #: Of one process at most.
 PATIENCE = 20.0  #: Seconds that a server may be away before callers hear of it.
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  #: Seconds between tries.
 STATEMENTS = 1024  #: Prepared ones that a connection keeps: more than queries.sql has.
+#: A process that is stopped, or whose machine is gone, keeps its locks no longer than this.
+SIGNS_OF_LIFE = {
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
 LOCKS = 0x1C1A  #: The first number of our advisory locks.
 #: PostgreSQL evaluates them in this order; the time is of after the wait.
 TAKE_OF_TENANT = """SELECT pg_advisory_xact_lock_shared($1, 0), pg_advisory_xact_lock($1 + 1, hashtext($2)),
     extract(epoch FROM clock_timestamp())::double precision"""
 TAKE_ALL = "SELECT pg_advisory_xact_lock($1, 0), 0, extract(epoch FROM clock_timestamp())::double precision"
+#: Which life of the database it is, as of the same statement.  Who waited for the lock while it was restored
+#: may see the one of before: the leases' epochs are others after it, and refuse what it writes.
+LIFE = ", (SELECT id || ' ' || epoch FROM instance ORDER BY epoch DESC, id LIMIT 1)"
+OTHER_LIFE = "The database was restored while this process ran. Nothing was changed. Start this process anew."
 #: Whether other processes of ours have this database open; people with psql do not count.
 OTHERS = """SELECT count(*) AS there FROM pg_stat_activity WHERE datname = current_database()
     AND application_name LIKE 'ironclaw %' AND application_name <> current_setting('application_name')"""
 IS_MADE = "SELECT to_regclass('schema_version') IS NOT NULL AS is_there"
-ADVANCE = "ironclaw_advance"  #: The queue's name for "go on with this workflow".
-VERSION = """SELECT w.version, (SELECT count(*) FROM workflows o WHERE o.tenant || '' = w.tenant
+ADVANCE = "ironclaw_advance:"  #: What the queue's lines are called, before the tenant.
+VERSION = """SELECT w.version, w.tenant, (SELECT count(*) FROM workflows o WHERE o.tenant || '' = w.tenant
         AND o.state IN ('queued', 'running'))::int AS others
     FROM workflows w WHERE w.id = $1"""
 #: The server, or the way to it, is gone: what was not committed did not happen.
@@ -56,10 +68,13 @@ AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
     OSError,
     TimeoutError,
 )
+#: What was to be kept is nothing that it keeps: trying again helps nobody.
+UNFIT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 #: Somebody else's transaction was first: the unit runs anew.
 AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
@@ -90,11 +105,21 @@ class _Waiting:
         """
         row = self.fetch(VERSION, workflow_id)[0]
         queue = Queries(AsyncpgDriver(self.raw))
-        key = f"{workflow_id}:{row['version']}"
+        line, key = line_of(row["tenant"]), f"{workflow_id}:{row['version']}"
         # "skip": a duplicate must not undo the transaction that a decision stands in.
         wait_for(
-            queue.enqueue(ADVANCE, workflow_id.encode(), -row["others"], dedupe_key=key, on_conflict="skip")
+            queue.enqueue(line, workflow_id.encode(), -row["others"], dedupe_key=key, on_conflict="skip")
         )
+
+
+def line_of(tenant: str) -> str:
+    """The queue's name for "go on with a workflow of this tenant"."""
+    return ADVANCE + tenant
+
+
+def tenant_of(line: str) -> str:
+    """Whose line of the queue it is."""
+    return line.removeprefix(ADVANCE)
 
 
 def wait_for(awaitable: Awaitable[T]) -> T:
@@ -129,6 +154,7 @@ class PostgresWriter:
             lambda units, tenant: self._patiently(lambda: self._write_all(units, tenant))
         )
         self._closed = False
+        self._life = ""  #: Of the database, as it was when this process asked; "" for any.
         self.ahead = 0.0  #: Seconds that the server's clock is ahead of ours.
 
     @classmethod
@@ -145,7 +171,7 @@ class PostgresWriter:
                 statement_cache_size=STATEMENTS,
                 command_timeout=60,
                 reset=_as_it_is,
-                server_settings={"application_name": f"ironclaw {secrets.token_hex(4)}"},
+                server_settings={"application_name": f"ironclaw {secrets.token_hex(4)}", **SIGNS_OF_LIFE},
             )
         except (asyncpg.PostgresError, ValueError, *AWAY) as error:
             raise _unusable(error) from None
@@ -177,6 +203,14 @@ class PostgresWriter:
         """Run one unit on one snapshot."""
         return await self._shielded(lambda: self._read(unit))
 
+    async def glance(self, unit: Unit[T]) -> T:
+        """Run one statement that only reads, without a transaction around it."""
+        return await self._shielded(lambda: self._glance(unit))
+
+    def hold_to(self, instance: Instance) -> None:
+        """From now on, write to no other life of the database."""
+        self._life = f"{instance.id} {instance.epoch}"
+
     async def close(self) -> None:
         """Let end what was begun, then close."""
         if self._closed:
@@ -205,7 +239,7 @@ class PostgresWriter:
                 await asyncio.sleep(pause)
             except AWAY as error:
                 if isinstance(error, ValueError):
-                    raise  # asyncpg's word for a value that does not fit its column.
+                    raise _explained(error) from None
                 if time.monotonic() > until or self._closed:
                     raise StoreError(
                         f"The database cannot be reached: {_said(error)}. Nothing was changed."
@@ -213,7 +247,7 @@ class PostgresWriter:
                 log.warning("database_away", error=_said(error))
                 await asyncio.sleep(pause)
             except asyncpg.PostgresError as error:
-                raise StoreError(f"The database cannot be used: {_said(error)}.") from None
+                raise _explained(error) from None
         raise AssertionError("there is always another pause")
 
     async def _write(self, unit: Unit[T], tenant: str | None) -> T:
@@ -235,14 +269,21 @@ class PostgresWriter:
             return results
 
     async def _take_locks(self, raw: Any, tenant: str | None) -> None:
-        if tenant is None:
-            row = await raw.fetchrow(TAKE_ALL, LOCKS)
-        else:
-            row = await raw.fetchrow(TAKE_OF_TENANT, LOCKS, tenant)
+        """
+        :raises StoreError: the database was restored since this process asked which it is
+        """
+        take, values = (TAKE_ALL, [LOCKS]) if tenant is None else (TAKE_OF_TENANT, [LOCKS, tenant])
+        row = await raw.fetchrow(take + (LIFE if self._life else ""), *values)
         self.ahead = row[2] - time.time()
+        if self._life and row[3] != self._life:
+            raise StoreError(OTHER_LIFE)
 
     async def _read(self, unit: Unit[T]) -> T:
         async with self._borrowed() as raw, raw.transaction(isolation="repeatable_read", readonly=True):
+            return await _in_greenlet(unit, _Waiting(raw))
+
+    async def _glance(self, unit: Unit[T]) -> T:
+        async with self._borrowed() as raw:
             return await _in_greenlet(unit, _Waiting(raw))
 
     @asynccontextmanager
@@ -285,10 +326,19 @@ def _is_of_all(error: Exception) -> bool:
 
 
 def _explained(error: Exception) -> Exception:
-    """A fault of the database's is a StoreError, whoever hears of it."""
+    """A fault of the database's is a StoreError, whoever hears of it; one of what was to be kept is none."""
+    if _is_unfit(error):
+        return IronclawError(f"The database cannot keep this: {_said(error)}. Nothing was changed.")
     if isinstance(error, asyncpg.PostgresError):
         return StoreError(f"The database cannot be used: {_said(error)}.")
     return error
+
+
+def _is_unfit(error: Exception) -> bool:
+    """asyncpg's own word for a value that fits no column is a ValueError; so is the one for an address."""
+    is_address = isinstance(error, asyncpg.ClientConfigurationError)
+    is_value = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    return isinstance(error, UNFIT) or (is_value and not is_address)
 
 
 async def _as_it_is(_connection: Any) -> None:

@@ -102,23 +102,27 @@ UPDATE workflows SET state = :state, version = version + 1, outcome = :outcome, 
 WHERE id = :id AND version = :version AND state IN ('queued', 'running', 'paused')
 
 -- name: claim_workflow!
--- Take what nobody works on; what an earlier owner writes from now on is refused.
+-- Take what nobody works on, or its own owner only seems to; what was begun before is refused from now on.
 UPDATE workflows SET lease_owner = :owner, lease_epoch = lease_epoch + 1, lease_until = :until
-WHERE id = :id AND state IN ('queued', 'running') AND lease_until <= :now
+WHERE id = :id AND state IN ('queued', 'running') AND (lease_until <= :now OR lease_owner = :owner)
+
+-- name: open_tenants
+SELECT DISTINCT tenant FROM workflows WHERE state IN ('queued', 'running')
 
 -- name: open_lease^
 SELECT lease_until FROM workflows WHERE id = :id AND state IN ('queued', 'running')
 
--- name: extend_leases!
--- A sign of life for all that a process works on; what has run out stays so.
+-- name: extend_lease!
+-- A sign of life; what has run out stays so.
 UPDATE workflows SET lease_until = :until
-WHERE lease_owner = :owner AND lease_until > :now AND state IN ('queued', 'running')
+WHERE id = :id AND lease_epoch = :epoch AND lease_until > :now AND state IN ('queued', 'running')
 
 -- name: release_workflow!
 UPDATE workflows SET lease_until = 0 WHERE id = :id AND lease_epoch = :epoch AND lease_until > 0
 
 -- name: let_leases_go!
-UPDATE workflows SET lease_until = 0 WHERE lease_owner = :owner AND lease_until > 0
+UPDATE workflows SET lease_until = 0
+WHERE lease_owner = :owner AND lease_until > 0 AND state IN ('queued', 'running')
 
 -- name: holds_lease^
 SELECT 1 AS holds FROM workflows WHERE id = :id AND lease_epoch = :epoch
@@ -659,7 +663,9 @@ SELECT id, cron, zone FROM schedules WHERE state = 'active' AND next_at <= :now
 UPDATE schedules SET next_at = :next_at, wait_until = 0 WHERE id = :id
 
 -- name: free_leases!
-UPDATE workflows SET lease_owner = '', lease_until = 0 WHERE lease_until > 0
+-- Who slept through a restore has an epoch that no owner after it will have: the backup may know an older one.
+UPDATE workflows SET lease_owner = '', lease_until = 0, lease_epoch = lease_epoch + 1000000
+WHERE state IN ('queued', 'running', 'paused')
 
 -- name: spend_steps!
 -- Codes that were used after the backup are used.

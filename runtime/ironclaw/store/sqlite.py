@@ -22,6 +22,7 @@ import aiosqlite
 from ironclaw.errors import StoreError
 from ironclaw.store.copying import Between, copy
 from ironclaw.store.files import Files
+from ironclaw.store.instances import Instance
 from ironclaw.store.migrations import migrate_sqlite
 from ironclaw.store.units import T, Unit
 
@@ -191,6 +192,13 @@ class SqliteWriter:
         :raises StoreError: the database is closed
         """
         return await self._hand_in(unit, reads=True)
+
+    async def glance(self, unit: Unit[T]) -> T:
+        """See :class:`Writer`; here it costs what a read costs."""
+        return await self.read(unit)
+
+    def hold_to(self, instance: Instance) -> None:
+        """Nobody restores it while this process has its lock."""
 
     def is_in_place(self) -> bool:
         """Whether what is written can be found again."""

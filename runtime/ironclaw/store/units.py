@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Protocol, TypeAlias, TypeVar
 
+from ironclaw.store.instances import Instance
 from ironclaw.store.sql import Connection
 
 T = TypeVar("T")
@@ -39,6 +40,17 @@ class Writer(Protocol):
 
         :raises StoreError: the database is closed, or cannot be reached
         """
+        ...
+
+    async def glance(self, unit: Unit[T]) -> T:
+        """Run one single statement that only reads: cheaper than ``read``.
+
+        :raises StoreError: the database is closed, or cannot be reached
+        """
+        ...
+
+    def hold_to(self, instance: Instance) -> None:
+        """From now on, write to no other life of the database: after a restore ``write`` is refused."""
         ...
 
     def clock(self) -> float:
