@@ -323,6 +323,20 @@ async def test_row_that_somebody_edited(desk: Desk, change: str) -> None:
     assert (True, True) == (bool(found.why and listed), change.split("'")[1] in found.timing.words())
 
 
+@pytest.mark.parametrize("change", ["place = 'x'", "tools = '{'"])
+async def test_row_that_cannot_be_read(desk: Desk, change: str) -> None:
+    """
+    A row that is not as we write it begins nothing and is listed nowhere; the others come at theirs.
+    """
+    made = await desk.weekdays()
+    await desk.app.add(ask(tenant="T2"), "0 6 * * *")
+    with closing(sqlite3.connect(desk.folder / "ironclaw.db")) as c, c:
+        c.execute(f"UPDATE schedules SET {change} WHERE id = ?", (made.id,))
+    count = await desk.at(SEVEN)
+
+    assert (1, ()) == (count, tuple(await desk.app.list("T1")))
+
+
 async def test_paused(desk: Desk) -> None:
     """
     A paused one begins nothing; resumed, it goes on with the next slot, and missed nothing.

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+
+import structlog
 
 from ironclaw.canonical import canonical_text
 from ironclaw.capabilities import Room
@@ -14,10 +18,12 @@ from ironclaw.store.chain import note
 from ironclaw.store.outbox import opening, tell
 from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.units import Writer
+from ironclaw.store.unreadable import can_read
 from ironclaw.store.workflows import add_task, delivered
 from ironclaw.task import Address, NoticeKind, Task
 from ironclaw.timing import Timing
 
+log = structlog.get_logger(__name__)
 TOO_FAR = (
     60.0  #: Seconds: nothing is put off for longer, so a later time was written by a clock that was wrong.
 )
@@ -58,17 +64,12 @@ class Schedules:
 
     async def of(self, tenant: str) -> tuple[Schedule, ...]:
         """The tenant's, oldest first."""
-        return await self._writer.read(
-            lambda c: tuple(_schedule(c, row) for row in list(sql.schedules_of(c, tenant=tenant)))
-        )
+        return await self._writer.read(lambda c: _readable(c, sql.schedules_of(c, tenant=tenant)))
 
     async def due(self, now: float, limit: int) -> tuple[Schedule, ...]:
         """What should begin now, longest overdue first."""
         return await self._writer.read(
-            lambda c: tuple(
-                _schedule(c, row)
-                for row in list(sql.due_schedules(c, now=now, latest=now + TOO_FAR, limit=limit))
-            )
+            lambda c: _readable(c, sql.due_schedules(c, now=now, latest=now + TOO_FAR, limit=limit))
         )
 
     async def fire(self, due: Schedule, begun: Begun, room: Room, now: float) -> bool:
@@ -184,6 +185,15 @@ def _load(c: Connection, tenant: str, schedule_id: str) -> Schedule:
     if row is None:
         raise NotFound("There is no such schedule.")
     return _schedule(c, row)
+
+
+def _readable(c: Connection, found: Sequence[Row]) -> tuple[Schedule, ...]:
+    """Those that are as we write them: one that somebody edited holds up no other."""
+    good = [row for row in found if can_read(partial(_schedule, c, row))]
+    for row in found:
+        if row not in good:
+            log.error("schedule_unreadable", schedule=row["id"], tenant=row["tenant"])
+    return tuple(_schedule(c, row) for row in good)
 
 
 def _schedule(c: Connection, row: Row) -> Schedule:
