@@ -11,7 +11,7 @@ import pytest
 
 from ironclaw_bot.build import Progress, build, built_folder
 from tests.fakes import guests
-from tests.fakes.postgres import NOT_INSTALLED
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +44,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     reasons = [reason for report in skipped for reason in guests.REASONS if reason in str(report.longrepr)]
     for reason, count in Counter(reasons).items():
         terminalreporter.write_line(f"{reason}: {count} tests of tools were skipped", red=True)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Cluster]:
+    """One PostgreSQL for all tests of a process; whoever stops it starts it again."""
+    with cluster() as found:
+        yield found
+
+
+@pytest.fixture
+def url(server: Cluster) -> str:
+    """The address of an empty database."""
+    return server.new_database()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.e2e.bot import Bot, running
-from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, programs
 
 from ironclaw_bot.local import LOCAL_TENANT
 
@@ -20,12 +19,6 @@ pytestmark = [
 ]
 PASSWORD = "".join(("hunter", "-of-", "elephants"))
 LOOKING = (("audit", "verify"), ("secrets", "list"), ("doctor",), ("policy", "record", "cases.toml"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as found:
-        yield found
 
 
 def bot(folder: Path, url: str, **settings: object) -> Bot:

@@ -7,14 +7,13 @@ import contextlib
 import signal
 import sqlite3
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from unittest.mock import AsyncMock
 
 import pytest
-from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, programs
 from tests.integration.engine import Moves, ask, engine, moves, settings, wants
 
 from ironclaw import replicas
@@ -29,17 +28,6 @@ from ironclaw.task import Conversation, Move, ProposedCall, WorkflowState
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.skipif(programs() is None, reason=NOT_INSTALLED)]
 TWO = {each: TenantSettings(slack=(each,), max_running=2) for each in ("T1", "T2")}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as found:
-        yield found
-
-
-@pytest.fixture
-def url(server: Cluster) -> str:
-    return server.new_database()
 
 
 async def opened(url: str) -> Store:
@@ -118,10 +106,12 @@ ASLEEP = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from ironclaw.errors import StoreError
-from ironclaw.store import Store, postgres
+from ironclaw.store import Store
+from ironclaw.store.looking import postgres
 
 async def main():
     units = postgres()
+    assert "10s" == units.SIGNS_OF_LIFE["idle_in_transaction_session_timeout"]
     units.SIGNS_OF_LIFE["idle_in_transaction_session_timeout"] = "1s"
     units.PATIENCE = 0
     store = await Store.open(Path("unused"), sys.argv[1])

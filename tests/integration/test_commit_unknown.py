@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, programs
 from tests.fakes.postgres_proxy import When, proxy
 from tests.integration.engine import Moves, approver, ask, engine, moves, wants
 
@@ -35,12 +35,6 @@ EVENTS = (
 T = TypeVar("T")
 #: What the person who presses is told before it stands.
 EXPECTED = {When.UNHEARD: ["Look whether it was done."], When.UNANSWERED: ["it stood"], When.ANSWERED: []}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as found:
-        yield found
 
 
 async def insisting(act: Callable[[], Awaitable[T]]) -> tuple[T, list[str]]:

@@ -17,7 +17,7 @@ from tests.fakes.door import BOSS
 from tests.fakes.tokens import ISSUER, Issuer
 from tests.fakes.wire import ask as wire_ask
 from tests.fakes.wire import served
-from tests.integration.doubting import Receiver, a_receiver, allow, doubted, post
+from tests.integration.doubting import Receiver, a_receiver, allow, approved, doubted, interrupt, post
 from tests.integration.engine import Moves, ask, engine
 from tests.integration.office import Office, an_office
 from tests.integration.test_gateway_engine import Bot
@@ -338,6 +338,21 @@ async def test_listed_and_settled(here: Here, receiver: Receiver, capsys: pytest
         word in before for word in ("http.post", "effect once", "was about to leave at", "hosts localhost")
     )
     assert "1 coffee" in after
+
+
+async def test_listed_right_after_a_kill(
+    tmp_path: Path, built_toolboxes: Path, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    The first ``doubts`` after a kill, where no bot runs, has the call: it waits until recovery looked at it.
+    """
+    brain = post(receiver.port)
+    await approved(tmp_path, built_toolboxes, brain, **allow(receiver.port))
+    interrupt(tmp_path, effect_begun=True)
+    async with engine(tmp_path, brain, built_toolboxes, **allow(receiver.port)) as app:
+        await typed(Here(app), "doubts", "--tenant", "T1")
+
+    assert "http.post" in capsys.readouterr().out
 
 
 async def test_settled_twice(here: Here, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, programs
 from tests.integration.doubting import a_receiver, allow, doubted, post
 from tests.integration.engine import BO, approver, ask, engine
 
@@ -18,12 +17,6 @@ pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.skipif(programs() is None, reason=NOT_INSTALLED),
 ]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as found:
-        yield found
 
 
 @pytest.mark.parametrize(("said", "sent"), [(Said.RAN, 1), (Said.NOT_RUN, 2)])

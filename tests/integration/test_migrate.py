@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, programs
 from tests.integration.engine import Moves, approver, ask, engine, moves, settings, wants
 
 from ironclaw import audit
@@ -26,12 +25,6 @@ pytestmark = [
     pytest.mark.skipif(programs() is None, reason=NOT_INSTALLED),
 ]
 WRITE = Moves(moves(wants("files.write", path="a.txt", text="hello")))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as found:
-        yield found
 
 
 @pytest.fixture

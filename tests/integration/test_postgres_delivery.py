@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from tests.fakes.board import Board
-from tests.fakes.postgres import Cluster, cluster, programs
+from tests.fakes.postgres import Cluster, programs
 
+from ironclaw import delivery
 from ironclaw.delivery import LEASE, Delivery
 from ironclaw.store import Store
 from ironclaw.store.outbox import tell
@@ -20,12 +21,6 @@ from ironclaw.task import Address, Notice, NoticeKind
 pytestmark = pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
 NOW = 1_800_000_000.0
 LANES = list(itertools.product(("T1", "T2"), ("a", "b", "c", "d")))  #: Tenants and workflows.
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as found:
-        yield found
 
 
 @pytest.fixture
@@ -46,27 +41,31 @@ async def put(store: Store, tenant: str, workflow: str, number: int) -> None:
 
 @asynccontextmanager
 async def process(store: Store, board: Board) -> AsyncIterator[Delivery]:
-    delivery = Delivery(store, lambda: NOW)
-    delivery.speak("board", board)
-    running = asyncio.create_task(delivery.run())
+    telling = Delivery(store, lambda: NOW)
+    telling.speak("board", board)
+    running = asyncio.create_task(telling.run())
     try:
-        yield delivery
+        yield telling
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_two_processes(stores: tuple[Store, Store]) -> None:
+async def test_two_processes(stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Each notice is told by one of them, and those of a workflow in their order.
     """
     for number, (tenant, workflow) in itertools.product(range(5), LANES):
         await put(stores[0], tenant, workflow, number)
+    monkeypatch.setattr(delivery, "MOST", 4)  # Nobody takes all of the first ones.
     told: list[Notice] = []
+    both = asyncio.Event()
 
     async def way(notice: Notice) -> None:
         told.append(notice)
-        await asyncio.sleep(0.005)
+        if all(board.told for board in boards):
+            both.set()
+        await both.wait()
 
     boards = Board(way), Board(way)
     async with process(stores[0], boards[0]) as one, process(stores[1], boards[1]) as other:

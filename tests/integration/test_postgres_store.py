@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, programs
 from tests.integration.engine import ADA, ask
 
 from ironclaw.errors import Conflict, StoreError
@@ -19,17 +19,6 @@ from ironclaw.store.sql import sql
 from ironclaw.task import CallState, Move, ToolResult, WorkflowState
 
 pytestmark = pytest.mark.skipif(programs() is None, reason=NOT_INSTALLED)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as found:
-        yield found
-
-
-@pytest.fixture
-def url(server: Cluster) -> str:
-    return server.new_database()
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.fakes.postgres import Cluster, cluster, programs
+from tests.fakes.postgres import programs
 from tests.integration.engine import ADA, approver, ask, engine
 from tests.integration.test_queue import THREAD, ByWord, Told
 
@@ -20,17 +19,6 @@ pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed"),
 ]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as found:
-        yield found
-
-
-@pytest.fixture
-def url(server: Cluster) -> str:
-    return server.new_database()
 
 
 async def ended(app: Ironclaw, *workflows: str) -> None:

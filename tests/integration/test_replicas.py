@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.fakes.clock import Clock
-from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster, programs
+from tests.fakes.postgres import NOT_INSTALLED, Cluster, programs
 from tests.integration.engine import Moves, approver, ask, engine, moves, settings, wants
 
 from ironclaw import audit
@@ -26,17 +26,6 @@ pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.skipif(programs() is None, reason=NOT_INSTALLED),
 ]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as found:
-        yield found
-
-
-@pytest.fixture
-def url(server: Cluster) -> str:
-    return server.new_database()
 
 
 def write(text: str = "hello") -> Moves:

@@ -447,11 +447,11 @@ def _finish(
 
 def _check_none_began(c: Connection, flow: Flow) -> None:
     """
-    :raises Conflict: a call was begun since the workflow was read: to end it now would hide what comes of that
+    :raises Conflict: a call was begun since the workflow was read: an end now would hide what comes of it
     """
     known = {call.seq for call in flow.calls if call.state is CallState.EXECUTING}
-    now = {row["seq"] for row in sql.calls(c, workflow_id=flow.id) if row["state"] == CallState.EXECUTING.value}
-    if now - known:
+    executing = CallState.EXECUTING.value
+    if {row["seq"] for row in sql.calls(c, workflow_id=flow.id) if row["state"] == executing} - known:
         raise Conflict("A call has begun meanwhile.")
 
 
