@@ -9,6 +9,7 @@ import os
 import pwd
 import socket
 import struct
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,11 @@ log = structlog.get_logger(__name__)
 SOCKET = "control.sock"  #: In data_dir, which only its owner can enter.
 LAST_CALLS = 0.5  #: Seconds that calls have to end when the bot stops.
 LOCAL_TENANT = "local"
+LISTINGS = ("doubts", "approvals", "status")  #: They show what recovery makes of a crash.
+RECOVERY = 20.0  #: Seconds that they wait for it: a tool may be asked whether it ran.
+UNSETTLED = (
+    "Some calls are under way, or a crash interrupted them: of those it shows in a moment. Ask again then."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,10 +395,13 @@ class Here:
     """The same door, of an engine that this process has opened."""
 
     def __init__(self, app: Ironclaw) -> None:
+        self._app = app
         self._door = Door(app, login_name(os.getuid()))
 
     async def ask(self, method: str, **words: Any) -> Json:
         """
         :raises IronclawError: as the door raises it
         """
+        if method in LISTINGS and not await self._app.recovery.settled(RECOVERY):
+            print(UNSETTLED, file=sys.stderr)
         return await getattr(self._door, method)(**words)

@@ -13,6 +13,7 @@ from ironclaw.app.backups import back_up
 from ironclaw.app.cards import Cards
 from ironclaw.app.doubts import Doubts
 from ironclaw.app.policies import Policies
+from ironclaw.app.recovery import Recovery
 from ironclaw.app.retrying import Retrying
 from ironclaw.app.schedules import Schedules
 from ironclaw.app.slack_groups import SlackGroups
@@ -112,6 +113,7 @@ class Ironclaw:
             clock,
         )
         self.retrying = Retrying(store, tenancy, self.submit)
+        self.recovery = Recovery(store, tenancy, clock)
         self.stopping = Stopping(store, tenancy, self._dispatcher.wake, clock)
         self.policies = Policies(hooks, veto, store, tenancy, self._dispatcher.wake, clock)
         self._chores: list[asyncio.Task[None]] = []
@@ -362,6 +364,7 @@ class Ironclaw:
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
         await self.policies.begin()
         await self._tools.record()
+        await self.recovery.begin()
         await self._dispatcher.start()
         await self._dispatcher.take_up()
         chores = (

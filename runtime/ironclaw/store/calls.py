@@ -23,6 +23,7 @@ from ironclaw.store.transitions import fence, move_call, move_workflow, note_cal
 from ironclaw.store.units import Writer
 from ironclaw.task import ApprovalState, CallState, ToolResult, WorkflowState
 
+Attempt = tuple[str, str, int, int]  #: Of a call: tenant, workflow, seq, how often it was begun.
 #: What becomes of a call that its workflow leaves behind.
 ENDS = {
     CallState.PENDING: CallState.CANCELLED,
@@ -77,6 +78,14 @@ class Calls:
         await self._writer.write(
             lambda c: _end(c, flow, call, state, result, observation, spent, now), flow.tenant
         )
+
+    async def executing(self) -> dict[Attempt, float]:
+        """What runs now, or ran when a process died; with the end of its lease, 0.0 where there is none."""
+        found = await self._writer.glance(sql.executing_calls)
+        return {
+            (row["tenant"], row["id"], row["seq"], row["attempts"]): float(row["lease_until"])
+            for row in found
+        }
 
     async def retry(self, flow: Flow, call: CallRow, seal: Callable[[int], str], now: float) -> None:
         """After a crash: the call may safely run again, with a new ticket.

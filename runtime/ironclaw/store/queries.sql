@@ -69,6 +69,12 @@ SELECT id, tenant FROM workflows w WHERE state IN ('queued', 'running') AND NOT 
         AND e.state IN ('queued', 'running', 'paused') AND e.created_at < w.created_at)
 ORDER BY created_at
 
+-- name: executing_calls
+-- What runs now, or ran when a process died.
+SELECT w.id, w.tenant, w.lease_until, c.seq, c.attempts FROM workflows w
+JOIN tool_calls c ON c.workflow_id = w.id
+WHERE w.state IN ('queued', 'running') AND c.state = 'executing'
+
 -- name: open_of_tenant^
 SELECT count(*) AS open FROM workflows WHERE tenant = :tenant AND state IN ('queued', 'running')
 
@@ -624,6 +630,15 @@ DELETE FROM instance
 
 -- name: restore_instance!
 INSERT INTO instance (id, epoch, restored_at) VALUES (:id, :epoch, :now)
+
+-- name: belonging^
+SELECT id FROM belongings WHERE what = :what
+
+-- name: keep_belonging!
+INSERT INTO belongings (what, id) VALUES (:what, :id) ON CONFLICT (what) DO NOTHING
+
+-- name: forget_belonging!
+DELETE FROM belongings WHERE what = :what
 
 -- name: last_events
 SELECT event FROM audit a WHERE n = (SELECT MAX(n) FROM audit WHERE tenant = a.tenant)
