@@ -54,6 +54,17 @@ PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
 SIGNER = re.compile(r"([a-z][a-z0-9_]{0,31}:)?[0-9a-f]{64}")
 MEMBER = re.compile(r"[UW][A-Z0-9_]+")  #: A Slack user id; whose workspace's is clear without it.
 SLACK_GROUP = re.compile(r"@S[A-Z0-9]+")  #: A Slack user group: its members, as Slack says.
+#: Paths: an empty one would be the working folder.
+PATHS = (
+    "data_dir",
+    "key_file",
+    "cache_dir",
+    "checkpoints",
+    "policy_file",
+    "scratch_dir",
+    "jwt_jwks",
+    "brain_script",
+)
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
@@ -68,6 +79,10 @@ def _people(names: Words, is_member: Callable[[str], object] = lambda name: None
                 "local:NAME; outside of [tenants] also a Slack user id (U...)."
             )
     return names
+
+
+def _is_blank(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
 
 
 class TenantSettings(BaseModel):
@@ -123,6 +138,11 @@ class TenantSettings(BaseModel):
     max_memory_mb: int | None = Field(None, ge=1, description="Likewise.")
     max_call_seconds: float | None = Field(None, gt=0, description="Likewise.")
     max_output_kb: int | None = Field(None, ge=1, description="Likewise.")
+
+    @field_validator("policy_file", mode="before")
+    @classmethod
+    def _no_blank(cls, value: Any) -> Any:
+        return None if _is_blank(value) else value
 
     @field_validator("approvers")
     @classmethod
@@ -273,12 +293,13 @@ class Settings(BaseModel):
         "secrets_key",
         "secrets_key_old",
         "database_url",
+        *PATHS,
         mode="before",
     )
     @classmethod
-    def _no_blank(cls, value: Any) -> Any:
+    def _no_blank(cls, value: Any, info: ValidationInfo) -> Any:
         """``NAME=`` in .env means not set."""
-        return None if isinstance(value, str) and not value.strip() else value
+        return cls.model_fields[str(info.field_name)].default if _is_blank(value) else value
 
     @field_validator("approvers")
     @classmethod

@@ -209,3 +209,26 @@ def test_a_bad_toml(tmp_path: Path, content: bytes, words: str) -> None:
         load({}, tmp_path)
 
     assert str(caught.value).startswith(words)
+
+
+def _paths() -> list[str]:
+    """Settings that are a path, set or not."""
+    known = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return [name for name, kind in known.items() if kind in (Path, Path | None)]
+
+
+@pytest.mark.parametrize("name", _paths())
+def test_an_empty_path(tmp_path: Path, name: str) -> None:
+    """
+    An empty variable is one that is not set, never the working folder.
+    """
+    loaded = load({PREFIX + name.upper(): " "}, tmp_path)
+
+    assert Settings.model_fields[name].default == getattr(loaded, name)
+
+
+def test_an_empty_policy_of_a_tenant() -> None:
+    """
+    Neither is it for a tenant.
+    """
+    assert TenantSettings.model_validate({"policy_file": ""}).policy_file is None
