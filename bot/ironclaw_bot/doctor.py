@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ironclaw.app.scratch import check_folder
 from ironclaw.errors import IronclawError, SettingsError
 from ironclaw.keys import load_key
 from ironclaw.sandbox import layers
-from ironclaw.secrets import Keyring, check_all
+from ironclaw.secrets import Keyring, check_all, check_key
 from ironclaw.settings import Settings
-from ironclaw.store import answers, kept_in
+from ironclaw.store import FOLDER, KEY, answers, belongings_in, kept_in
 from ironclaw_bot.authoring.showing import everything
 from ironclaw_bot.policy import noting
 from ironclaw_plugins.policy_cedar import Library
@@ -57,10 +58,13 @@ def verdict(findings: Sequence[Finding]) -> str:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything that can be looked at without a network."""
-    here = (_python, _key, _data, _database, _scratch)
-    checks = (*here, _tools, _policy, _slack, _jwt, _doors, _brain, _approvers)
-    groups = (_rules, _left_out, _secrets, _layers)
-    return [*(check(settings) for check in checks), *(each for group in groups for each in group(settings))]
+    known = belongings_in(_path(settings), settings.postgres)
+    key, folder = _key(settings, known.get(KEY, "")), _scratch(settings, known.get(FOLDER, ""))
+    here = (_python(settings), key, _data(settings), _database(settings), folder)
+    checks = (_tools, _policy, _slack, _jwt, _doors, _brain, _approvers)
+    groups = (_rules, _left_out, *((_secrets,) if key.is_well else ()), _layers)
+    found = (*here, *(check(settings) for check in checks))
+    return [*found, *(each for group in groups for each in group(settings))]
 
 
 def _python(settings: Settings) -> Finding:
@@ -76,8 +80,12 @@ def _tried(what: str, attempt: Callable[[], object]) -> Finding:
     return Finding(what)
 
 
-def _key(settings: Settings) -> Finding:
-    return _tried("the host key is readable by its owner alone", lambda: load_key(settings.key_file))
+def _key(settings: Settings, known: str) -> Finding:
+    def attempt() -> None:
+        check_key(settings, known)
+        load_key(settings.key_file)
+
+    return _tried("the host key is readable by its owner alone, and the database's", attempt)
 
 
 def _data(settings: Settings) -> Finding:
@@ -105,11 +113,11 @@ def _database(settings: Settings) -> Finding:
         return _broken(str(error))
 
 
-def _scratch(settings: Settings) -> Finding:
+def _scratch(settings: Settings, known: str) -> Finding:
     if settings.postgres and not settings.scratch_dir:
         return _broken("scratch_dir is not set, and others share the database", "Set it: docs/operate.md.")
     where = settings.scratch_dir or "data_dir"
-    return Finding(f"the tenants' files are in {where}")
+    return _tried(f"the tenants' files are in {where}", lambda: check_folder(settings, known))
 
 
 def _tools(settings: Settings) -> Finding:

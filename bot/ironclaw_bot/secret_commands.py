@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 
-from ironclaw.secrets import Keyring, Vault
+from ironclaw.secrets import Keyring, Vault, unlock
 from ironclaw.settings import Settings
 from ironclaw.store import Store
 from ironclaw.task import Json
@@ -128,6 +128,7 @@ async def _keeping(settings: Settings) -> AsyncIterator[_Beside | _Alone]:
         return
     store = await Store.open(settings.data_dir / "ironclaw.db", settings.postgres)
     try:
+        await unlock(settings, store)
         vault = await Vault.open(store, Keyring(settings), time.time)
         tenants = frozenset(settings.tenants) or await store.tenant_ids() or frozenset({LOCAL_TENANT})
         yield _Alone(Keeper(vault, f"local:{login_name(os.getuid())}"), tenants)

@@ -20,6 +20,7 @@ from ironclaw.app.backups import renew_postgres
 from ironclaw.app.scratch import MARKER
 from ironclaw.binding import Binding
 from ironclaw.errors import IronclawError, NotFound, SettingsError, StoreError
+from ironclaw.keys import load_key
 from ironclaw.task import CallState, Decision, Notice, NoticeKind, WorkflowState
 
 pytestmark = [
@@ -167,6 +168,46 @@ async def test_a_folder_of_another_database(
             pass
 
 
+async def test_a_folder_that_is_not_mounted(tmp_path: Path, built_toolboxes: Path, url: str) -> None:
+    """
+    A process with another, empty scratch_dir does not start, nor with another database's; the sentence's way
+    on works, and so does a restore.
+    """
+    other, chosen = tmp_path / "other", settings(tmp_path / "b", database_url=url, scratch_dir=tmp_path / "a")
+    async with engine(tmp_path / "a", write(), built_toolboxes, database_url=url, scratch_dir=tmp_path / "a"):
+        known = (tmp_path / "a" / MARKER).read_text().split()[0]
+        for content in (None, f"{'0' * 32} {'1' * 32}"):
+            other.mkdir(exist_ok=True)
+            if content:
+                (other / MARKER).write_text(content)
+            with pytest.raises(SettingsError, match=rf"(?s)is not the folder.*write {known} into {other}/"):
+                async with engine(
+                    tmp_path / "b", write(), built_toolboxes, database_url=url, scratch_dir=other
+                ):
+                    pass
+    await renew_postgres(chosen, "local:bo", 1.0)
+    (other / MARKER).write_text(known)
+    async with engine(tmp_path / "b", write(), built_toolboxes, database_url=url, scratch_dir=other):
+        pass
+
+
+async def test_a_process_with_another_key(tmp_path: Path, built_toolboxes: Path, url: str) -> None:
+    """
+    A process with another key does not start, nor does one without: it makes none of its own.
+    """
+    more = {"database_url": url, "scratch_dir": tmp_path / "shared"}
+    key = tmp_path / "key"
+    async with engine(tmp_path / "a", write(), built_toolboxes, **more):
+        with pytest.raises(SettingsError, match=f"{key} is missing, and this database is sealed"):
+            async with engine(tmp_path / "b", write(), built_toolboxes, **more, key_file=key):
+                pass
+        assert not key.exists()
+        load_key(key)
+        with pytest.raises(SettingsError, match=f"the key in {key} is not the one"):
+            async with engine(tmp_path / "b", write(), built_toolboxes, **more, key_file=key):
+                pass
+
+
 async def test_after_a_restore(tmp_path: Path, built_toolboxes: Path, url: str) -> None:
     """
     A PostgreSQL that was put back begins another life: no button of before counts; never while a bot runs.
@@ -185,7 +226,7 @@ async def test_after_a_restore(tmp_path: Path, built_toolboxes: Path, url: str) 
             await app.press(approver(), button, Decision.APPROVE)
 
     assert (1, 1) == (done.instance.epoch, done.superseded)
-    assert done.instance.id == (tmp_path / "shared" / MARKER).read_text().strip()
+    assert done.instance.id == (tmp_path / "shared" / MARKER).read_text().split()[1]
 
 
 async def test_a_stop_hands_on(tmp_path: Path, built_toolboxes: Path, url: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ironclaw.app.engine import Clock, Ironclaw
-from ironclaw.app.scratch import claim, scratch_root
+from ironclaw.app.scratch import bind, scratch_root
 from ironclaw.app.tools import ReloadedTools, facts, prepare_all, warn
 from ironclaw.audit import Checkpoints, keep_checkpoints
 from ironclaw.canonical import subkey
@@ -19,7 +19,6 @@ from ironclaw.dispatcher import Dispatcher, LocalDispatcher
 from ironclaw.egress import Egress, allows_localhost
 from ironclaw.errors import SettingsError
 from ironclaw.factors import Factors
-from ironclaw.keys import load_key
 from ironclaw.orchestrator import Body, Budgets, Editor, Orchestrator
 from ironclaw.plugin_manager import Factory, Hooks, load
 from ironclaw.registry import Installed, Registry
@@ -27,7 +26,7 @@ from ironclaw.registry.installed import FOLDER
 from ironclaw.registry.trust import Trust
 from ironclaw.sandbox import Sandbox
 from ironclaw.sandbox.contents import Contents
-from ironclaw.secrets import Keyring, Lender, Vault
+from ironclaw.secrets import Keyring, Lender, Vault, unlock
 from ironclaw.settings import Settings, TenantSettings
 from ironclaw.store import Flow, Store, owning
 from ironclaw.task import Address, Brain
@@ -94,12 +93,12 @@ async def open_app(
     :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
     """
     scratch = scratch_root(settings)
-    key = load_key(settings.key_file)
     read = functools.partial(_registry, settings, toolboxes, reread or (lambda: settings), clock or time.time)
     registry = read()
     warn(registry)
     async with contextlib.AsyncExitStack() as stack:
         store = await _open_store(settings, stack)
+        key = await unlock(settings, store)
         clock = clock or store.clock
         tenancy = Tenancy(settings, clock)
         vault = await Vault.open(store, Keyring(settings), clock)
@@ -156,7 +155,7 @@ async def _open_store(settings: Settings, stack: contextlib.AsyncExitStack) -> S
         stack.enter_context(owning(path))
     store = await Store.open(path, settings.postgres)
     stack.push_async_callback(store.close)
-    claim(settings, store.instance.id)
+    await bind(settings, store)
     return store
 
 

@@ -19,6 +19,7 @@ from ironclaw.store import (
     fill,
     instance_of,
     is_moved,
+    own_folder,
     owning,
     stand_in,
     take,
@@ -76,7 +77,7 @@ async def move(settings: Settings, path: Path) -> Moved:
 
 async def _moved(writer: Writer, settings: Settings, path: Path, fresh: Path) -> Moved:
     with closing(sqlite3.connect(fresh, check_same_thread=False)) as c:
-        claim(settings, instance_of(c))
+        own_folder(c, claim(settings, instance_of(c)))
 
         def unit(target: Connection) -> int:
             check_empty(target)

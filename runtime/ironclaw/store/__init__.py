@@ -5,6 +5,7 @@
 them: ``rows`` (SQL by name), ``model`` and ``writer``.
 """
 
+from ironclaw.store.belongings import FOLDER, KEY, belongings_in, own_folder
 from ironclaw.store.chain import FIRST_LINK, Head, link
 from ironclaw.store.database import Store
 from ironclaw.store.doubt_rows import Sworn
@@ -19,6 +20,8 @@ from ironclaw.store.standing import Standing
 
 __all__ = [
     "FIRST_LINK",
+    "FOLDER",
+    "KEY",
     "CallRow",
     "Edited",
     "Flow",
@@ -36,6 +39,7 @@ __all__ = [
     "Sworn",
     "answers",
     "backing_up",
+    "belongings_in",
     "changing",
     "check_audit",
     "check_empty",
@@ -49,6 +53,7 @@ __all__ = [
     "link",
     "look",
     "moment",
+    "own_folder",
     "owning",
     "postgres",
     "reading",

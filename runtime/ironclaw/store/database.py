@@ -8,6 +8,7 @@ from pathlib import Path
 from ironclaw.errors import StoreError
 from ironclaw.store import instances
 from ironclaw.store.approvals import Approvals
+from ironclaw.store.belongings import Belongings
 from ironclaw.store.calls import Calls
 from ironclaw.store.chain import Head, note
 from ironclaw.store.doubts import Doubts
@@ -39,6 +40,7 @@ class Store:
         self.workflows = Workflows(writer)
         self.calls = Calls(writer)
         self.approvals = Approvals(writer)
+        self.belongings = Belongings(writer)
         self.doubts = Doubts(writer)
         self.edits = Edits(writer)
         self.grants = Grants(writer)

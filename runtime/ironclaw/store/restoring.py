@@ -149,6 +149,7 @@ def renew(c: Connection, actor: str, now: float) -> Restored:
         grants=sql.void_grants(c, now=now),
     )
     sql.free_leases(c)
+    sql.forget_belonging(c, what="key")  # Whoever lost it goes on with another: what it sealed is void.
     sql.spend_steps(c, step=int(now / STEP) + 1)
     sql.notices_uncertain(c, since=max(1, int(backup_at)))
     doubts.draw_anew(c, now)

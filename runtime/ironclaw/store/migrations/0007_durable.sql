@@ -93,6 +93,12 @@ CREATE TABLE instance (
     restored_at REAL NOT NULL
 ) STRICT;
 
+-- What lies outside and is this database's own: the marker of the tenants' folder, a fingerprint of the host's key.
+CREATE TABLE belongings (
+    what TEXT PRIMARY KEY CHECK (what IN ('folder', 'key')),
+    id TEXT NOT NULL
+) STRICT;
+
 -- However many wait: what a look for the next few, and for what is due, goes by.
 DROP INDEX approvals_pending;
 CREATE INDEX approvals_pending ON approvals (tenant, created_at, id) WHERE state = 'pending';
