@@ -21,7 +21,7 @@ from aiohttp import web
 
 from ironclaw import errors
 from ironclaw.app import Ironclaw
-from ironclaw.errors import BadRequest, IdentityError, IronclawError
+from ironclaw.errors import BadRequest, IdentityError, IronclawError, QueueFull, Refused, StepUpNeeded
 from ironclaw.sentences import sentence
 from ironclaw.settings import PERSON
 from ironclaw.showing import show_effects
@@ -49,6 +49,10 @@ LAST_CALLS = 0.5  #: Seconds that calls have to end when the bot stops.
 LOCAL_TENANT = "local"
 LISTINGS = ("doubts", "approvals", "status")  #: They show what recovery makes of a crash.
 RECOVERY = 20.0  #: Seconds that they wait for it: a tool may be asked whether it ran.
+NO_APPROVER = (
+    "You are {name} here, and no approver: put that name into approvers in ironclaw.toml, under "
+    "[tenants.{tenant}] where there is such a table, and start a running bot again."
+)
 UNSETTLED = (
     "Some calls are under way, or a crash interrupted them: of those it shows in a moment. Ask again then."
 )
@@ -60,6 +64,23 @@ class Door:
 
     app: Ironclaw
     person: str  #: Login name.
+
+    async def answer(self, method: str, words: dict[str, Any]) -> Json:
+        """Carry out one of METHODS; a refusal says how a local person becomes one who may.
+
+        :raises IronclawError: as the method raises it
+        """
+        try:
+            return await getattr(self, method)(**words)
+        except (StepUpNeeded, QueueFull):
+            raise
+        except Refused as error:
+            principal = self._principal(words.get("tenant", ""))
+            if principal.is_approver:
+                raise
+            raise Refused(
+                f"{error} {NO_APPROVER.format(name=principal.id, tenant=principal.tenant)}"
+            ) from None
 
     async def run(
         self, tenant: str, task: str, brain: str, wait: float, tools: Sequence[str] | None = None
@@ -332,7 +353,7 @@ def _handler(app: Ironclaw, name: str) -> Callable[[web.Request], Awaitable[web.
     async def handle(request: web.Request) -> web.Response:
         try:
             door = Door(app, _peer(request))
-            return web.json_response({"ok": await getattr(door, name)(**await request.json())})
+            return web.json_response({"ok": await door.answer(name, await request.json())})
         except IronclawError as error:
             return web.json_response({"error": type(error).__name__, "message": str(error)}, status=400)
 
@@ -404,4 +425,4 @@ class Here:
         """
         if method in LISTINGS and not await self._app.recovery.settled(RECOVERY):
             print(UNSETTLED, file=sys.stderr)
-        return await getattr(self._door, method)(**words)
+        return await self._door.answer(method, words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from tests.fakes.wire import Reply, ask, served
 from tests.integration.engine import Moves, engine, moves, wants
 from tests.integration.office import an_office
 
+from ironclaw.errors import Refused
 from ironclaw.settings import TenantSettings
 from ironclaw.task import Conversation, Move
 from ironclaw_bot.http.gateway import make_gateway
-from ironclaw_bot.local import Here
+from ironclaw_bot.local import Here, login_name
 from ironclaw_bot.playground import Playground
 from ironclaw_plugins.auth_jwt import AuthJwt
 
@@ -159,14 +161,14 @@ async def test_full(tmp_path: Path, built_toolboxes: Path, changes: dict[str, An
 
 async def test_over_the_local_door(door: Door) -> None:
     """
-    The command line's door lists all of a tenant, and refuses who may not stop or repeat.
+    The command line's door lists all of a tenant, and tells who may not stop or repeat how they may.
     """
-    over = await door.stopped()
+    over, me = await door.stopped(), f"local:{login_name(os.getuid())}"
     waits = (await door.run()).json["workflow_id"]
     found = await door.local.ask("status", tenant="T1", workflow_id="", limit=5)
     one = await door.local.ask("status", tenant="T1", workflow_id=over, limit=5)
     for method, workflow, words in (("cancel", waits, {}), ("retry", over, {"wait": 0})):
-        with pytest.raises(Exception, match="Only who asked for it"):
+        with pytest.raises(Refused, match=rf"Only who asked for it.* You are {me} .*\[tenants\.T1\]"):
             await door.local.ask(method, tenant="T1", workflow_id=workflow, **words)
 
     states = [(each["workflow_id"], each["state"]) for each in found]

@@ -336,8 +336,8 @@ def _take_lock(path: Path) -> int:
     except OSError:
         os.close(handle)
         raise StoreError(
-            "Another ironclaw process uses this data_dir. Most likely a bot or a demo still runs: stop it, "
-            "or set another data_dir."
+            "Another ironclaw process uses this data_dir. A bot or a demo is just starting: try again in a "
+            "moment. Or one still runs: stop it, or set another data_dir."
         ) from None
     return handle
 
