@@ -56,12 +56,18 @@ def main(words: Sequence[str] | None = None) -> int:
             settings = in_demo(settings, folder)
         command: Command = chosen.command
         logs.configure(settings if command in (_serve, _demo) else logs.of_one_command(settings))
-        return asyncio.run(command(settings, chosen))
+        code = asyncio.run(command(settings, chosen))
+        sys.stdout.flush()
+        return code
     except SettingsError as error:
         print(f"ironclaw: {in_terminal(str(error))}", file=sys.stderr)
         return WRONG
     except IronclawError as error:
         print(f"ironclaw: {in_terminal(str(error))}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        # Who reads has seen enough.  Nor may the interpreter say so, when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
         # Whatever folder, file or socket it was that nobody below expected to fail: no traceback for it.

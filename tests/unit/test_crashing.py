@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -24,3 +25,18 @@ def test_every_command_is_prepared() -> None:
     run = subprocess.run([sys.executable, "-c", PREPARED], capture_output=True, text=True, timeout=30)
 
     assert (0, "(0, 0) 0") == (run.returncode, run.stdout.splitlines()[-1])
+
+
+def test_a_reader_that_has_gone() -> None:
+    """
+    Nobody reads on, as behind `| head`: the command ends without a word.
+    """
+    read, write = os.pipe()
+    os.close(read)
+    version = "from ironclaw_bot.cli import main; raise SystemExit(main(['version']))"
+    run = subprocess.run(
+        [sys.executable, "-c", version], stdout=write, stderr=subprocess.PIPE, text=True, timeout=30
+    )
+    os.close(write)
+
+    assert (1, "") == (run.returncode, run.stderr)
