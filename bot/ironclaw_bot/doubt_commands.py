@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from ironclaw_bot.waiting import asked, same_place
 Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
 Add = Callable[..., argparse.ArgumentParser]
 Told = Callable[[Json, argparse.Namespace], int]
+ONCE_MORE = "As soon as enough people say so it runs once more; this waits for what comes of it."
 SAID = {"ran": "it ran", "not_run": "it did not run"}
 
 
@@ -61,6 +63,8 @@ class Doubts:
         said = chosen.said.replace("-", "_")
         words = {"tenant": chosen.tenant, "doubt_id": chosen.id, "said": said}
         async with self._door(settings) as door:
+            if said == "not_run":
+                print(ONCE_MORE, file=sys.stderr, flush=True)
             try:
                 result = await door.ask("settle", **words, code=chosen.code, wait=chosen.wait)
             except StepUpNeeded as needed:

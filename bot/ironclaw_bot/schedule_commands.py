@@ -7,6 +7,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 
+from ironclaw.sentences import first_line
 from ironclaw.settings import Settings
 from ironclaw.showing import in_line
 from ironclaw.task import Json
@@ -82,7 +83,8 @@ def _lines(schedule: Json) -> Iterator[str]:
     yield f"    {schedule['words']}, by {schedule['requester']}"
     yield f"    {_standing(schedule)}"
     if last := schedule["last"]:
-        yield f"    last: {last['state']} {last['outcome'][:OUTCOME]}".rstrip() + f" ({last['id']})"
+        said = f"{last['state']} {first_line(last['outcome'], OUTCOME)}".rstrip()
+        yield f"    last: {said} ({last['id']})"
 
 
 def _standing(schedule: Json) -> str:

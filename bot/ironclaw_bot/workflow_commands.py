@@ -52,7 +52,8 @@ class Workflows:
             found = await door.ask("status", tenant=chosen.tenant, **words)
         for each in found:
             print(*map(in_line, _lines(each)), sep="\n")
-        if chosen.id and found[0]["outcome"]:
+        # What failed has said so already, where one line is all of it.
+        if chosen.id and found[0]["outcome"] and not found[0]["sentence"].endswith(found[0]["outcome"]):
             print(in_terminal(found[0]["outcome"]))
         elif not found:
             print("No task yet.")

@@ -32,6 +32,12 @@ TROUBLE = {
 }
 
 
+#: What a model is told of a call that a person settled; who typed it needs no telling what not to do.
+SETTLED = re.compile(
+    r"A person \((?P<who>.+)\) (?P<said>says that it ran\. What it gave is not known\.) Do not repeat it\."
+)
+
+
 def error_of(result: str) -> Mapping[str, str] | None:
     """The error in an observation, or None for the result of a tool that ran and gave one."""
     found = _parsed(result)
@@ -61,6 +67,9 @@ def shown(result: str, door: str = "") -> str:
     found = _parsed(result)
     is_ours = isinstance(found, dict) and found.keys() - EDITED == {"output"}
     value = found["output"] if is_ours else found
+    settled = SETTLED.fullmatch(value) if is_ours and isinstance(value, str) else None
+    if settled:
+        return f"{settled['who']} {settled['said']}"
     text = _readable(value) if door == "slack" else _pretty(value)
     editor = found.get("edited_by", "") if is_ours else ""
     return f"{editor} changed the arguments.\n{text}" if editor else text

@@ -22,6 +22,16 @@ def sentence(view: WorkflowView) -> str:
         return f"It waits for a decision on {view.approval.tool}."
     if view.behind:
         return f"It waits for an earlier task of its thread, {view.behind}."
+    if view.state is WorkflowState.FAILED and (why := first_line(view.outcome)):
+        return f"Ended without an answer: {why}"
     if view.stop_by:
         return f"It ends as soon as the tool that runs has: {view.stop_by} wants it stopped."
     return SENTENCES[view.state]
+
+
+def first_line(text: str, most: int = 200) -> str:
+    """The first line of a text that says something; … where there is more of it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip(" \t`")]
+    first = lines[0] if lines else ""
+    is_whole = len(lines) < 2 and len(first) <= most
+    return first if is_whole else f"{first[: most - 1]}…"

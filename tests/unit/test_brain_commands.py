@@ -17,6 +17,7 @@ from tests.fakes.services import PlainServices
 import ironclaw_tools
 from ironclaw.settings import Settings
 from ironclaw.task import Conversation, Message, Move, ProposedCall, Role, ToolOffer, observation
+from ironclaw.veto.doubts import RAN
 from ironclaw_plugins.brain_commands import Commands, read
 from ironclaw_plugins.command_answers import error_of, shown, trouble
 from ironclaw_plugins.command_help import Catalogue
@@ -410,6 +411,15 @@ def test_trouble_is_a_sentence(seen: str, text: str) -> None:
 
     assert error is not None
     assert text == trouble(error, "a.b", "local:ann")
+
+
+def test_settled_by_a_person() -> None:
+    """
+    Who said that a call ran is told to people, without what only a model must be told.
+    """
+    said = json.dumps({"output": RAN.format(who="local:bo")})
+
+    assert "local:bo says that it ran. What it gave is not known." == shown(said)
 
 
 def test_lists_are_tables_in_slack() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ironclaw.schedule import Schedule, ScheduleState
+from ironclaw.sentences import first_line
 from ironclaw.task import WorkflowView
 from ironclaw.timing import MOST_COUNTED
 from ironclaw_bot.slack.blocks import Drawing, context, drawing, section
@@ -71,5 +72,5 @@ def _lines(each: Schedule) -> list[str]:
 
 
 def _last(last: WorkflowView, at: float) -> str:
-    outcome = f": {one_line(last.outcome, 150)}" if last.outcome else ""
+    outcome = f": {one_line(first_line(last.outcome, 150), 150)}" if last.outcome else ""
     return f"Last: {STATES[last.state]}, {moment(at)}{outcome} · {code(last.id)}"
