@@ -15,7 +15,7 @@ import pluggy
 import structlog
 
 from ironclaw.canonical import digest
-from ironclaw.errors import IdentityError, SettingsError
+from ironclaw.errors import IdentityError, SettingsError, StoreError
 from ironclaw.hookspecs import Services, Specs
 from ironclaw.task import ApprovalView, Brain, Credential, Decision, Opinion, Principal, ToolCall, Verdict
 from ironclaw.terms import Terms
@@ -69,10 +69,11 @@ class Hooks:
     async def authenticate(self, credential: Credential) -> Principal:
         """
         :raises IdentityError: nobody, or plugins that do not agree on who
+        :raises StoreError: nobody can say now: the database does not answer
         """
         try:
             found = await _all(self._manager.hook.ironclaw_authenticate(credential=credential))
-        except IdentityError:
+        except (IdentityError, StoreError):
             raise
         except Exception:
             log.exception("authenticate_failed")

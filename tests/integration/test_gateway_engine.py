@@ -14,6 +14,7 @@ from tests.fakes.tokens import ISSUER, Issuer
 from tests.fakes.wire import Reply, ask, served
 from tests.integration.engine import Moves, engine, moves, wants
 
+from ironclaw.app import Ironclaw
 from ironclaw.settings import TenantSettings
 from ironclaw_bot.http import make_gateway
 from ironclaw_plugins.auth_jwt import AuthJwt
@@ -29,6 +30,7 @@ class Bot:
 
     port: int
     issuer: Issuer
+    app: Ironclaw
 
     async def post(
         self, path: str, body: str = "", *, token: str = "", key: str = "", **claims: Any
@@ -77,7 +79,7 @@ def bot(tmp_path: Path, built_toolboxes: Path, issuer: Issuer) -> Open:
             engine(tmp_path, Moves(*turns), built_toolboxes, plugins, clock, **changes) as app,
             served(make_gateway(app)) as port,
         ):
-            yield Bot(port, issuer)
+            yield Bot(port, issuer, app)
 
     return opened
 
@@ -330,6 +332,7 @@ async def test_cancel(bot: Open) -> None:
         left = await listed(door)
 
     assert (200, "cancelled", 409) == (reply.status, reply.json["status"], again.status)
+    assert set() == again.json.keys() & {"by", "at"}  # Nobody knows them here.
     assert [] == left.json["approvals"]
 
 
@@ -354,3 +357,15 @@ async def test_a_decision_for_another_tenant(bot: Open) -> None:
         reply = await door.post(f"/approve/{run.json['approval']['id']}", body, sub=BOSS)
 
     assert reply.status == 404
+
+
+async def test_without_a_database(bot: Open) -> None:
+    """
+    Where the database does not answer nobody is let in, and the caller hears when to ask again, not that the
+    token is wrong.
+    """
+    async with bot() as here:
+        await here.app._store.close()
+        reply = await here.run()
+
+    assert (503, "5") == (reply.status, reply.headers["retry-after"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from ironclaw.capabilities import Capabilities
-from ironclaw.errors import IdentityError, SettingsError
+from ironclaw.errors import IdentityError, SettingsError, StoreError
 from ironclaw.hookspecs import hookimpl
 from ironclaw.plugin_manager import WITHHELD, Hooks, load
 from ironclaw.task import Bearer, Effect, Opinion, Principal, Risk, ToolCall, Verdict
@@ -93,6 +94,22 @@ async def test_two_plugins_that_disagree_know_nobody() -> None:
     for plugins in ([Knows(one), Knows(other)], [Knows(None)], []):
         with pytest.raises(IdentityError):
             await hooks(*plugins).authenticate(Bearer("x"))
+
+
+async def test_a_database_that_is_away_knows_nobody() -> None:
+    """
+    Where the database cannot say who it is, nobody is let in, and the door hears that it may try later.
+    """
+
+    class Remembers:
+        @hookimpl
+        async def ironclaw_authenticate(self, credential: object) -> Principal | None:
+            raise StoreError
+
+    with capture_logs() as logs, pytest.raises(StoreError):
+        await hooks(Knows(Principal("T1", "a")), Remembers()).authenticate(Bearer("x"))
+
+    assert [] == logs
 
 
 def test_a_guard_that_fails_withholds_the_text() -> None:

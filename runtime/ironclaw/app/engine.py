@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from ironclaw.app.answering import Answering
 from ironclaw.app.backups import back_up
 from ironclaw.app.cards import Cards
 from ironclaw.app.doubts import Doubts
@@ -23,7 +24,7 @@ from ironclaw.app.tools import HOST, ReloadedTools
 from ironclaw.deciders import Deciders, deciders
 from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import Dispatcher
-from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError, TryLater
+from ironclaw.errors import BadRequest, Conflict, NotFound, TryLater
 from ironclaw.factors import Factors
 from ironclaw.failpoints import Point, reached
 from ironclaw.orchestrator import Editor, Orchestrator
@@ -99,6 +100,7 @@ class Ironclaw:
         self._dispatcher = dispatch(self._delivery.ring)
         self._orchestrator = orchestrator
         self._is_draining = False
+        self._answering = Answering(store)
         self.schedules = Schedules(store, tenancy, self._check, self._dispatcher.wake, clock)
         testimonies = Testimonies(store, veto, tenancy, clock)
         self.doubts = Doubts(
@@ -123,6 +125,7 @@ class Ironclaw:
     async def authenticate(self, credential: Credential) -> Principal:
         """
         :raises IdentityError: nobody we know
+        :raises StoreError: nobody can say now
         """
         principal = await self._hooks.authenticate(credential)
         structlog.contextvars.bind_contextvars(tenant=principal.tenant)  # For each log line from here on.
@@ -351,11 +354,7 @@ class Ironclaw:
 
     async def ready(self) -> dict[str, bool]:
         """What must work before tasks are taken."""
-        try:
-            database = await self._store.is_ready()
-        except StoreError:
-            database = False
-        found = {"database": database, "tools": bool(self._registry.tools)}
+        found = {"database": await self._answering.is_well(), "tools": bool(self._registry.tools)}
         found |= {door: is_well() for door, is_well in self._well.items()}
         return found | ({"accepting": False} if self._is_draining else {})
 
@@ -399,6 +398,7 @@ class Ironclaw:
         for chore in self._chores:
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
+        await self._answering.close()
         await self._dispatcher.close()
 
     # Inside
