@@ -16,12 +16,20 @@ from ironclaw.store.instances import Instance
 
 ROLLED_BACK = (
     "The database is older than its newest checkpoint, or another one: its audit log lacks event {n} of "
-    "tenant {tenant}. What ran already may wait in it again. Find out who put it there. To go on with it, "
-    "move {file} away."
+    "tenant {tenant}. What ran already may wait in it again. {way_on}"
 )
-OTHER = (
-    "The database is not the one that `ironclaw restore` put in place last. Find out who put it there. To go "
-    "on with it, move {file} away."
+OTHER = "The database is not the one that `ironclaw restore` put in place last. {way_on}"
+ON_SQLITE = (
+    "Find out who put it there. If it is a backup to go on with: move ironclaw.db out of data_dir and run "
+    "`ironclaw restore FILE` with that file."
+)
+ON_POSTGRES = (
+    "Find out who put it there. If its server was put back to a backup: stop every bot and run `ironclaw "
+    "restore --database-is-restored`."
+)
+LAST = (
+    " Then nothing runs a second time. Only where that refuses, and you know that nothing in it has run "
+    "since, move {file} away and keep it: without it nobody is asked about what may run again."
 )
 EVERY = 60.0  #: Seconds: what is younger than the last checkpoint can be cut off unseen.
 
@@ -70,11 +78,16 @@ async def _check_not_rolled_back(store: Store, checkpoints: Checkpoints) -> None
         return  # The first write says so.
     if not _is_life(store.instance, restores):
         log.error("other_database", instance=store.instance.id)
-        raise StoreError(OTHER.format(file=checkpoints.name))
+        raise StoreError(OTHER.format(way_on=_way_on(store, checkpoints.name)))
     for head in signed:
         if not await store.has_event(head):
             log.error("audit_rolled_back", tenant=head.tenant, signed=head.n)
-            raise StoreError(ROLLED_BACK.format(n=head.n, tenant=head.tenant, file=checkpoints.name))
+            way_on = _way_on(store, checkpoints.name)
+            raise StoreError(ROLLED_BACK.format(n=head.n, tenant=head.tenant, way_on=way_on))
+
+
+def _way_on(store: Store, file: str) -> str:
+    return (ON_POSTGRES if store.is_shared else ON_SQLITE) + LAST.format(file=file)
 
 
 def _is_life(now: Instance, restores: tuple[Restore, ...]) -> bool:
