@@ -76,8 +76,8 @@ def problem_of(error: IronclawError) -> Problem | None:
             # One sentence for all: another tenant's id must look like no id at all.
             return Problem(404, "There is no such workflow, approval or doubt.")
         case Conflict():
-            at = moment(error.at) if error.at else None
-            return Problem(409, str(error), by=error.by, at=at)
+            known = {"by": error.by, "at": moment(error.at) if error.at else ""}
+            return Problem(409, str(error), **{name: value for name, value in known.items() if value})
         case Expired():
             return Problem(410, str(error))
         case QueueFull():
