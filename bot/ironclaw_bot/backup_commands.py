@@ -84,10 +84,17 @@ async def migrate(settings: Settings, chosen: argparse.Namespace) -> int:
 
 def _say(found: Restored) -> None:
     print(f"The database is that of {moment(found.backup_at)}.")
+    ended, asked, void = found.superseded, found.in_doubt, found.grants
     print(
-        f"{found.superseded} requests that waited were ended, {found.in_doubt} calls may have run since and "
-        f"are asked about, {found.grants} grants are void. Buttons and links of before count no more."
+        f"{_counted(ended, 'request')} that waited {'was' if ended == 1 else 'were'} ended, "
+        f"{_counted(asked, 'call')} may have run since and {'is' if asked == 1 else 'are'} asked about, "
+        f"{_counted(void, 'grant')} {'is' if void == 1 else 'are'} void. "
+        "Buttons and links of before count no more."
     )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _actor() -> str:

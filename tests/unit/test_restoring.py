@@ -19,11 +19,13 @@ from ironclaw.audit import Checkpoints, keep_checkpoints
 from ironclaw.errors import StoreError
 from ironclaw.orchestrator import crashed
 from ironclaw.settings import Settings
-from ironclaw.store import Store, restoring
+from ironclaw.store import Restored, Store, restoring
 from ironclaw.store.chain import note
+from ironclaw.store.instances import Instance
 from ironclaw.store.migrations import migrate_sqlite
 from ironclaw.task import Address
 from ironclaw_bot import cli
+from ironclaw_bot.backup_commands import _say
 
 NOW = 1_800_000_000.0
 
@@ -105,6 +107,39 @@ async def test_one_backup_at_a_time(tmp_path: Path) -> None:
 
     assert [None, StoreError] == [each and type(each) for each in ends]
     assert ["a", "data"] == sorted(os.listdir(tmp_path))
+
+
+async def test_a_backup_into_no_folder(tmp_path: Path) -> None:
+    """
+    The folder is named that is not there, and no file of ours.
+    """
+    await lived(tmp_path, "one")
+    with pytest.raises(StoreError) as caught:
+        back_up_here(of(tmp_path), tmp_path / "none" / "b1.db", "me", NOW)
+
+    assert f"{tmp_path / 'none'}: there is no such folder. Make it, or name another one." == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (
+            1,
+            "1 request that waited was ended, 1 call may have run since and is asked about, 1 grant is void.",
+        ),
+        (
+            2,
+            "2 requests that waited were ended, 2 calls may have run since and are asked about, 2 grants are",
+        ),
+    ],
+)
+def test_what_a_restore_reports(count: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    One is one, and two are two.
+    """
+    _say(Restored(Instance("a", 2, 0.0), 0.0, (), count, count, count))
+
+    assert said in capsys.readouterr().out
 
 
 async def test_there_and_back(tmp_path: Path) -> None:

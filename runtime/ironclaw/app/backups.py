@@ -70,6 +70,10 @@ def _whole(file: Path) -> Iterator[Path]:
     """A name to write to, which becomes ``file`` when that went well."""
     if file.is_symlink() or file.exists():
         raise Conflict(f"{file.name} is there already. Name another file.")
+    if not file.parent.is_dir():
+        raise StoreError(f"{file.parent}: there is no such folder. Make it, or name another one.")
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        raise StoreError(f"{file.parent}: you may not write there. Name another folder.")
     part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
         yield part
