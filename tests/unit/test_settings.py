@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,18 @@ def test_the_example_is_complete_and_harmless(tmp_path: Path) -> None:
     assert load({}, tmp_path) == load({k: v for k, v in dotenv_values(EXAMPLE).items() if v}, tmp_path)
     no_default = ("IRONCLAW_BRAIN_SCRIPT", "IRONCLAW_JWT_JWKS", "IRONCLAW_HTTP_ALLOW")
     assert Settings() == load({k: v for k, v in shown.items() if v and k not in no_default}, tmp_path)
+
+
+def test_the_example_of_a_tenant() -> None:
+    """
+    The example's table of a tenant has every key there is, and holds.
+    """
+    lines = EXAMPLE.read_text().partition("# [tenants.acme]")
+    table = re.findall(r"^# ((?:\[tenants\.|[a-z_]+ = ).*)$", "".join(lines[1:]), re.MULTILINE)
+    acme = tomllib.loads("\n".join(table))["tenants"]["acme"]
+
+    assert set(TenantSettings.model_fields) == set(acme)
+    assert TenantSettings.model_validate(acme).people
 
 
 def test_every_field_is_explained() -> None:

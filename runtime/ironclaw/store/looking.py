@@ -66,7 +66,7 @@ def postgres() -> ModuleType:
         return importlib.import_module("ironclaw.store.postgres")
     except ImportError as error:
         raise StoreError(
-            f"database_url: PostgreSQL needs {error.name}: pip install 'ironclaw[postgres]'."
+            f"database_url: PostgreSQL needs {error.name}: .venv/bin/pip install -e '.[postgres]' in the clone."
         ) from None
 
 
