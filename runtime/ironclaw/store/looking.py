@@ -66,7 +66,8 @@ def postgres() -> ModuleType:
         return importlib.import_module("ironclaw.store.postgres")
     except ImportError as error:
         raise StoreError(
-            f"database_url: PostgreSQL needs {error.name}: .venv/bin/pip install -e '.[postgres]' in the clone."
+            f"database_url: PostgreSQL needs {error.name}. In the clone: "
+            ".venv/bin/pip install -e '.[postgres]'."
         ) from None
 
 
