@@ -36,6 +36,7 @@ QUIET = {
     "httpx": logging.WARNING,
     "httpx2": logging.WARNING,
     "openai": logging.WARNING,
+    "pgqueuer": logging.WARNING,
     "slack_bolt": logging.ERROR,  # Its warning "Unhandled request" holds the whole body.
     "slack_sdk": logging.WARNING,
 }
@@ -157,5 +158,8 @@ def tame(record: logging.LogRecord) -> bool:
     library = record.name.partition(".")[0]
     if record.name == "aiohttp.server":
         # A request that is no HTTP is quoted in its exception, its token with it.
+        record.exc_info = record.exc_text = None
+    if library == "pgqueuer":
+        # Of a lost connection we say ourselves what there is to say.
         record.exc_info = record.exc_text = None
     return record.levelno >= QUIET.get(library, logging.NOTSET)

@@ -114,8 +114,8 @@ class Delivery:
             if await self._begin(now):
                 return 0.0
             at = await self._outbox.next_at(self._senders, now)
-        except StoreError:
-            log.exception("outbox_unreadable")
+        except StoreError as error:
+            log.warning("outbox_unreadable", error=str(error))
             return FIRST_PAUSE
         soonest = min((IDLE, *(until - now for until in self._paused.values() if until > now)))
         return max(0.05, min(soonest, at - now)) if at is not None else soonest

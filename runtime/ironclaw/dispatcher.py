@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from ironclaw.errors import StoreError
 from ironclaw.turns import Gate, Start
 
 log = structlog.get_logger(__name__)
@@ -131,8 +132,8 @@ class LocalDispatcher:
         follower = ""
         try:
             follower = await self._advance(workflow_id)
-        except Exception:  # The rows are as they were: it is taken up again later.
-            log.exception("workflow_stalled", workflow=workflow_id)
+        except Exception as error:  # noqa: BLE001 - the rows are as they were: it is taken up again later.
+            stalled(error, workflow_id)
         finally:
             del self._at_work[workflow_id]
             self._gate.leave(tenant)
@@ -147,3 +148,11 @@ class LocalDispatcher:
             self.wake(workflow_id, tenant)
         elif resting := self._resting.pop(workflow_id, None):
             resting.set()
+
+
+def stalled(error: Exception, workflow_id: str) -> None:
+    """Have the log say that a workflow could not go on; with a traceback where nobody foresaw why."""
+    if isinstance(error, StoreError):
+        log.warning("workflow_stalled", workflow=workflow_id, error=str(error))
+    else:
+        log.error("workflow_stalled", workflow=workflow_id, exc_info=error)

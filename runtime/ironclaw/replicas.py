@@ -24,9 +24,11 @@ from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 from pgqueuer.types import QueueEntrypoint
 
+from ironclaw.dispatcher import stalled
 from ironclaw.errors import StoreError
 from ironclaw.store import Store
 from ironclaw.store.postgres import AWAY, line_of, tenant_of
+from ironclaw.store.reaching import place, said
 from ironclaw.turns import Gate
 
 log = structlog.get_logger(__name__)
@@ -94,6 +96,7 @@ class QueueDispatcher:
         self._at_work: dict[asyncio.Task[object], tuple[str, int]] = {}  #: With workflow and epoch.
         self._taking: set[str] = set()  #: Workflows that a job is at.
         self._is_closed = False
+        self._is_away = False  #: The queue; the log has said so.
 
     async def start(self) -> None:
         """Begin to take jobs."""
@@ -149,7 +152,9 @@ class QueueDispatcher:
             try:
                 await self._take_jobs()
             except (asyncpg.PostgresError, *AWAY) as error:
-                log.warning("queue_away", error=type(error).__name__)
+                if not self._is_away:
+                    log.warning("queue_away", error=said(error, place(self._url)))
+                self._is_away = True
             except Exception:
                 log.exception("queue_failed")
             if not self._is_closed:
@@ -157,6 +162,7 @@ class QueueDispatcher:
 
     async def _take_jobs(self) -> None:
         connection = await asyncpg.connect(self._url)
+        self._is_away = False
         try:
             self._queue = _Manager(Queries(AsyncpgDriver(connection)), with_room=self._with_room)
             for line in self._lines:
@@ -226,8 +232,8 @@ class QueueDispatcher:
             # What has not come to a rest is for others: this process stops, or may not go on with it.
             is_open = await self._store.workflows.is_open(workflow_id)
             return not (is_open and await self._store.workflows.release(workflow_id, epoch))
-        except Exception:
-            log.exception("workflow_stalled", workflow=workflow_id)
+        except Exception as error:  # noqa: BLE001 - the rows are as they were: others go on with it
+            stalled(error, workflow_id)
             await self._store.workflows.release(workflow_id, epoch)
             return False
         finally:

@@ -274,6 +274,21 @@ def test_no_http(stream: io.StringIO) -> None:
     assert SECRET not in stream.getvalue()
 
 
+def test_of_the_queue(stream: io.StringIO) -> None:
+    """
+    What the queue's library says of a lost connection is one line, without a traceback, and no more.
+    """
+    configure(settings(), hide, stream)
+    queue = logging.getLogger("pgqueuer")
+    queue.info("looking")
+    try:
+        raise ConnectionResetError(f"of {SECRET}")
+    except ConnectionResetError as error:
+        queue.error("Connection lost", exc_info=error)
+
+    assert [["Connection lost", None]] == [[x["event"], x.get("exception")] for x in lines(stream)]
+
+
 def test_warnings(stream: io.StringIO) -> None:
     """
     A warning of the interpreter is an event like others.

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from ironclaw.errors import IronclawError, QueueFull, TryLater
+from ironclaw.errors import IronclawError, QueueFull, StoreError, TryLater
 from ironclaw_bot.http.problems import Problem, problem_of, problem_of_http
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -77,6 +77,10 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return problem_of_http(error).response()
     except (QueueFull, TryLater) as error:
         return (problem_of(error) or Problem(503, str(error))).response()
+    except StoreError as error:
+        told = problem_of(error) or Problem(503, str(error))
+        log.error("request_failed", route=_route(request), status=told.status, error=str(error))
+        return told.response()
     except IronclawError as error:
         return _noted(request, problem_of(error)).response()
     except Exception:  # noqa: BLE001 - the last one before the caller: whatever it is, it becomes a 500

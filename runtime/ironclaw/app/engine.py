@@ -24,7 +24,7 @@ from ironclaw.app.tools import HOST, ReloadedTools
 from ironclaw.deciders import Deciders, deciders
 from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import Dispatcher
-from ironclaw.errors import BadRequest, Conflict, NotFound, TryLater
+from ironclaw.errors import BadRequest, Conflict, NotFound, StoreError, TryLater
 from ironclaw.factors import Factors
 from ironclaw.failpoints import Point, reached
 from ironclaw.orchestrator import Editor, Orchestrator
@@ -458,6 +458,8 @@ class Ironclaw:
         while True:
             try:
                 await chore()
+            except StoreError as error:
+                log.warning("chore_failed", error=str(error))
             except Exception:  # Whatever it was, the next round must come.
                 log.exception("chore_failed")
             await asyncio.sleep(seconds)

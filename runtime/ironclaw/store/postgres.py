@@ -16,7 +16,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import structlog
@@ -28,6 +27,7 @@ from ironclaw.errors import IronclawError, StoreError
 from ironclaw.store.gathering import Gathering
 from ironclaw.store.instances import Instance
 from ironclaw.store.migrations import due, for_postgres
+from ironclaw.store.reaching import Outage, place, said, unusable
 from ironclaw.store.sql import PostgresConnection
 from ironclaw.store.units import T, Unit
 
@@ -147,8 +147,9 @@ async def _in_greenlet(unit: Unit[T], c: PostgresConnection) -> T:
 class PostgresWriter:
     """A pool of connections; see :class:`~ironclaw.store.units.Writer`."""
 
-    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+    def __init__(self, pool: asyncpg.Pool[Any], url: str) -> None:
         self._pool = pool
+        self._outage = Outage(url)
         self._at_work: set[asyncio.Task[Any]] = set()
         self._gathering = Gathering(
             lambda units, tenant: self._patiently(lambda: self._write_all(units, tenant))
@@ -174,14 +175,14 @@ class PostgresWriter:
                 server_settings={"application_name": f"ironclaw {secrets.token_hex(4)}", **SIGNS_OF_LIFE},
             )
         except (asyncpg.PostgresError, ValueError, *AWAY) as error:
-            raise _unusable(error) from None
-        writer = cls(pool)
+            raise unusable(error, url) from None
+        writer = cls(pool, url)
         try:
             await writer.write(_migrate)
             await writer.write(_make_queue)
         except ValueError as error:  # asyncpg's word for an address that is none.
             await asyncio.shield(writer.close())
-            raise _unusable(error) from None
+            raise unusable(error, url) from None
         except BaseException:
             await asyncio.shield(writer.close())
             raise
@@ -234,20 +235,23 @@ class PostgresWriter:
         until = time.monotonic() + PATIENCE
         for pause in _pauses():
             try:
-                return await work()
+                result = await work()
             except AGAIN:
                 await asyncio.sleep(pause)
             except AWAY as error:
                 if isinstance(error, ValueError):
                     raise _explained(error) from None
+                self._outage.goes_on(error)
                 if time.monotonic() > until or self._closed:
                     raise StoreError(
-                        f"The database cannot be reached: {_said(error)}. Nothing was changed."
+                        f"The database cannot be reached: {self._outage.say(error)}. Nothing was changed."
                     ) from None
-                log.warning("database_away", error=_said(error))
                 await asyncio.sleep(pause)
             except asyncpg.PostgresError as error:
                 raise _explained(error) from None
+            else:
+                self._outage.is_over()
+                return result
         raise AssertionError("there is always another pause")
 
     async def _write(self, unit: Unit[T], tenant: str | None) -> T:
@@ -328,9 +332,9 @@ def _is_of_all(error: Exception) -> bool:
 def _explained(error: Exception) -> Exception:
     """A fault of the database's is a StoreError, whoever hears of it; one of what was to be kept is none."""
     if _is_unfit(error):
-        return IronclawError(f"The database cannot keep this: {_said(error)}. Nothing was changed.")
+        return IronclawError(f"The database cannot keep this: {said(error)}. Nothing was changed.")
     if isinstance(error, asyncpg.PostgresError):
-        return StoreError(f"The database cannot be used: {_said(error)}.")
+        return StoreError(f"The database cannot be used: {said(error)}.")
     return error
 
 
@@ -382,8 +386,7 @@ async def described(url: str) -> str:
     async with _connected(url) as raw:
         version = await raw.fetchval("SELECT current_setting('server_version')")
         name = await raw.fetchval("SELECT current_database()")
-        where = urlsplit(url)
-        return f"PostgreSQL {version.split()[0]} at {where.hostname or 'localhost'}, database {name}"
+        return f"PostgreSQL {version.split()[0]} at {place(url)}, database {name}"
 
 
 @asynccontextmanager
@@ -394,18 +397,14 @@ async def _connected(url: str) -> AsyncIterator[Any]:
     try:
         raw = await asyncpg.connect(url, timeout=PATIENCE)
     except (asyncpg.PostgresError, ValueError, *AWAY) as error:
-        raise _unusable(error) from None
+        raise unusable(error, url) from None
     try:
         yield raw
     except (asyncpg.PostgresError, *AWAY) as error:
-        raise StoreError(f"The database cannot be read: {_said(error)}.") from None
+        raise StoreError(f"The database cannot be read: {said(error)}.") from None
     finally:
         with suppress(asyncpg.PostgresError, *AWAY):
             await raw.close(timeout=2)
-
-
-def _unusable(error: BaseException) -> StoreError:
-    return StoreError(f"database_url: PostgreSQL cannot be used: {_said(error)}.")
 
 
 def _pauses() -> Generator[float, None, None]:
@@ -431,13 +430,8 @@ async def _committed(transaction: Any) -> None:
         await transaction.commit()
     except AWAY as error:
         raise StoreError(
-            f"The database went away while it committed: {_said(error)}. Look whether it was done."
+            f"The database went away while it committed: {said(error)}. Look whether it was done."
         ) from None
-
-
-def _said(error: BaseException) -> str:
-    """What went wrong, without the address, which may hold a password."""
-    return str(error).partition("\n")[0] if isinstance(error, asyncpg.PostgresError) else type(error).__name__
 
 
 def _migrate(c: Any) -> None:
