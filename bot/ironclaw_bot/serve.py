@@ -86,6 +86,7 @@ async def serve(
         await stopped()
         log.info("stopping")
         force_after(settings.drain_seconds + GRACE)
+    log.info("stopped")
 
 
 async def stopped() -> None:

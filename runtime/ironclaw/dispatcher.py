@@ -35,11 +35,13 @@ class Dispatcher(Protocol):
         """Return when nobody advances the workflow any more; or at the close."""
         ...
 
-    async def drain(self, seconds: float) -> bool:
-        """Begin nothing any more, and wait for what runs.
+    @property
+    def at_work(self) -> tuple[str, ...]:
+        """The workflows that this process works on now."""
+        ...
 
-        :return: whether all of it has come to a rest
-        """
+    async def drain(self, seconds: float) -> None:
+        """Begin nothing any more, and wait for what runs to come to a rest."""
         ...
 
     async def close(self) -> None:
@@ -96,15 +98,16 @@ class LocalDispatcher:
         while not self._is_closed and (workflow_id in self._waiting or workflow_id in self._at_work):
             await self._resting.setdefault(workflow_id, asyncio.Event()).wait()
 
-    async def drain(self, seconds: float) -> bool:
-        """Begin nothing any more, and wait for what runs.
+    @property
+    def at_work(self) -> tuple[str, ...]:
+        """The workflows that are tasks now."""
+        return tuple(self._at_work)
 
-        :return: whether all of it has come to a rest
-        """
+    async def drain(self, seconds: float) -> None:
+        """Begin nothing any more, and wait for what runs to come to a rest."""
         self._stop_beginning()
         if self._at_work:
             await asyncio.wait(list(self._at_work.values()), timeout=seconds)
-        return not self._at_work
 
     async def close(self) -> None:
         """Cut off what runs; the rows say where to go on."""

@@ -121,15 +121,16 @@ class QueueDispatcher:
             await asyncio.sleep(pause)
             pause = min(LAST_LOOK, pause * 1.5)
 
-    async def drain(self, seconds: float) -> bool:
-        """Take nothing any more, and wait for what runs.
+    @property
+    def at_work(self) -> tuple[str, ...]:
+        """The workflows that are tasks now."""
+        return tuple(workflow_id for workflow_id, _ in self._at_work.values())
 
-        :return: whether all of it has come to a rest
-        """
+    async def drain(self, seconds: float) -> None:
+        """Take nothing any more, and wait for what runs to come to a rest."""
         self._stop_taking()
         if self._at_work:
             await asyncio.wait(list(self._at_work), timeout=seconds)
-        return not self._at_work
 
     async def close(self) -> None:
         """Cut off what runs; another process goes on with it."""

@@ -87,6 +87,8 @@ async def test_while_the_model_hangs(tmp_path: Path, callers: Callers, model: Fa
         assert (202, "running") == (reply.status, reply.json["status"])
         assert 0 == code
         assert seconds < DRAIN + 4
+        await bot.line("cut_off")
+        await bot.line('"stopped"')
         await bot.start()
         after = await callers.until(bot, reply.json["workflow_id"], "done")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.fakes.clock import Clock
 from tests.integration.doubting import (
     Receiver,
@@ -114,6 +115,17 @@ async def test_it_did_not_run(desk: Desk, receiver: Receiver) -> None:
     begun = ["call_executing", "call_effect_begun"]
     expected = ["call_pending", *begun, "call_in_doubt", "call_not_run", *begun, "call_succeeded"]
     assert expected == [each for each in events(desk.folder) if each.startswith("call_")]
+
+
+async def test_the_log_says_it(tmp_path: Path, built_toolboxes: Path, receiver: Receiver) -> None:
+    """
+    Who operates the bot reads in the log that people are asked.
+    """
+    with capture_logs() as logs:
+        async with a_desk(tmp_path, built_toolboxes, receiver) as desk:
+            expected = (desk.doubt.tool, 1)
+
+    assert [expected] == [(x["tool"], x["attempt"]) for x in logs if x["event"] == "call_in_doubt"]
 
 
 async def test_interrupted_again(tmp_path: Path, built_toolboxes: Path, receiver: Receiver) -> None:

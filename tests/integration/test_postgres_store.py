@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.fakes.postgres import NOT_INSTALLED, Cluster, programs
 from tests.integration.engine import ADA, ask
 
@@ -97,17 +98,19 @@ async def test_units_of_one_tenant_come_one_after_the_other(url: str, store: Sto
 
 async def test_who_lost_the_lease_writes_nothing(store: Store) -> None:
     """
-    Once another process has taken a workflow over, what the first one writes is refused.
+    Once another process has taken a workflow over, which its log says, what the first one writes is refused.
     """
     workflow_id, _ = await store.workflows.add(ask(), "w1", 1.0)
     first = await store.workflows.claim("T1", workflow_id, "a", 10.0, 5.0)
     stale = await store.workflows.load(workflow_id)
     while_it_lives = await store.workflows.claim("T1", workflow_id, "b", 19.0, 9.0)
-    second = await store.workflows.claim("T1", workflow_id, "b", 20.0, 11.0)
+    with capture_logs() as logs:
+        second = await store.workflows.claim("T1", workflow_id, "b", 20.0, 11.0)
     with pytest.raises(Conflict):
         await store.workflows.finish(stale, WorkflowState.DONE, "late", 12.0, Spent())
 
     assert (1, None, 2) == (first, while_it_lives, second)
+    assert [("taken_over", workflow_id)] == [(each["event"], each["workflow"]) for each in logs]
     assert (ADA, "") == (stale.requester, (await store.workflows.view("T1", workflow_id)).outcome)
 
 

@@ -389,9 +389,10 @@ class Ironclaw:
         self._orchestrator.park()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                if not await self._dispatcher.drain(seconds):
-                    log.warning("cut_off", seconds=seconds)
+                await self._dispatcher.drain(seconds)
                 await self._delivery.emptied()
+        if left := self._dispatcher.at_work:
+            log.warning("cut_off", seconds=seconds, workflows=left)
 
     async def close(self) -> None:
         """Stop: what runs is cut off and taken up at the next start."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+import structlog
+
 from ironclaw.capabilities import Scratch
 from ironclaw.failpoints import Point, reached
 from ironclaw.orchestrator.checking import Checking, Found, is_as_judged
@@ -12,6 +14,8 @@ from ironclaw.registry import Registry, Tool
 from ironclaw.store import CallRow, Flow, Spent, Store
 from ironclaw.task import Address, CallState, Effect, ToolResult
 from ironclaw.veto import Veto, new_id
+
+log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = (
     3  #: Of one call over crashes: one that takes the host down with it ends, and so does its check.
@@ -59,6 +63,7 @@ class Crashed:
         :raises Conflict: somebody else moved it
         """
         await self._store.doubts.ask(flow, call, new_id(), self._places(flow), self._clock())
+        log.warning("call_in_doubt", tool=call.tool, seq=call.seq, attempt=call.attempts)
 
     async def _retry(self, flow: Flow, call: CallRow) -> None:
         seal = functools.partial(self._veto.seals.retry, flow, call)

@@ -156,7 +156,11 @@ class Orchestrator:
     def _must_rest(self, flow: Flow) -> bool:
         """Whether it waits: for people, for an earlier one of its thread, or for the next start."""
         is_paused = flow.state is WorkflowState.PAUSED and not _is_to_stop(flow)
-        return is_paused or bool(flow.behind) or self._is_parked
+        if is_paused or flow.behind:
+            return True
+        if self._is_parked:
+            log.info("parked")
+        return self._is_parked
 
     def _has_lost(self, flow: Flow, epoch: int | None) -> bool:
         """Whether another process has it now."""

@@ -6,6 +6,8 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+import structlog
+
 from ironclaw.canonical import canonical_text
 from ironclaw.capabilities import Room
 from ironclaw.errors import Conflict, NotFound, QueueFull
@@ -27,6 +29,8 @@ from ironclaw.task import (
     WorkflowState,
     WorkflowView,
 )
+
+log = structlog.get_logger(__name__)
 
 MOST = "which is the most. Nothing was kept of this one: send it again when some have ended."
 ROOM = Room()
@@ -64,7 +68,7 @@ class Workflows:
         :return: the epoch that its writes must name; None where there is nothing to take, or not yet
         """
 
-        def unit(c: Connection) -> int | None:
+        def unit(c: Connection) -> tuple[int, bool] | None:
             row = sql.workflow(c, id=workflow_id)
             if row is None or row["tenant"] != tenant:
                 return None
@@ -73,9 +77,13 @@ class Workflows:
                 return None
             if not sql.claim_workflow(c, id=workflow_id, owner=owner, until=until, now=now):
                 return None
-            return int(row["lease_epoch"]) + 1
+            # A lease that was given back is 0.
+            return int(row["lease_epoch"]) + 1, row["lease_until"] > 0 and row["lease_owner"] != owner
 
-        return await self._writer.write(unit, tenant)
+        epoch, was_others = await self._writer.write(unit, tenant) or (None, False)
+        if was_others:
+            log.warning("taken_over", tenant=tenant, workflow=workflow_id, epoch=epoch)
+        return epoch
 
     async def open_tenants(self) -> tuple[str, ...]:
         """Whose workflows should be going on."""
