@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ironclaw.veto import core
+from ironclaw.veto.asked import CHANGED, NOT_ALLOWED
+from ironclaw.veto.gate import NOT_DECIDED, TOO_LATE
 from tests.cases._approval_toolbox import TOOLS, known_as
 from tests.cases._approval_world import World
 
@@ -68,27 +69,25 @@ def _refused(call: Stood) -> bool:
 
 def _replaced(call: Stood) -> bool:
     """It, its tool, its files or its decision is not what was judged."""
-    return call.state == "superseded" and any(
-        sentence in call.seen for sentence in (core.CHANGED, core.NOT_DECIDED)
-    )
+    return call.state == "superseded" and any(sentence in call.seen for sentence in (CHANGED, NOT_DECIDED))
 
 
 def _too_late(call: Stood) -> bool:
-    return _is("expired", "expired")(call) or _is("superseded", "approved", core.TOO_LATE)(call)
+    return _is("expired", "expired")(call) or _is("superseded", "approved", TOO_LATE)(call)
 
 
 #: Of a scenario whose calls all end alike.
 ALL = {
     "cancelled": lambda call: call.state == "cancelled",
     "denied": _is("denied", "denied"),
-    "denied_by_policy": lambda call: call.state == "superseded" and core.NOT_ALLOWED in call.seen,
+    "denied_by_policy": lambda call: call.state == "superseded" and NOT_ALLOWED in call.seen,
     "denied_unknown_tool": lambda call: (
         (call.state, call.review, call.rule) == ("denied", "", "unknown-tool")
     ),
     "done": DONE,
     "expired": _too_late,
     "invalid": _replaced,
-    "needs_reapproval": _is("superseded", "approved", core.NOT_DECIDED),
+    "needs_reapproval": _is("superseded", "approved", NOT_DECIDED),
     "pending": WAITS,
     "rejected": _refused,
     "unknown_outcome": _is("in_doubt", "approved"),

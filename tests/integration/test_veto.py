@@ -260,7 +260,7 @@ async def test_expiry_is_part_of_the_comparison(tmp_path: Path, built_toolboxes:
     async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
         view = await app.wait("T1", await app.submit(ask()), 30)
         late = view.approval.expires_at
-        signed = app._veto._sign(view.approval, approver(), Decision.APPROVE, "", "", late)
+        signed = app._veto._deciding.sign(view.approval, approver(), Decision.APPROVE, "", "", late)
         with pytest.raises(Expired):
             await app._store.approvals.vote(view.approval, signed, 1, "", late)
 

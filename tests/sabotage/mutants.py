@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-VETO, BINDING = "runtime/ironclaw/veto/core.py", "runtime/ironclaw/veto/binding.py"
+VETO, GATE = "runtime/ironclaw/veto/core.py", "runtime/ironclaw/veto/gate.py"
+BINDING = "runtime/ironclaw/veto/binding.py"
 QUERIES, APPROVALS = "runtime/ironclaw/store/queries.sql", "runtime/ironclaw/store/approvals.py"
 T_VETO, T_UNIT = "tests/integration/test_veto.py", "tests/unit/test_veto.py"
 RULES, CLIENT = "plugins/ironclaw_plugins/veto_rules.py", "runtime/ironclaw/egress/client.py"
@@ -38,7 +39,7 @@ MUTANTS = (
         "the digest is not compared before a call runs",
         (
             Edit(
-                VETO,
+                GATE,
                 "if not hmac.compare_digest(bound, call.action_sha256):",
                 "if not hmac.compare_digest(call.action_sha256, call.action_sha256):",
             ),
@@ -57,7 +58,7 @@ MUTANTS = (
         "parsed arguments are compared in place of the digest",
         (
             Edit(
-                VETO,
+                GATE,
                 "if not hmac.compare_digest(bound, call.action_sha256):",
                 "if __import__('json').loads(current.args) != __import__('json').loads(call.args):",
             ),
