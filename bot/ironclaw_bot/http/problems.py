@@ -76,7 +76,7 @@ def problem_of(error: IronclawError) -> Problem | None:
             # One sentence for all: another tenant's id must look like no id at all.
             return Problem(404, "There is no such workflow, approval or doubt.")
         case Conflict():
-            known = {"by": error.by, "at": moment(error.at) if error.at else ""}
+            known: dict[str, Any] = {"by": error.by, "at": moment(error.at) if error.at else ""}
             return Problem(409, str(error), **{name: value for name, value in known.items() if value})
         case Expired():
             return Problem(410, str(error))
