@@ -61,7 +61,10 @@ async def test_it_cannot_be_used(server: Cluster, tmp_path: Path, how: str) -> N
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url, sentence = {
-        "away": (f"postgresql://ironclaw@127.0.0.1:{port}/x", f"cannot be used: nothing answers at 127.0.0.1:{port}."),
+        "away": (
+            f"postgresql://ironclaw@127.0.0.1:{port}/x",
+            f"cannot be used: nothing answers at 127.0.0.1:{port}.",
+        ),
         "refused": (server.url("not_there"), 'cannot be used: database "not_there" does not exist.'),
         "no address": ("postgres//ironclaw@/x", "Begin it with postgresql://"),
     }[how]

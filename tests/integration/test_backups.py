@@ -278,7 +278,7 @@ async def test_by_hand(tmp_path: Path, built_toolboxes: Path) -> None:
         await asked(app)
     before = database(tmp_path).read_bytes()
     database(tmp_path).write_bytes((tmp_path / "backup").read_bytes())
-    with pytest.raises(StoreError, match="older than its newest checkpoint.*run `ironclaw restore FILE`"):
+    with pytest.raises(StoreError, match=r"older than its newest checkpoint.*run `ironclaw restore FILE`"):
         async with writing(tmp_path, built_toolboxes):
             pass
     database(tmp_path).write_bytes(before)

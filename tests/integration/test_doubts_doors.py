@@ -207,7 +207,7 @@ async def bot(
             engine(tmp_path, post(receiver.port), built_toolboxes, {"auth_jwt": AuthJwt}, **changes) as app,
             served(make_gateway(app)) as port,
         ):
-            yield Bot(port, issuer)
+            yield Bot(port, issuer, app)
 
     receiver.is_silent = True
     async with opened() as bot:
