@@ -29,9 +29,7 @@ class Cards:
         return await self._veto.pressed(principal, value)
 
     async def is_shown_at(self, tenant: str, card: str, spot: Mapping[str, str]) -> bool:
-        """Whether a card was shown there, as the doors said: only there does a press of its buttons count.
-
-        """
+        """Whether a card was shown there, as the doors said: only there does a press of its buttons count."""
         return await self.stands_at(tenant, f"card:{card}", spot)
 
     async def places(self, tenant: str, subject: str) -> tuple[Mapping[str, str], ...]:
