@@ -31,7 +31,6 @@ GIVE_UP_AFTER = 12  #: Attempts; with the pauses below that is about a day.
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 4 * 3600.0  #: Seconds; the pause doubles.
 AS_ASKED = 5  #: Pauses that are as long as the door asks for; after them each is longer.
 LONGEST_WAIT = 60.0  #: Seconds between attempts while the other side is merely away.
-GATHER = 0.03  #: Seconds that more may come in: of what is said in quick succession only the newest is told.
 IDLE = 30.0  #: Seconds between looks when nobody rings.
 MOMENT = 0.02  #: Seconds between looks while a stop waits for the rest.
 LAST_WORDS = 3.0  #: Seconds that a stop leaves to what is being told.
@@ -87,7 +86,6 @@ class Delivery:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(await self._round()):
                         await self._bell.wait()
-                await asyncio.sleep(GATHER)
         finally:
             await self._finish()
 
