@@ -15,12 +15,9 @@ from ironclaw.errors import Conflict, NotFound, Refused, TryLater
 from ironclaw.sentences import sentence
 from ironclaw.task import Json, Notice, WorkflowState, WorkflowView
 from ironclaw_bot.slack import drawings, presses
-from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.blocks import Block, Drawing, button, context, drawing, link
 from ironclaw_bot.slack.client import ClientForTeam
-from ironclaw_bot.slack.groups import Groups
-from ironclaw_bot.slack.people import People
-from ironclaw_bot.slack.replies import Replies
+from ironclaw_bot.slack.listening import Listener
 from ironclaw_bot.slack.text import escape, one_line
 
 AFTER = "This task runs after it: decide there, or stop it."
@@ -84,25 +81,12 @@ def _pointer(first: WorkflowView, workflow_id: str, address: str) -> Drawing:
     return drawing(said, [context(said), {"type": "actions", "elements": ways}])
 
 
-class Stops:
+class Stops(Listener):
     """The listener of the button that stops the earlier task."""
-
-    def __init__(
-        self, app: Ironclaw, replies: Replies, people: People, groups: Groups, background: Background
-    ) -> None:
-        self._app = app
-        self._replies = replies
-        self._people = people
-        self._groups = groups
-        self._background = background
 
     async def on_stop(self, ack: AsyncAck, body: Json) -> None:
         """Stop it; why it was not stopped is told to the clicker alone."""
-        click = presses.click(body)
-        drawing = await self._stop(click) if click else None
-        await ack()
-        if click and drawing:
-            self._background.start(self._replies.whisper(click, drawing), "explain a click")
+        await self._commit(ack, body, self._stop)
 
     async def _stop(self, click: presses.Click) -> Drawing | None:
         """Why it goes on; None when it has ended."""

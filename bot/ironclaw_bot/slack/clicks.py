@@ -16,6 +16,7 @@ from ironclaw_bot.slack.editing import NotEditable, edit_form
 from ironclaw_bot.slack.forms import schema_of
 from ironclaw_bot.slack.groups import Groups
 from ironclaw_bot.slack.homes import Homes
+from ironclaw_bot.slack.listening import Listener
 from ironclaw_bot.slack.people import People
 from ironclaw_bot.slack.replies import Replies
 from ironclaw_bot.slack.text import escape
@@ -27,7 +28,7 @@ ELSEWHERE = (
 log = structlog.get_logger(__name__)
 
 
-class Clicks:
+class Clicks(Listener):
     """The listeners of a card's buttons."""
 
     def __init__(
@@ -39,20 +40,12 @@ class Clicks:
         homes: Homes,
         background: Background,
     ) -> None:
-        self._app = app
-        self._replies = replies
-        self._people = people
-        self._groups = groups
+        super().__init__(app, replies, people, groups, background)
         self._homes = homes
-        self._background = background
 
     async def on_click(self, ack: AsyncAck, body: Json) -> None:
         """Decide; what was not decided is explained to the clicker alone."""
-        click = presses.click(body)
-        drawing = await self._decide(click) if click else None
-        await ack()
-        if click and drawing:
-            self._background.start(self._replies.whisper(click, drawing), "explain a click")
+        await self._commit(ack, body, self._decide)
 
     async def on_more(self, ack: AsyncAck, body: Json) -> None:
         """Open a modal: the details, or what was chosen from the menu."""

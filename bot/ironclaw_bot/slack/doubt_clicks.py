@@ -5,41 +5,24 @@ from __future__ import annotations
 import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from ironclaw.app import Ironclaw
 from ironclaw.errors import Conflict, NotFound, Refused, StepUpNeeded
 from ironclaw.task import DoubtView, Json, Principal
 from ironclaw_bot.slack import drawings, presses
-from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.blocks import Drawing
 from ironclaw_bot.slack.doubt_card import details
-from ironclaw_bot.slack.groups import Groups
-from ironclaw_bot.slack.people import People
-from ironclaw_bot.slack.replies import Replies
+from ironclaw_bot.slack.listening import Listener
 from ironclaw_bot.slack.text import escape, person
 
 ELSEWHERE = "This is not the message that asked, so nothing was noted. Answer where IronClaw asked."
 log = structlog.get_logger(__name__)
 
 
-class DoubtClicks:
+class DoubtClicks(Listener):
     """The listeners of the three buttons."""
-
-    def __init__(
-        self, app: Ironclaw, replies: Replies, people: People, groups: Groups, background: Background
-    ) -> None:
-        self._app = app
-        self._replies = replies
-        self._people = people
-        self._groups = groups
-        self._background = background
 
     async def on_answer(self, ack: AsyncAck, body: Json) -> None:
         """Take somebody's word; why it was not taken is told to them alone."""
-        click = presses.click(body)
-        drawing = await self._answer(click) if click else None
-        await ack()
-        if click and drawing:
-            self._background.start(self._replies.whisper(click, drawing), "explain a click")
+        await self._commit(ack, body, self._answer)
 
     async def on_show(self, ack: AsyncAck, body: Json) -> None:
         """Open a modal with all that is known."""
