@@ -74,7 +74,7 @@ async def running(
             await slack.open()
         if not slack and not settings.jwt_issuer:
             log.warning(NO_DOOR)
-        log.info("ready", url=url, slack=bool(slack), tools=len(app.tools), brain=settings.brain_name)
+        log.info("ready", url=url, slack=bool(slack), tools=app.tool_count, brain=settings.brain_name)
         yield Running(app, url)
 
 

@@ -14,6 +14,7 @@ IronclawError
 ├── TryLater             the other side asked for a pause
 ├── StoreError           the database refused or is not ours alone
 ├── ToolboxError         a toolbox is not what its manifest says
+├── IndexUnavailable     what finds memories cannot be asked, or did not take them
 ├── BrainError           the model's server failed, or answered what nobody can use
 ├── EgressDenied         a request that the allowlist does not cover
 ├── EgressUnavailable    an allowed request that got no usable answer
@@ -125,6 +126,10 @@ class StoreError(IronclawError):
 
 class ToolboxError(IronclawError):
     """A toolbox is not what its manifest says."""
+
+
+class IndexUnavailable(IronclawError):
+    """What finds memories again cannot be asked now; nothing is lost, the rows have them."""
 
 
 class BrainError(IronclawError):

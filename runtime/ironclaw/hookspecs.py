@@ -12,6 +12,7 @@ from typing import Protocol
 
 import pluggy
 
+from ironclaw.recall import MemoryIndexes
 from ironclaw.settings import Settings, TenantSettings
 from ironclaw.task import ApprovalView, Brain, Credential, Decision, Opinion, Principal, ToolCall
 
@@ -74,6 +75,13 @@ class Specs:
         """Called once at start.
 
         :return: brains by the name that the setting ``brain`` uses
+        """
+
+    @hookspec
+    def ironclaw_memory_indexes(self) -> MemoryIndexes:  # type: ignore[empty-body]
+        """Called once at start; one plugin at most has it.
+
+        :return: what finds memories again, for every tenant
         """
 
     @hookspec

@@ -17,6 +17,7 @@ import structlog
 from ironclaw.canonical import digest
 from ironclaw.errors import IdentityError, SettingsError, StoreError
 from ironclaw.hookspecs import Services, Specs
+from ironclaw.recall import MemoryIndexes
 from ironclaw.task import ApprovalView, Brain, Credential, Decision, Opinion, Principal, ToolCall, Verdict
 from ironclaw.terms import Terms
 
@@ -54,6 +55,16 @@ class Hooks:
         for offered in self._manager.hook.ironclaw_brains():
             found |= offered
         return found
+
+    def memory_indexes(self) -> MemoryIndexes | None:
+        """What finds memories again; None where no plugin does.
+
+        :raises SettingsError: several do
+        """
+        found: list[MemoryIndexes] = self._manager.hook.ironclaw_memory_indexes()
+        if len(found) > 1:
+            raise SettingsError("plugins: several of them keep an index of memories; name one.")
+        return found[0] if found else None
 
     def policy_version(self) -> str:
         """One digest of everything that verdicts depend on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -238,6 +238,8 @@ class Message:
     text: str = ""
     calls: tuple[ProposedCall, ...] = ()  #: Assistant only.
     call_id: str = ""  #: Tool only: which call this answers.
+    #: Of a user's: "" for what the person said; "memory" or "summary" for data that nobody said.
+    source: str = ""
 
 
 #: Stands between a task and the data that its caller gave along with it.
@@ -263,6 +265,10 @@ class ToolOffer:
     schema: Mapping[str, Json]  #: JSON schema of its arguments, an object.
 
 
+def _unheard(text: str) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """Everything that a brain sees."""
@@ -273,17 +279,42 @@ class Conversation:
     messages: tuple[Message, ...]  #: Earlier tasks of the thread first; the last user message is the task.
     tools: tuple[ToolOffer, ...]
     door: str = ""  #: Where the task came from: "slack", "http" or "cli".
+    #: To be told the answer as far as it has come, the whole of it each time: a draft that may still change.
+    say: Callable[[str], None] = field(default=_unheard, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """What one request to a model used, as its provider counted."""
+
+    model: str  #: As it was asked for.
+    prompt: str = ""  #: Name and digest of the prompt that it was given.
+    tokens_in: int = 0
+    tokens_cached: int = 0  #: Of those in, what the provider had read before.
+    tokens_out: int = 0
+    micros: int | None = None  #: Millionths of the money that the settings' prices are in; None: no price.
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the brain wants to know of the person who asked.  An answer is data: nothing may be done by it."""
+
+    call_id: str  #: The model's own id: pairs the answer with the question.
+    text: str  #: Untrusted.
+    choices: tuple[str, ...] = ()  #: Untrusted; none: any text will do.
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What the brain wants next: tool calls, or an answer."""
+    """What the brain wants next: tool calls, an answer, or to know something of the person."""
 
     calls: tuple[ProposedCall, ...] = ()
     answer: str | None = None
     failed: bool = False  #: The answer says that what was asked did not come about: the workflow has failed.
     tokens: int = 0  #: Of this turn, in and out, as the provider counted them.
     left_out: int = 0  #: Calls beyond what is kept of one turn: the host counts them.
+    question: Question | None = None  #: Counts only where there are no calls.
+    uses: tuple[ModelUse, ...] = ()  #: Of each request that this turn took, failed ones too.
 
 
 class Brain(Protocol):

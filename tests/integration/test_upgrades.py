@@ -54,7 +54,7 @@ async def opened(world: World, toolboxes: Path, **more: Any) -> AsyncIterator[Ir
 
 
 def offered(app: Ironclaw) -> list[str]:
-    return [tool.description for tool in app.tools if tool.name == "notes.add"]
+    return [tool.description for tool in app.tools("T1") if tool.name == "notes.add"]
 
 
 async def test_taken_up(tmp_path: Path, built_toolboxes: Path) -> None:

@@ -245,11 +245,11 @@ def test_offers(tmp_path: Path) -> None:
     The brain sees the tools it may plan with, and cannot change the registry through what it sees.
     """
     registry = Registry.load([put(tmp_path, manifest())])
-    (offer,) = registry.offers(("notes.add", "no.such"))
+    (offer,) = registry.offers("acme", ("notes.add", "no.such"))
     offer.schema["properties"].clear()
 
-    assert registry.offers(()) == ()
-    assert {"text", "tags"} == set(registry.offers()[0].schema["properties"])
+    assert registry.offers("acme", ()) == ()
+    assert {"text", "tags"} == set(registry.offers("acme")[0].schema["properties"])
 
 
 def test_validate(tmp_path: Path) -> None:

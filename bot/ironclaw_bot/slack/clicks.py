@@ -147,7 +147,7 @@ class Clicks(Listener):
             return modals.deny(approval, click.value)
         if click.action == presses.REMEMBER and approval.terms.scopes:
             return modals.remember(approval, click.value)
-        return edit_form(approval, schema_of(self._app, approval.tool), click.value)
+        return edit_form(approval, schema_of(self._app, approval), click.value)
 
     async def _revoke(self, click: presses.Click) -> Drawing | None:
         principal = await self._groups.principal_of(click.identity)

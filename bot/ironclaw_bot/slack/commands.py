@@ -49,14 +49,15 @@ class Commands:
             return drawings.said(sentence)
         reply = self._words.get(word.lower())
         if reply is None:
-            return self._helped(f"There is no {code(f'{COMMAND} {word}')}.")
+            return self._helped(principal, f"There is no {code(f'{COMMAND} {word}')}.")
         return await reply(principal, body, rest.strip())
 
     async def _help(self, principal: Principal, body: Json, rest: str) -> Drawing:
-        return self._helped()
+        return self._helped(principal)
 
-    def _helped(self, first: str = "") -> Drawing:
-        return help.as_message(self._app.tools, COMMAND, commands=self._plain_quotes, first=first)
+    def _helped(self, principal: Principal, first: str = "") -> Drawing:
+        offers = self._app.tools(principal.tenant)
+        return help.as_message(offers, COMMAND, commands=self._plain_quotes, first=first)
 
     async def _run(self, principal: Principal, body: Json, rest: str) -> Drawing:
         if not rest:

@@ -71,7 +71,7 @@ class Forms:
 
     async def _edit(self, principal: Principal, form: presses.Form) -> Answer:
         approval, version = await self._app.cards.behind(principal, form.value)
-        schema = schema_of(self._app, approval.tool)
+        schema = schema_of(self._app, approval)
         try:
             text = edited(approval, schema, form.answers)
             await self._app.edit(principal, approval.id, text, version=version)
@@ -82,9 +82,9 @@ class Forms:
         return {}
 
 
-def schema_of(app: Ironclaw, tool: str) -> Mapping[str, Json]:
+def schema_of(app: Ironclaw, approval: ApprovalView) -> Mapping[str, Json]:
     """Of a tool's arguments; an empty one when the tool is gone, which the engine then says."""
-    return next((each.schema for each in app.tools if each.name == tool), {})
+    return next((each.schema for each in app.tools(approval.tenant) if each.name == approval.tool), {})
 
 
 def _at(approval: ApprovalView, schema: Mapping[str, Json], problem: BadRequest, form: presses.Form) -> str:

@@ -74,7 +74,7 @@ class Talk:
         """What is answered here at once; "" for what is a task."""
         said = task.text.lower().split()
         if said in ([], ["help"]):
-            return help.as_text(self._app.tools, COMMAND, commands=self._plain_quotes)
+            return help.as_text(self._app.tools(task.tenant), COMMAND, commands=self._plain_quotes)
         if said[0] in WORDS and said[0] not in ("run", "help") and len(said) <= 2:
             return f"For that type {COMMAND} {' '.join(said)}: only you will see the reply."
         return ""

@@ -330,9 +330,13 @@ class Ironclaw:
     # Itself
 
     @property
-    def tools(self) -> tuple[ToolOffer, ...]:
-        """Every tool, as the brain sees it."""
-        return self._registry.offers(None)
+    def tool_count(self) -> int:
+        """How many tools there are, of all tenants."""
+        return len(self._registry.tools)
+
+    def tools(self, tenant: str) -> tuple[ToolOffer, ...]:
+        """A tenant's tools, as its brain sees them."""
+        return self._registry.offers(tenant)
 
     async def reload(self, actor: str = HOST) -> None:
         """Take up toolboxes that were added, upgraded or removed, and whose signatures count now.
@@ -417,7 +421,8 @@ class Ironclaw:
             raise BadRequest(f"There is no brain called {task.brain!r}.", "/brain")
         if not self._may_speak(task):
             raise BadRequest("This tenant has no Slack workspace here to answer in.", "/reply_to")
-        unknown = [name for name in task.tools or () if self._registry.get(name) is None]
+        known = {tool.name for tool in self._registry.of(task.tenant)}
+        unknown = [name for name in task.tools or () if name not in known]
         if unknown:
             raise BadRequest(f"There is no tool called {unknown[0]!r}.", "/tools")
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from ironclaw.orchestrator.body import component
-from ironclaw.registry import LeftOut, Registry
+from ironclaw.registry import LeftOut, Registry, Where
 from ironclaw.registry.trust import EXPIRED
 from ironclaw.sandbox import Sandbox
 from ironclaw.task import Json
@@ -102,4 +102,5 @@ async def prepare_all(registry: Registry, sandbox: Sandbox, progress: Callable[[
     :raises ToolboxError: a component cannot be a toolbox
     """
     for toolbox in registry.toolboxes:
-        await sandbox.prepare(component(toolbox), progress)
+        if toolbox.where is Where.SANDBOX:
+            await sandbox.prepare(component(toolbox), progress)

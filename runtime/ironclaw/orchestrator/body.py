@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
 
 import structlog
 
@@ -20,20 +23,34 @@ from ironclaw.capabilities import (
 )
 from ironclaw.egress import effective_rules
 from ironclaw.envelope import Preview
+from ironclaw.errors import SandboxError
 from ironclaw.orchestrator import dry_run
 from ironclaw.orchestrator.holding import AGAIN, Holding, Requests
 from ironclaw.orchestrator.taint import named_host
 from ironclaw.plugin_manager import Hooks
-from ironclaw.registry import Tool, Toolbox
+from ironclaw.registry import Tool, Toolbox, Where
 from ironclaw.sandbox import Call, Component, Profile, Sandbox
 from ironclaw.secrets import Lender
-from ironclaw.task import ToolCall, ToolFailure, ToolResult
+from ironclaw.task import FailureKind, ToolCall, ToolFailure, ToolResult
 from ironclaw.tenancy import Tenancy
 from ironclaw.veto import Ticket
 
 log = structlog.get_logger(__name__)
 
 BeforeEffect = Callable[[], Awaitable[None]]
+
+
+class Runner(Protocol):
+    """Carries out the calls of tools that are not in the sandbox."""
+
+    async def run(self, ticket: Ticket, before_effect: BeforeEffect) -> ToolResult:
+        """Run one call whose ticket is spent.
+
+        What it gives is cleaned by who asked; what it raises is a crash of the call.
+
+        :param before_effect: to be awaited just before what changes something
+        """
+        ...
 
 
 class _Reach:
@@ -92,9 +109,14 @@ class Body:
         scratch_root: Path,
         tenancy: Tenancy,
         take: Callable[[Ticket], Ticket],
+        runners: Mapping[Where, Runner] = MappingProxyType({}),
     ) -> None:
-        """:param take: the veto's: takes a ticket, or raises NotAuthorized"""
+        """
+        :param take: the veto's: takes a ticket, or raises NotAuthorized
+        :param runners: who carries out what is not in the sandbox
+        """
         self._take = take
+        self._runners = runners
         self._sandbox = sandbox
         self._egress = egress
         self._hooks = hooks
@@ -126,6 +148,8 @@ class Body:
         """
         good = self._take(ticket)
         call, tool = good.call, good.tool
+        if tool.toolbox.where is not Where.SANDBOX:
+            return self._cleaned(call.tenant, await self._elsewhere(good, before_effect))
         rules = self._rules(call)
         limits = call.capabilities.limits.capped(self._tenancy.most(call.tenant))
         capabilities = replace(call.capabilities, http=rules, limits=limits)
@@ -145,6 +169,21 @@ class Body:
         quota = self._tenancy.quota(call.tenant)
         result = await self._holding.run(call.tenant, held, quota, before_effect, on)
         return self._cleaned(call.tenant, result)
+
+    async def _elsewhere(self, ticket: Ticket, before_effect: BeforeEffect) -> ToolResult:
+        """Within the time and the size that any tool has."""
+        limits = ticket.call.capabilities.limits.capped(self._tenancy.most(ticket.call.tenant))
+        runner = self._runners.get(ticket.tool.toolbox.where)
+        if runner is None:
+            raise SandboxError("Nobody here carries out this tool.")
+        try:
+            async with asyncio.timeout(limits.seconds):
+                result = await runner.run(ticket, before_effect)
+        except TimeoutError:
+            return _failed(FailureKind.TIMEOUT, f"It did not end within {limits.seconds:.0f} s.")
+        if len((result.output or "").encode()) > limits.output_bytes:
+            return _failed(FailureKind.OUTPUT_TOO_LARGE, f"More than {limits.output_bytes} bytes came back.")
+        return result
 
     def _rules(self, call: ToolCall) -> tuple[HttpRule, ...]:
         """What it may ask: of the operator's list just the host that the call names, as policy was told."""
@@ -170,6 +209,10 @@ class Body:
             message = self._hooks.redact(tenant, result.failure.message)
             return replace(result, output=None, failure=ToolFailure(result.failure.kind, message))
         return replace(result, output=still_json(self._hooks.redact(tenant, result.output or "null")))
+
+
+def _failed(kind: FailureKind, message: str) -> ToolResult:
+    return ToolResult(failure=ToolFailure(kind, message))
 
 
 def still_json(text: str) -> str:

@@ -86,8 +86,7 @@ class Judge:
                 "too-many-calls", "denied", f"At most {MAX_CALLS} calls in one turn; this one was not run."
             )
         tool = self._registry.get(proposed.tool)
-        names = {each.name for each in self._registry.tools}
-        offered = names if flow.tools is None else names.intersection(flow.tools)
+        offered = {each.name for each in self._registry.of(flow.tenant, flow.tools)}
         if tool is None or tool.name not in offered:
             near = difflib.get_close_matches(proposed.tool, sorted(offered), n=3)
             hint = f" Near names: {', '.join(near)}." if near else ""

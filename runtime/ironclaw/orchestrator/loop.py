@@ -215,7 +215,7 @@ class Orchestrator:
         reached(Point.FINISHED)
 
     async def _next_move(self, flow: Flow) -> Move:
-        offers = self._registry.offers(flow.tools)
+        offers = self._registry.offers(flow.tenant, flow.tools)
         left = self._budgets.seconds - flow.worked
         brain = self._brains.get(flow.brain)
         if brain is None:

@@ -42,7 +42,7 @@ def read_so_far(flow: Flow) -> frozenset[str]:
 def adds(tool: Tool, args: str) -> frozenset[str]:
     """What the tool's own result may bring before the brain: by what it may touch, not what it says."""
     files = frozenset() if tool.capabilities.scratch is Scratch.NONE else frozenset({"files"})
-    return files | hosts_of(tool, args)
+    return files | hosts_of(tool, args) | tool.reads
 
 
 def hosts_of(tool: Tool, args: str) -> frozenset[str]:

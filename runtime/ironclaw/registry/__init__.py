@@ -6,6 +6,6 @@ Toolboxes are read once, at start, and checked against manifest and signature; n
 from ironclaw.registry.arguments import parse_arguments
 from ironclaw.registry.catalogue import Registry
 from ironclaw.registry.installed import Installed
-from ironclaw.registry.model import LeftOut, Tool, Toolbox
+from ironclaw.registry.model import LeftOut, Tool, Toolbox, Where
 
-__all__ = ["Installed", "LeftOut", "Registry", "Tool", "Toolbox", "parse_arguments"]
+__all__ = ["Installed", "LeftOut", "Registry", "Tool", "Toolbox", "Where", "parse_arguments"]

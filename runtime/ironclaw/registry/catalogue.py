@@ -29,16 +29,19 @@ class Registry:
         self._validators = {name: validator(tool.schema) for name, tool in self._tools.items()}
 
     @classmethod
-    def load(cls, folders: Sequence[Path], installed: Installed | None = None) -> Registry:
+    def load(
+        cls, folders: Sequence[Path], installed: Installed | None = None, more: Iterable[Tool] = ()
+    ) -> Registry:
         """Every toolbox in these folders: a folder may be one, or hold some.
 
         :param folders: the operator's own, which are trusted by their path
         :param installed: what was added, which must be signed; left out where the signature does not count
+        :param more: tools that no component carries out
         :raises ToolboxError: names the file and the field; one wrong toolbox and nothing is loaded
         """
         own = (tool for each in folders for path in _toolbox_folders(each) for tool in load_toolbox(path))
         added, left_out = installed.all() if installed else ([], ())
-        return cls([*own, *added], left_out)
+        return cls([*own, *added, *more], left_out)
 
     def replace(self, fresh: Registry) -> None:
         """Have the tools of another one from now on.  A tool that somebody got before stays as it was."""
@@ -66,10 +69,22 @@ class Registry:
         """The tool of exactly this name: no other case, no look-alike, no invisible character."""
         return self._tools.get(name)
 
-    def offers(self, names: tuple[str, ...] | None = None) -> tuple[ToolOffer, ...]:
-        """What the brain may know of the named tools, or of all; names that no tool has are left out."""
-        chosen = (tool for tool in self.tools if names is None or tool.name in names)
-        return tuple(ToolOffer(tool.name, tool.description, copy.deepcopy(tool.schema)) for tool in chosen)
+    def of(self, tenant: str, names: tuple[str, ...] | None = None) -> tuple[Tool, ...]:
+        """A tenant's tools, in the order of their names.
+
+        :param names: only these; names that no tool has are left out
+        """
+        return tuple(
+            tool for tool in self.tools if tool.is_for(tenant) and (names is None or tool.name in names)
+        )
+
+    def offers(self, tenant: str, names: tuple[str, ...] | None = None) -> tuple[ToolOffer, ...]:
+        """What a tenant's brain may know of its tools.
+
+        :param names: as :meth:`of`
+        """
+        found = self.of(tenant, names)
+        return tuple(ToolOffer(tool.name, tool.description, copy.deepcopy(tool.schema)) for tool in found)
 
     def validate(self, tool: Tool, args: Mapping[str, Json]) -> list[str]:
         """What is wrong with the arguments, in short sentences with pointers; [] for nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from ironclaw.capabilities import Capabilities
@@ -12,9 +13,20 @@ from ironclaw.task import Effect, Json, Risk
 SCRATCH_PATH = "scratch-path"  #: In a schema, as ``format`` of an argument: a file of the tenant's workspace.
 
 
+class Where(Enum):
+    """Who carries a tool's calls out."""
+
+    SANDBOX = "sandbox"  #: Its component, in a worker.
+    HOST = "host"  #: The engine itself: what it offers the brain of its own, such as memory.
+    MCP = "mcp"  #: A server of the Model Context Protocol that the operator has named.
+
+
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """One component with its manifest, both pinned by digest."""
+    """What carries out some tools, with what says so of them, both pinned by digest.
+
+    Of another place than the sandbox ``folder`` and ``component`` are names, and no file is there.
+    """
 
     name: str
     version: str
@@ -25,6 +37,7 @@ class Toolbox:
     profile: str  #: "pure" or "scratch".
     signer: str = ""  #: Public key, hex; "" for a folder of the operator's own, which is trusted by its path.
     expires: int = 0  #: Unix seconds at which the signature ends; 0 for never.
+    where: Where = Where.SANDBOX
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,12 @@ class Tool:
     toolbox: Toolbox
     preview: bool = False  #: Whether it can say, in a dry run, what a call will do.
     check: str = ""  #: Of the effect CHECKABLE: the tool that says whether a call of it happened.
+    tenants: frozenset[str] | None = None  #: Whose it is; None: everybody's.
+    reads: frozenset[str] = frozenset()  #: Sources of what its results hold, beside its hosts and files.
+
+    def is_for(self, tenant: str) -> bool:
+        """Whether this tenant may know of it."""
+        return self.tenants is None or tenant in self.tenants
 
     @property
     def files(self) -> tuple[str, ...]:

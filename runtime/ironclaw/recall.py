@@ -1,0 +1,71 @@
+"""The port to what finds memories again.  An index is no record: the rows are, and it follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What an index is given of one memory: it keeps the id, and never the text."""
+
+    id: str
+    text: str
+
+
+class MemoryIndex(Protocol):
+    """One tenant's, and no method takes another's name or a filter."""
+
+    async def put(self, memories: Sequence[Indexed]) -> None:
+        """Have these found from now on; durable when it returns.  The same one again changes nothing.
+
+        :raises IndexUnavailable: it could not; nobody knows which of them it has
+        """
+        ...
+
+    async def remove(self, ids: Sequence[str]) -> None:
+        """Have these found no more, and leave no trace of them in any file; those it lacks change nothing.
+
+        :raises IndexUnavailable: as :meth:`put`
+        """
+        ...
+
+    async def search(self, words: str, limit: int) -> tuple[str, ...]:
+        """Ids of what fits, best first.  Whoever asks reads each back from the rows, and drops what is gone.
+
+        :param words: any text, of any length
+        :raises IndexUnavailable: it cannot be asked now
+        """
+        ...
+
+    async def count(self) -> int:
+        """How many it has."""
+        ...
+
+    async def clear(self) -> None:
+        """Remove all of it, from its files too."""
+        ...
+
+
+class MemoryIndexes(Protocol):
+    """Every tenant's index."""
+
+    @property
+    def kind(self) -> str:
+        """What people are told that search is by: "lexical" or "hybrid"."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Names model, dimensions and analysis: what another version has indexed must be indexed anew."""
+        ...
+
+    def of(self, tenant: str) -> MemoryIndex:
+        """
+        :raises ValueError: no tenant is named
+        """
+        ...
+
+    async def close(self) -> None: ...
