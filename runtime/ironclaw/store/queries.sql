@@ -375,10 +375,12 @@ SELECT * FROM decisions WHERE approval_id = :approval_id ORDER BY at, principal
 INSERT INTO outbox (tenant, workflow_id, subject, kind, door, place, body, state, attempts, next_at)
 VALUES (:tenant, :workflow_id, :subject, :kind, :door, :place, :body, 'waiting', 0, :now)
 
--- name: tenants_to_tell
--- For whom a door has something to tell now that nobody is telling.
-SELECT DISTINCT tenant FROM outbox
-WHERE state = 'waiting' AND door = :door AND next_at <= :now AND taken_until <= :now
+-- name: outlook
+-- What waits at a door, by tenant: whether there is something now that nobody is telling, and when there will be.
+SELECT tenant, MAX(CASE WHEN next_at <= :now AND taken_until <= :now THEN 1 ELSE 0 END) AS is_due,
+    MIN(CASE WHEN next_at > :now THEN next_at END) AS next_at,
+    MIN(CASE WHEN taken_by NOT IN ('', :by) AND taken_until > :now THEN taken_until END) AS free_at
+FROM outbox WHERE state = 'waiting' AND door = :door GROUP BY tenant
 
 -- name: due_notices
 -- Of one tenant at a door: the newest waiting notice of each subject and place (it shows what the older ones would
@@ -413,22 +415,19 @@ UPDATE outbox SET taken_by = '', taken_until = 0 WHERE state = 'waiting' AND tak
 -- name: all_notices_due!
 UPDATE outbox SET next_at = :now WHERE state = 'waiting' AND next_at > :now
 
--- name: next_notice_at^
-SELECT MIN(next_at) AS at FROM outbox WHERE state = 'waiting' AND door = :door AND next_at > :after
-
--- name: next_notice_free_at^
-SELECT MIN(taken_until) AS at FROM outbox
-WHERE state = 'waiting' AND taken_by NOT IN ('', :by) AND door = :door AND taken_until > :after
-
 -- name: notice_sent!
-UPDATE outbox SET state = 'sent', ref = :ref, taken_by = '', taken_until = 0
-WHERE id = :id AND state = 'waiting' AND taken_by = :by
+-- With what it has shown of older ones of its subject.
+UPDATE outbox SET state = 'sent', ref = CASE WHEN id = :id THEN CAST(:ref AS TEXT) ELSE ref END,
+    taken_by = '', taken_until = 0
+WHERE state = 'waiting' AND id <= :id AND subject = (SELECT subject FROM outbox WHERE id = :id)
+    AND door = (SELECT door FROM outbox WHERE id = :id) AND place = (SELECT place FROM outbox WHERE id = :id)
+    AND tenant = (SELECT tenant FROM outbox WHERE id = :id)
+    AND EXISTS (SELECT 1 FROM outbox WHERE id = :id AND state = 'waiting' AND taken_by = :by)
 
--- name: older_notices_sent!
--- What a newer notice of the subject has shown already.
-UPDATE outbox SET state = 'sent' WHERE state = 'waiting' AND id < :id AND subject = (
-    SELECT subject FROM outbox WHERE id = :id) AND door = (SELECT door FROM outbox WHERE id = :id)
-    AND place = (SELECT place FROM outbox WHERE id = :id) AND tenant = (SELECT tenant FROM outbox WHERE id = :id)
+-- name: notice_untold!
+-- Of several that were taken together, one that was not begun after all; kept: as below.
+UPDATE outbox SET taken_by = '', taken_until = 0, begun = begun * :kept
+WHERE id = :id AND state = 'waiting' AND taken_by = :by
 
 -- name: notice_later!
 -- kept: 1 while nobody knows whether it was told, 0 where it was not.
