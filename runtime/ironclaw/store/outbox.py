@@ -254,13 +254,29 @@ def post_card(
 
 def show_card(c: Connection, tenant: str, workflow_id: str, card: str, now: float) -> None:
     """Have every copy of a card drawn anew."""
-    subject = f"card:{card}"
-    for row in list(sql.card_places(c, subject=subject)):
-        tell(c, now, tenant, workflow_id, subject, NoticeKind.CARD, rows.address_of(row), {"card": card})
+    _show_again(c, tenant, workflow_id, f"card:{card}", NoticeKind.CARD, {"card": card}, now)
 
 
 def show_doubt(c: Connection, tenant: str, workflow_id: str, doubt: str, now: float) -> None:
     """Have every copy of a doubt drawn anew."""
-    subject = f"doubt:{doubt}"
-    for row in list(sql.card_places(c, subject=subject)):
-        tell(c, now, tenant, workflow_id, subject, NoticeKind.DOUBT, rows.address_of(row), {"doubt": doubt})
+    _show_again(c, tenant, workflow_id, f"doubt:{doubt}", NoticeKind.DOUBT, {"doubt": doubt}, now)
+
+
+def _show_again(
+    c: Connection,
+    tenant: str,
+    workflow_id: str,
+    subject: str,
+    kind: NoticeKind,
+    body: Mapping[str, object],
+    now: float,
+) -> None:
+    sql.show_again(
+        c,
+        tenant=tenant,
+        workflow_id=workflow_id,
+        subject=subject,
+        kind=kind.value,
+        body=canonical_text(dict(body)),
+        now=now,
+    )
