@@ -1,8 +1,9 @@
 """Sends what waits in the outbox through the doors that asked for it.
 
-A steady flow: whatever is due is taken, as long as there is room, and told beside what is being told already.
-Each notice is taken before it is told.  Where nobody can know whether it was, it comes again and says so: the
-door then looks, and posts nothing twice.
+A steady flow: whatever is due is taken, as long as there is room, and told beside what is being told already;
+what is of one workflow is taken together and told one after the other.  Each notice is taken before it is
+told.  Where nobody can know whether it was, it comes again and says so: the door then looks, and posts
+nothing twice.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
@@ -24,7 +25,7 @@ from ironclaw.task import Notice, NoticeKind, Sender
 
 log = structlog.get_logger(__name__)
 
-MOST = 64  #: Notices that are being told at once.
+MOST = 64  #: Workflows of which something is being told at once.
 EACH = 16  #: Of them, of one tenant at one door: a slow workspace holds nobody else up.
 LEASE = 30.0  #: Seconds for which a taken notice is one process's own, unless the settings say otherwise.
 GIVE_UP_AFTER = 12  #: Attempts; with the pauses below that is about a day.
@@ -32,6 +33,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 2.0, 4 * 3600.0  #: Seconds; the pause doubles.
 AS_ASKED = 5  #: Pauses that are as long as the door asks for; after them each is longer.
 LONGEST_WAIT = 60.0  #: Seconds between attempts while the other side is merely away.
 IDLE = 30.0  #: Seconds between looks when nobody rings.
+#: Seconds for which the note that a notice was told may wait for another write to share its flush.
+SOON = 0.02
+APART = 0.03  #: Seconds from a take to the look for what became due while it was told, unless somebody rings.
 MOMENT = 0.02  #: Seconds between looks while a stop waits for the rest.
 LAST_WORDS = 3.0  #: Seconds that a stop leaves to what is being told.
 
@@ -99,7 +103,7 @@ class Delivery:
             await asyncio.sleep(MOMENT)
 
     async def _is_behind(self, now: float) -> bool:
-        return bool(self._in_turn(await self._outbox.tenants_to_tell(self._senders, now), now))
+        return bool(self._in_turn((await self._outbox.outlook(self._senders, now)).lanes, now))
 
     async def _round(self) -> float:
         """Begin what can be begun.
@@ -109,14 +113,14 @@ class Delivery:
         now = self._clock()
         try:
             await self._look_at_clock(now)
-            if await self._begin(now):
+            outlook = await self._outbox.outlook(self._senders, now)
+            if await self._begin(outlook.lanes, now):
                 return 0.0
-            at = await self._outbox.next_at(self._senders, now)
         except StoreError as error:
             log.warning("outbox_unreadable", error=str(error))
             return FIRST_PAUSE
         soonest = min((IDLE, *(until - now for until in self._paused.values() if until > now)))
-        return max(0.05, min(soonest, at - now)) if at is not None else soonest
+        return max(0.05, min(soonest, outlook.next_at - now)) if outlook.next_at is not None else soonest
 
     async def _look_at_clock(self, now: float) -> None:
         if not self._began:
@@ -127,40 +131,66 @@ class Delivery:
             self._is_hurried = False
         self._seen = now
 
-    async def _begin(self, now: float) -> bool:
+    async def _begin(self, lanes: tuple[Lane, ...], now: float) -> bool:
         """Take what there is room for, and tell it in the background.
 
-        :return: whether there was any
+        :return: whether there may be more for which there is room
         :raises StoreError: not everything could be taken
         """
-        before = sum(self._turns.values())
-        for lane in self._in_turn(await self._outbox.tenants_to_tell(self._senders, now), now):
+        has_more = False
+        for lane in self._in_turn(lanes, now):
             room = min(EACH - self._busy[lane], MOST - len(self._sending))
+            if room <= 0:
+                continue
             until = time.monotonic() + self._lease
-            for notice in await self._outbox.take(*lane, now, now + self._lease, room) if room > 0 else ():
-                self._start(replace(notice, until=until), lane)
-        return sum(self._turns.values()) > before
+            taken = await self._outbox.take(*lane, now, now + self._lease, room)
+            for notices in _by_workflow(replace(notice, until=until) for notice in taken):
+                self._start(notices, lane)
+            has_more |= len(taken) == room
+        return has_more
 
     def _in_turn(self, lanes: tuple[Lane, ...], now: float) -> list[Lane]:
         """Those that are not to pause; who was told least comes first."""
         ready = [lane for lane in lanes if self._paused.get(lane, 0.0) <= now]
         return sorted(ready, key=lambda lane: (self._busy[lane], self._turns[lane]))
 
-    def _start(self, notice: Notice, lane: Lane) -> None:
-        self._turns[lane] += 1
+    def _start(self, notices: Sequence[Notice], lane: Lane) -> None:
+        loop = asyncio.get_running_loop()
+        began, was_full = loop.time(), self._busy[lane] + 1 >= EACH or len(self._sending) + 1 >= MOST
+        self._turns[lane] += len(notices)
         self._busy[lane] += 1
-        task = asyncio.create_task(self._send(notice))
+        task = asyncio.create_task(self._send_all(notices))
         self._sending.add(task)
-        task.add_done_callback(lambda task: self._ended(task, lane))
+        task.add_done_callback(lambda task: self._ended(task, lane, 0.0 if was_full else began + APART))
 
-    def _ended(self, task: asyncio.Task[None], lane: Lane) -> None:
+    def _ended(self, task: asyncio.Task[None], lane: Lane, look_at: float) -> None:
         self._sending.discard(task)
         self._busy[lane] -= 1
         if not task.cancelled() and task.exception():
             log.error("notice_not_noted", exc_info=task.exception())
-        self.ring()
+        asyncio.get_running_loop().call_at(look_at, self.ring)
 
-    async def _send(self, notice: Notice) -> None:
+    async def _send_all(self, notices: Sequence[Notice]) -> None:
+        """One after the other; the rest is given back when one could not be told, or takes its time."""
+        left, notes = deque(notices), list[asyncio.Task[None]]()
+        try:
+            while left and (not notes or self._has_time(left[0])):
+                note = await self._send(left.popleft())
+                if note is None:
+                    break
+                notes.append(note)
+            await asyncio.gather(*notes, self._noted(lambda: self._outbox.untold(left)))
+        finally:
+            for note in notes:
+                note.cancel()
+
+    def _has_time(self, notice: Notice) -> bool:
+        return time.monotonic() + self._lease / 2 <= notice.until
+
+    async def _send(self, notice: Notice) -> asyncio.Task[None] | None:
+        """
+        :return: the note of it, which is under way; None where it could not be told, which is noted
+        """
         try:
             async with asyncio.timeout(self._lease / 2):
                 ref = await self._senders[notice.address.door].send(notice)
@@ -169,13 +199,15 @@ class Delivery:
         except Exception as error:  # noqa: BLE001 - a door's fault must not stop the other doors
             await self._try_again(notice, error)
         else:
-            await self._told(notice, ref)
+            return asyncio.create_task(self._told(notice, ref))
+        return None
 
     async def _told(self, notice: Notice, ref: Mapping[str, str] | None) -> None:
         if notice.kind in SHOWN:
             reached(SHOWN[notice.kind])
         reached(Point.OUTBOX_SENT)
-        if not await self._noted(lambda: self._outbox.sent(notice, ref)):
+        within = 0.0 if notice.kind is NoticeKind.OPENING else SOON  # The rest waits for where it stands.
+        if not await self._noted(lambda: self._outbox.sent(notice, ref, within)):
             log.warning("notice_taken_by_another", notice=notice.id)
 
     async def _put_off(self, notice: Notice, error: TryLater) -> None:
@@ -228,3 +260,11 @@ class Delivery:
         await asyncio.gather(*left, return_exceptions=True)
         with contextlib.suppress(StoreError):
             await self._outbox.let_go()
+
+
+def _by_workflow(notices: Iterable[Notice]) -> list[list[Notice]]:
+    """Its people read its notices in their order; what is of none goes by itself."""
+    found: dict[str, list[Notice]] = {}
+    for notice in notices:
+        found.setdefault(notice.workflow_id or str(notice.id), []).append(notice)
+    return list(found.values())

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from ironclaw_bot.build import build
 from ironclaw_bot.progress import Progress
-from tests.bench import deciding, durable, report, sandbox, scale, slack_ack, verdict, workflows
+from tests.bench import deciding, durable, replicas, report, sandbox, scale, slack_ack, verdict, workflows
 from tests.bench.measure import Result, keep, machine, say, table
 from tests.cases.__main__ import hush
 
@@ -23,6 +23,7 @@ BENCHES: dict[str, Callable[[], Awaitable[Result]]] = {
     "slack_ack": slack_ack.measure,
     "durable_sqlite": durable.measure_sqlite,
     "durable_postgres": durable.measure_postgres,
+    "replicas": replicas.measure,
     "scale": scale.measure,
 }
 MILLION, REPORT = "--million", "report"

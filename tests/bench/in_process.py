@@ -25,7 +25,8 @@ HOST_FUNCTIONS = ("log", "http", "now", "random")
 class InProcess:
     """The component, mapped."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: int, fuel: int = FUEL) -> None:
+        self._fuel = fuel
         self._engine = make_engine()
         self._component = Code.deserialize_file(self._engine, f"/dev/fd/{code}")
         self._linker = make_linker(self._engine, Profile.SCRATCH, dict.fromkeys(HOST_FUNCTIONS, _absent))
@@ -56,7 +57,7 @@ class InProcess:
 
     def instance(self) -> tuple[Store, Any]:
         store = Store(self._engine)
-        store.set_fuel(FUEL)
+        store.set_fuel(self._fuel)
         store.set_limits(memory_size=256 << 20, memories=2, instances=64, tables=8, table_elements=20_000)
         store.set_wasi(WasiConfig())
         return store, self._linker.instantiate(store, self._component).get_func(store, self._run)

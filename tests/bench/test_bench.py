@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bench import deciding, durable, report, sandbox, scale, slack_ack, verdict, workflows
+from tests.bench import deciding, durable, replicas, report, sandbox, scale, slack_ack, verdict, workflows
 from tests.bench.measure import Result, Samples, keep, table
 from tests.fakes.postgres import programs
 
@@ -109,6 +110,20 @@ async def test_durable_bench_on_postgres(built_toolboxes: Path, tmp_path: Path) 
     }
 
     assert {"floor": [4, 6], "IronClaw": [2, 3]} == done
+
+
+@pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="This machine has one core")
+async def test_replicas_bench(built_toolboxes: Path, tmp_path: Path) -> None:
+    """
+    One replica and two have done the same tasks.
+    """
+    size = replicas.Size(rounds=1, tasks=4, lanes=2, bare=2, warmup=1)
+    result = await replicas.measure(size)
+    crews = kept(result, tmp_path)["crews"]
+
+    assert [2, 2, 4, 4] == sorted(each["task"]["samples"] for each in crews.values())
+    assert any("of one (at least 1.7x)" in note for note in result.notes)
 
 
 def test_percentiles() -> None:

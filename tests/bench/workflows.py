@@ -109,16 +109,23 @@ async def bench_engine(folder: Path, **changes: Any) -> AsyncIterator[Ironclaw]:
 
     :param changes: of the settings
     """
-    box = folder / "bench"
-    box.mkdir(exist_ok=True)
-    wasm = toolbox()
-    (box / "component.wasm").write_bytes(wasm)
-    (box / "toolbox.toml").write_text(MANIFEST.format(sha256=hashlib.sha256(wasm).hexdigest()))
+    box = written(folder / "bench", MANIFEST, toolbox())
     brain = Moves(moves(wants(TOOL, text="hello")))
     plugins = {"test_brain": lambda _services: BrainPlugin(brain)}
     async with open_app(settings(folder, workers=2, **changes), toolboxes=[box], plugins=plugins) as app:
         app.speak("test", Listener())
         yield app
+
+
+def written(box: Path, manifest: str, wasm: bytes) -> Path:
+    """
+    :param manifest: with a place for the digest
+    :return: the folder of a toolbox
+    """
+    box.mkdir(exist_ok=True)
+    (box / "component.wasm").write_bytes(wasm)
+    (box / "toolbox.toml").write_text(manifest.format(sha256=hashlib.sha256(wasm).hexdigest()))
+    return box
 
 
 async def new_review(app: Ironclaw) -> WorkflowView:

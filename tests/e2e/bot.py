@@ -8,18 +8,17 @@ import json
 import os
 import re
 import signal
-import sysconfig
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.children import Child, start
 from tests.fakes.wire import Reply, ask
 from tests.integration.engine import shared_code
 
 from ironclaw.store import reading
 
-SCRIPT = Path(sysconfig.get_path("scripts")) / "ironclaw"
 READY = re.compile(r'^\{"url": "(http://127\.0\.0\.1:(\d+))".*"event": "ready"')
 START_SECONDS = 180.0  #: Generous: the first start on a machine compiles the tools.
 
@@ -55,7 +54,7 @@ class Bot:
         self.lines: list[str] = []
         self.url = ""
         self._said = asyncio.Condition()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Child | None = None
         self._reader: asyncio.Task[None] | None = None
 
     @property
@@ -102,16 +101,8 @@ class Bot:
         :param words: of the command line; ``serve`` when there are none
         """
         self.lines.clear()
-        self._process = await asyncio.create_subprocess_exec(
-            SCRIPT,
-            *(words or ("serve",)),
-            cwd=self.folder,
-            env=self.environ,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=2**20,
-        )
+        told = words or ("serve",)
+        self._process = await start(*told, folder=self.folder, environ=self.environ, is_one=True)
         self._reader = asyncio.create_task(self._read(self._process))
         self.url = (await self.line(READY, START_SECONDS))[1]
         assert 200 == (await self.get("/ready")).status
@@ -157,18 +148,10 @@ class Bot:
 
         :param typed: what it gets on standard input
         """
-        child = await asyncio.create_subprocess_exec(
-            SCRIPT,
-            *words,
-            cwd=self.folder,
-            env=self.environ,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        child = await start(*words, folder=self.folder, environ=self.environ, typed=typed.encode())
         try:
             async with asyncio.timeout(START_SECONDS):
-                out, err = await child.communicate(typed.encode())
+                out, err = await child.communicate()
         except TimeoutError:
             child.kill()
             raise
@@ -185,9 +168,8 @@ class Bot:
             await self._reader
             return await self._process.wait()
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, process: Child) -> None:
         """Keep what it says; printed here, pytest shows it beside a failure."""
-        assert process.stdout is not None
         async for raw in process.stdout:
             line = raw.decode("utf-8", "replace").rstrip("\n")
             print(line)

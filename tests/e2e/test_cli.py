@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.e2e.bot import SCRIPT, Bot, Said, running
+from tests.e2e.bot import Bot, Said, running
+from tests.e2e.children import SCRIPT
 
 from ironclaw.store import reading
 

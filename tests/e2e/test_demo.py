@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.e2e.bot import SCRIPT, Bot, running
+from tests.e2e.bot import Bot, running
+from tests.e2e.children import SCRIPT
 from tests.e2e.demo import Demo
 
 from ironclaw.settings import Settings

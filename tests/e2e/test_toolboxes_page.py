@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.e2e.bot import SCRIPT
+from tests.e2e.children import SCRIPT
 from tests.e2e.test_tools_page import PAGE
 from tests.fakes import guests
 from tests.integration.engine import shared_code

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.bot import SCRIPT
+from tests.e2e.children import SCRIPT
 from tests.fakes import guests
 from tests.integration.engine import shared_code
 

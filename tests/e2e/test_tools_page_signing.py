@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.e2e.bot import SCRIPT
+from tests.e2e.children import SCRIPT
 from tests.e2e.test_tools_page import Author, steps
 from tests.fakes import guests
 

@@ -79,7 +79,7 @@ async def test_the_file_is_watched(
     """
     Nobody has to ask for it.
     """
-    monkeypatch.setattr("ironclaw.app.engine.WATCH", 0.05)
+    monkeypatch.setattr("ironclaw.app.engine.running.WATCH", 0.05)
     brain = Hears()
     async with waiting(tmp_path, built_toolboxes, brain) as (app, view):
         (tmp_path / "p.cedar").write_text(NEVER)

@@ -78,6 +78,20 @@ async def test_a_fault_is_of_one(writer: PostgresWriter) -> None:
     assert [Conflict, ValueError, IronclawError] == [type(results[n]) for n in (2, 3, 5)]
 
 
+async def test_who_is_patient(writer: PostgresWriter) -> None:
+    """
+    What may wait shares the transaction of the next one of its tenant; alone, it is committed in its time.
+    """
+    patient = [asyncio.ensure_future(writer.write(adds(n), "T1", 60.0)) for n in range(2)]
+    await asyncio.sleep(0)
+    other = await writer.write(adds(2), "T2")
+    number = await writer.write(adds(3), "T1")
+    alone = await writer.write(adds(4), "T1", 0.01)
+
+    assert [number, number] == await asyncio.gather(*patient)
+    assert 3 == len({number, other, alone})
+
+
 async def test_tenants_do_not_wait_for_each_other(writer: PostgresWriter) -> None:
     """
     Units of two tenants are never in one transaction.
@@ -109,8 +123,9 @@ async def test_a_close_waits(server: Cluster, writer: PostgresWriter) -> None:
     other = await PostgresWriter.open(url)
     await other.write(make_table)
     tasks = [asyncio.ensure_future(other.write(adds(n), "T1")) for n in range(2 * BATCH + 1)]
+    tasks.append(asyncio.ensure_future(other.write(adds(1000), "T2", 60.0)))
     await asyncio.sleep(0)
 
     await other.close()
 
-    assert 2 * BATCH + 1 == len(await asyncio.gather(*tasks))
+    assert 2 * BATCH + 2 == len(await asyncio.gather(*tasks))

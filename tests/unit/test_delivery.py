@@ -32,10 +32,16 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await store.close()
 
 
-async def put(store: Store, subject: str, tenant: str = "T1", workflow: str = "", at: float = NOW) -> None:
+async def put(
+    store: Store,
+    subject: str,
+    tenant: str = "T1",
+    workflow: str = "",
+    at: float = NOW,
+    kind: NoticeKind = NoticeKind.STATUS,
+) -> None:
     """One more row of the outbox."""
-    address = Address("board", {"channel": "C1"})
-    kind, body = NoticeKind.STATUS, {"text": subject}
+    address, body = Address("board", {"channel": "C1"}), {"text": subject}
     await store._writer.write(lambda c: tell(c, at, tenant, workflow, subject, kind, address, body))
 
 
@@ -179,6 +185,59 @@ async def test_order_of_a_workflow(store: Store, clock: Clock) -> None:
         await told(store, "3")
 
     assert (["1", "other"], ["1", "other", "2", "3"]) == (before, board.subjects)
+
+
+async def test_what_is_of_one_workflow_is_taken_together(store: Store) -> None:
+    """
+    All that is due of a workflow is taken at once, in its order; under an opening nothing before it stands.
+    """
+    for subject in ("1", "2"):
+        await put(store, subject, workflow="w")
+    for subject, kind in (("opening", NoticeKind.OPENING), ("under it", NoticeKind.STATUS)):
+        await put(store, subject, workflow="x", kind=kind)
+
+    assert ["1", "2", "opening"] == [each.subject for each in await taken(store.outbox)]
+
+
+async def test_the_rest_is_given_back(store: Store, clock: Clock) -> None:
+    """
+    Where one of several that were taken together cannot be told, the others are given back: none of them was
+    begun, and nobody has to look for it.
+    """
+
+    async def way(notice: Notice) -> None:
+        if len(board.told) == 2:
+            raise TryLater(seconds=600.0)
+
+    board = Board(way)
+    for subject in ("1", "2", "3"):
+        await put(store, subject, workflow="w")
+    async with delivering(store, clock, board):
+        await told(store, "3")
+
+    assert [("1", False), ("2", False), ("3", False)] == [
+        (each.subject, each.is_uncertain) for each in board.told
+    ]
+    assert await store.outbox.is_waiting("T1", "2")
+
+
+async def test_what_has_no_time_left_is_given_back(store: Store, clock: Clock) -> None:
+    """
+    Nothing is begun that another process could have before it is told: it is taken anew.
+    """
+
+    async def way(notice: Notice) -> None:
+        delivery._lease = 10 * LEASE  # Half of it is to be left, and is not.
+
+    board = Board(way)
+    for subject in ("1", "2"):
+        await put(store, subject, workflow="w")
+    async with delivering(store, clock, board) as delivery:
+        await told(store, "2")
+    first, second = board.told
+
+    assert second.until - first.until > LEASE
+    assert not second.is_uncertain
 
 
 async def test_a_slow_workspace(store: Store, clock: Clock) -> None:

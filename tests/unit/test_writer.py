@@ -93,6 +93,34 @@ async def test_a_cancelled_caller_stops_nobody(writer: SqliteWriter) -> None:
     assert 1 == await stays
 
 
+async def test_who_is_patient_shares_a_transaction(writer: SqliteWriter) -> None:
+    """
+    What may wait is committed with the next write, and not after a read; it stands before what it waited for.
+    """
+    patient = asyncio.ensure_future(writer.write(insert(1), within=60.0))
+    before = await rows(writer)
+    changes = await writer.write(lambda c: (insert(2)(c), c.execute("SELECT count(*) FROM t").fetchone()[0]))
+
+    assert ([], (1, 2), 1) == (before, changes, await patient)
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_who_is_patient_does_not_wait_for_ever(tmp_path: Path, closes: bool) -> None:
+    """
+    Where nothing else is written, it is committed when its time is over, or at the close.
+    """
+    writer = await SqliteWriter.open(tmp_path / "patient.db")
+    await writer.write(lambda c: c.execute("CREATE TABLE t (x INTEGER UNIQUE) STRICT"))
+    patient = asyncio.ensure_future(writer.write(insert(1), within=60.0 if closes else 0.01))
+    await asyncio.sleep(0)
+    if closes:
+        await writer.close()
+    done = await patient
+    await writer.close()
+
+    assert 1 == done
+
+
 async def test_a_second_process_is_refused(tmp_path: Path, writer: SqliteWriter) -> None:
     """
     One database has one writer.
@@ -160,7 +188,7 @@ async def test_a_door_that_is_not_there_holds_nobody_up(tmp_path: Path) -> None:
     for number in range(3):
         await store.outbox.refuse("T1", Address("absent", {}), "No.", f"a{number}", None, 1.0)
     await store.outbox.refuse("T1", Address("here", {}), "No.", "h", None, 2.0)
-    [lane] = await store.outbox.tenants_to_tell(["here"], 3.0)
+    [lane] = (await store.outbox.outlook(["here"], 3.0)).lanes
     due = await store.outbox.take(*lane, 3.0, 9.0, limit=2)
     waits_until = await store.outbox.next_at(["here"])
     await store.close()

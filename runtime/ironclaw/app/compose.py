@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from ironclaw.app.engine import Clock, Ironclaw
+from ironclaw.app.engine import Clock, Ironclaw, Parts
 from ironclaw.app.scratch import bind, scratch_root
 from ironclaw.app.tools import ReloadedTools, facts, prepare_all, warn
 from ironclaw.audit import Checkpoints, keep_checkpoints
@@ -114,14 +114,13 @@ async def open_app(
         body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy, veto.take)
         brains = _brains(settings, hooks)
         budgets = _budgets(settings)
-        places = functools.partial(_card_places, tenancy)
-        hosts = tenancy.http_allow
+        places, hosts = functools.partial(_card_places, tenancy), tenancy.http_allow
         orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, hosts, clock)
         editor = Editor(store, veto, registry, hooks, hosts, body.preview, clock)
         record = functools.partial(_record, store, tenancy, clock)
         tools = ReloadedTools(registry, read, sandbox, record)
         factors, links = Factors(store, key, clock), Links(seal_key)
-        app = Ironclaw(
+        parts = Parts(
             tenancy,
             store,
             hooks,
@@ -137,6 +136,7 @@ async def open_app(
             settings.lease_seconds,
             clock,
         )
+        app = Ironclaw(parts)
         app.step_ups.base_url = settings.public_url.rstrip("/")
         checkpoints = Checkpoints(settings.checkpoint_file, settings.key_file)
         await stack.enter_async_context(keep_checkpoints(store, checkpoints, clock))

@@ -147,11 +147,12 @@ class Approvals:
         """How much people were asked for a workflow, and for its requester after ``since``."""
 
         def unit(c: Connection) -> Asked:
-            of_flow = sql.reviews_of_workflow(c, workflow_id=workflow_id)
-            of_person = sql.reviews_of_person(c, tenant=tenant, requester=requester, since=since)
-            return Asked(of_flow["cards"], of_flow["denied"], of_person["cards"])
+            row = sql.reviews_asked(
+                c, workflow_id=workflow_id, tenant=tenant, requester=requester, since=since
+            )
+            return Asked(row["cards"], row["denied"], row["lately"])
 
-        return await self._writer.read(unit)
+        return await self._writer.glance(unit)
 
     async def refused(self, approval: ApprovalView, principal: str, rule: str, now: float) -> None:
         """Note a click that decided nothing."""

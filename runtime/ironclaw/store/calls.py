@@ -19,7 +19,16 @@ from ironclaw.store.standing import (
     standing,
     told_of,
 )
-from ironclaw.store.transitions import fence, move_call, move_workflow, note_call, observe, one, show_status
+from ironclaw.store.transitions import (
+    fence,
+    fenced_one,
+    move_call,
+    move_workflow,
+    note_call,
+    observe,
+    one,
+    show_status,
+)
 from ironclaw.store.units import Writer
 from ironclaw.task import ApprovalState, CallState, ToolResult, WorkflowState
 
@@ -106,22 +115,22 @@ class Calls:
 
         :param is_ours: see :func:`ironclaw.store.standing.standing`
         """
-        return await self._writer.read(lambda c: standing(_told(c, flow, call), is_ours))
+        return await self._writer.glance(lambda c: standing(_told(c, flow, call), is_ours))
 
     async def begun_at(self, flow: Flow, call: CallRow) -> float:
         """When it was last begun by the audit chain, unix seconds; 0.0: never."""
-        last = await self._writer.read(lambda c: last_attempt(_told(c, flow, call)))
+        last = await self._writer.glance(lambda c: last_attempt(_told(c, flow, call)))
         return float(last[0]["at"]) if last else 0.0
 
     async def is_effect_begun(self, flow: Flow, call: CallRow) -> bool:
         """Whether something outside may have been changed by the last attempt: by its row or by the chain."""
-        return call.effect_begun_at is not None or await self._writer.read(
+        return call.effect_begun_at is not None or await self._writer.glance(
             lambda c: _is_effect_begun(c, flow, call)
         )
 
     async def checks(self, flow: Flow, call: CallRow) -> int:
         """How often its check was asked about it."""
-        found = await self._writer.read(lambda c: _told(c, flow, call))
+        found = await self._writer.glance(lambda c: _told(c, flow, call))
         return sum(each["event"] == "call_checking" for each in found)
 
     async def note(self, flow: Flow, call: CallRow, event: str, now: float, **more: object) -> None:
@@ -210,8 +219,10 @@ def _ask(c: Connection, flow: Flow, call: Judged, card: str) -> None:
 
 
 def _begin(c: Connection, flow: Flow, call: CallRow, now: float, use: GrantUse | None) -> None:
-    fence(c, flow)
-    one(sql.begin_call(c, workflow_id=flow.id, seq=call.seq, action_sha256=call.action_sha256))
+    begun = sql.begin_call(
+        c, workflow_id=flow.id, seq=call.seq, action_sha256=call.action_sha256, epoch=flow.epoch
+    )
+    fenced_one(c, flow, begun)
     if use:
         grants.use(c, flow, call, use, now)
     note_call(c, flow, call, "call_executing", now)

@@ -1,7 +1,7 @@
 """Group commit for a database with many writers: what a tenant's callers hand in meanwhile goes together.
 
 A tenant's units come one after the other anyway.  So those that wait while one commits share the next
-transaction, its lock and its flush.
+transaction, its lock and its flush.  Who is patient waits a moment for one who is not.
 """
 
 from __future__ import annotations
@@ -40,26 +40,42 @@ class Gathering:
     def __init__(self, apply: Apply) -> None:
         self._apply = apply
         self._lines: dict[str, list[_Job]] = {}
+        self._patient: dict[str, tuple[list[_Job], asyncio.TimerHandle]] = {}  #: By tenant, with their timer.
         self._servers: set[asyncio.Task[None]] = set()
 
-    async def hand_in(self, unit: Unit[T], tenant: str) -> T:
+    async def hand_in(self, unit: Unit[T], tenant: str, within: float = 0.0) -> T:
         """Return when it is durable.  Who goes away stops nothing.
 
+        :param within: seconds that it may wait for another one of its tenant
         :raises Exception: what the unit raised, or why its transaction could not be committed
         """
-        job = _Job(unit, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        job = _Job(unit, loop.create_future())
         if tenant in self._lines:
             self._lines[tenant].append(job)
+        elif not within:
+            self._begin(tenant, job)
+        elif tenant in self._patient:
+            self._patient[tenant][0].append(job)
         else:
-            self._lines[tenant] = [job]
-            server = asyncio.create_task(self._serve(tenant))
-            self._servers.add(server)
-            server.add_done_callback(self._servers.discard)
+            self._patient[tenant] = [job], loop.call_later(within, self._begin, tenant)
         return await job.done  # type: ignore[no-any-return]
 
     async def emptied(self) -> None:
         """Return when nothing is in a line any more."""
+        for tenant in list(self._patient):
+            self._begin(tenant)
         await asyncio.gather(*self._servers, return_exceptions=True)
+
+    def _begin(self, tenant: str, *jobs: _Job) -> None:
+        """A line of those who were patient, and of one who is not."""
+        patient, timer = self._patient.pop(tenant, ([], None))
+        if timer:
+            timer.cancel()
+        self._lines[tenant] = [*patient, *jobs]
+        server = asyncio.create_task(self._serve(tenant))
+        self._servers.add(server)
+        server.add_done_callback(self._servers.discard)
 
     async def _serve(self, tenant: str) -> None:
         line = self._lines[tenant]

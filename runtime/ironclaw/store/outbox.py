@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from ironclaw.canonical import canonical_text
 from ironclaw.store import rows
@@ -15,6 +16,14 @@ from ironclaw.task import Address, ApprovalView, Notice, NoticeKind
 
 #: Doors that read the rows instead of being told.
 ANSWERS_WHEN_ASKED = frozenset({"http", "cli"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What there is to tell."""
+
+    lanes: tuple[tuple[str, str], ...]  #: Doors and tenants for whom there is something now.
+    next_at: float | None  #: When there will be more, unix seconds; None: nothing waits for its time.
 
 
 class Outbox:
@@ -44,26 +53,32 @@ class Outbox:
 
         await self._writer.write(unit)
 
-    async def tenants_to_tell(self, doors: Iterable[str], now: float) -> tuple[tuple[str, str], ...]:
-        """(door, tenant) of what could be told now and that nobody is telling."""
+    async def outlook(self, doors: Iterable[str], now: float) -> Outlook:
+        """What could be told at these doors now and nobody is telling, and when there will be more."""
         asked = tuple(doors)
-        return await self._writer.glance(
-            lambda c: tuple(
-                (door, row["tenant"]) for door in asked for row in sql.tenants_to_tell(c, door=door, now=now)
-            )
-        )
+
+        def unit(c: Connection) -> Outlook:
+            found = [
+                (door, row) for door in asked for row in sql.outlook(c, door=door, now=now, by=self._life)
+            ]
+            times = [at for _, row in found for at in (row["next_at"], row["free_at"]) if at is not None]
+            lanes = tuple((door, str(row["tenant"])) for door, row in found if row["is_due"])
+            return Outlook(lanes, min(times, default=None))
+
+        return await self._writer.glance(unit)
 
     async def take(self, door: str, tenant: str, now: float, until: float, limit: int) -> tuple[Notice, ...]:
-        """Take what is due, before it is told: the newest of each subject and place, one of each workflow.
+        """Take what is due, before it is told: the newest of each subject and place, in their order.
 
-        What is taken comes to nobody else, here or elsewhere, and nothing older of its subject does.
+        What is taken comes to nobody else, here or elsewhere, and nothing older of its subject does.  What
+        stands under an opening is not taken with it.
 
         :param until: when other processes may take what was not finished, unix seconds
         """
 
         def unit(c: Connection) -> tuple[Notice, ...]:
             asked = {"door": door, "tenant": tenant, "now": now, "by": self._life, "limit": limit}
-            taken = _one_of_each_workflow(sql.due_notices(c, **asked))
+            taken = _without_what_stands_under(sql.due_notices(c, **asked))
             for row in taken:
                 sql.take_notice(c, id=row["id"], by=self._life, until=until, begun=int(now))
             return tuple(rows.notice(row) for row in taken)
@@ -88,30 +103,32 @@ class Outbox:
 
         :param after: only what is later than this
         """
-        asked = tuple(doors)
+        return (await self.outlook(doors, after)).next_at
 
-        def unit(c: Connection) -> float | None:
-            due = (sql.next_notice_at(c, door=door, after=after)["at"] for door in asked)
-            free = (sql.next_notice_free_at(c, door=door, after=after, by=self._life)["at"] for door in asked)
-            return min((at for at in (*due, *free) if at is not None), default=None)
-
-        return await self._writer.read(unit)
-
-    async def sent(self, notice: Notice, ref: Mapping[str, str] | None) -> bool:
+    async def sent(self, notice: Notice, ref: Mapping[str, str] | None, within: float = 0.0) -> bool:
         """It was told; ``ref`` is what the door needs to update it.
 
+        :param within: seconds that the note may wait for another write
         :return: False where another process has taken it meanwhile: nothing was noted
         """
         known = dict(ref) if ref else dict(notice.ref or {})
         column = canonical_text(known) if known else None
 
         def unit(c: Connection) -> bool:
-            if not sql.notice_sent(c, id=notice.id, ref=column, by=self._life):
-                return False
-            sql.older_notices_sent(c, id=notice.id)
-            return True
+            return bool(sql.notice_sent(c, id=notice.id, ref=column, by=self._life))
 
-        return await self._writer.write(unit, notice.tenant)
+        return await self._writer.write(unit, notice.tenant, within)
+
+    async def untold(self, notices: Iterable[Notice]) -> None:
+        """Give back what was taken, of one tenant, and was not begun."""
+        left = tuple(notices)
+
+        def unit(c: Connection) -> None:
+            for each in left:
+                sql.notice_untold(c, id=each.id, kept=int(each.is_uncertain), by=self._life)
+
+        if left:
+            await self._writer.write(unit, left[0].tenant)
 
     async def later(self, notice: Notice, at: float, *, is_uncertain: bool) -> None:
         """It could not be told now.
@@ -176,12 +193,15 @@ class Outbox:
         return await self._writer.write(lambda c: _first(c, source, event_id, until))
 
 
-def _one_of_each_workflow(found: Iterable[Row]) -> list[Row]:
-    """The first of each: its people read its notices in their order."""
-    firsts: dict[str, Row] = {}
-    for row in found:
-        firsts.setdefault(row["workflow_id"] or f"{row['subject']} {row['place']}", row)
-    return list(firsts.values())
+def _without_what_stands_under(found: Iterable[Row]) -> list[Row]:
+    """Where an opening stands must be noted before anything is told under it."""
+    rows_found = list(found)
+    opened = {row["workflow_id"] for row in rows_found if row["kind"] == NoticeKind.OPENING.value}
+    return [
+        row
+        for row in rows_found
+        if row["workflow_id"] not in opened or row["kind"] == NoticeKind.OPENING.value
+    ]
 
 
 def _first(c: Connection, source: str, event_id: str, until: float) -> bool:
@@ -234,13 +254,29 @@ def post_card(
 
 def show_card(c: Connection, tenant: str, workflow_id: str, card: str, now: float) -> None:
     """Have every copy of a card drawn anew."""
-    subject = f"card:{card}"
-    for row in list(sql.card_places(c, subject=subject)):
-        tell(c, now, tenant, workflow_id, subject, NoticeKind.CARD, rows.address_of(row), {"card": card})
+    _show_again(c, tenant, workflow_id, f"card:{card}", NoticeKind.CARD, {"card": card}, now)
 
 
 def show_doubt(c: Connection, tenant: str, workflow_id: str, doubt: str, now: float) -> None:
     """Have every copy of a doubt drawn anew."""
-    subject = f"doubt:{doubt}"
-    for row in list(sql.card_places(c, subject=subject)):
-        tell(c, now, tenant, workflow_id, subject, NoticeKind.DOUBT, rows.address_of(row), {"doubt": doubt})
+    _show_again(c, tenant, workflow_id, f"doubt:{doubt}", NoticeKind.DOUBT, {"doubt": doubt}, now)
+
+
+def _show_again(
+    c: Connection,
+    tenant: str,
+    workflow_id: str,
+    subject: str,
+    kind: NoticeKind,
+    body: Mapping[str, object],
+    now: float,
+) -> None:
+    sql.show_again(
+        c,
+        tenant=tenant,
+        workflow_id=workflow_id,
+        subject=subject,
+        kind=kind.value,
+        body=canonical_text(dict(body)),
+        now=now,
+    )

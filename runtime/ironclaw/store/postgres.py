@@ -192,13 +192,13 @@ class PostgresWriter:
         """The server's time, unix seconds, as it was last seen: one for all machines."""
         return time.time() + self.ahead
 
-    async def write(self, unit: Unit[T], tenant: str | None = None) -> T:
+    async def write(self, unit: Unit[T], tenant: str | None = None, within: float = 0.0) -> T:
         """Run one unit in a transaction, which other units of its tenant may share."""
         if self._closed:
             raise StoreError("The database is closed; the process is stopping.")
         if tenant is None:
             return await self._shielded(lambda: self._write(unit, None))
-        return await self._gathering.hand_in(unit, tenant)
+        return await self._gathering.hand_in(unit, tenant, within)
 
     async def read(self, unit: Unit[T]) -> T:
         """Run one unit on one snapshot."""

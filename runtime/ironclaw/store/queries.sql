@@ -105,7 +105,7 @@ ORDER BY created_at, id LIMIT :limit
 -- The one way a workflow changes: whoever read an older version changes nothing.  One that stops here is free.
 UPDATE workflows SET state = :state, version = version + 1, outcome = :outcome, steps = :steps,
     tokens = :tokens, worked = :worked, updated_at = :now, lease_until = CASE WHEN :state = 'running' THEN lease_until ELSE 0 END
-WHERE id = :id AND version = :version AND state IN ('queued', 'running', 'paused')
+WHERE id = :id AND version = :version AND lease_epoch = :epoch AND state IN ('queued', 'running', 'paused')
 
 -- name: claim_workflow!
 -- Take what nobody works on, or its own owner only seems to; what was begun before is refused from now on.
@@ -200,6 +200,7 @@ WHERE tenant = :tenant AND instr(event, '"grant":"') > 0 AND substr(event, instr
 -- Spends the ticket: one row once, for exactly the bytes that were judged.
 UPDATE tool_calls SET state = 'executing', attempts = attempts + 1, effect_begun_at = NULL
 WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'approved' AND action_sha256 = :action_sha256
+    AND EXISTS (SELECT 1 FROM workflows WHERE id = :workflow_id AND lease_epoch = :epoch)
 
 -- name: begin_effect!
 UPDATE tool_calls SET effect_begun_at = :now
@@ -319,15 +320,13 @@ WHERE d.decision = 'deny' AND d.at > :since AND a.id = d.approval_id AND a.state
     AND w.id = a.workflow_id AND w.requester = :requester
 LIMIT 1
 
--- name: reviews_of_workflow^
-SELECT count(DISTINCT card) AS cards, COUNT(CASE WHEN state = 'denied' THEN 1 END) AS denied FROM approvals
-WHERE workflow_id = :workflow_id
-
--- name: reviews_of_person^
--- From the person's workflows: a tenant's approvals are many.
-SELECT count(DISTINCT a.card) AS cards FROM workflows w CROSS JOIN approvals a
-WHERE w.tenant = :tenant AND w.requester = :requester AND a.workflow_id = w.id AND a.tenant = :tenant
-    AND a.created_at > :since
+-- name: reviews_asked^
+-- Of a workflow, and of its requester from their workflows: a tenant's approvals are many.
+SELECT count(DISTINCT card) AS cards, COUNT(CASE WHEN state = 'denied' THEN 1 END) AS denied, (
+    SELECT count(DISTINCT a.card) FROM workflows w CROSS JOIN approvals a
+    WHERE w.tenant = :tenant AND w.requester = :requester AND a.workflow_id = w.id AND a.tenant = :tenant
+        AND a.created_at > :since) AS lately
+FROM approvals WHERE workflow_id = :workflow_id
 
 -- name: group_members
 SELECT tenant, group_id, principal FROM group_members
@@ -375,10 +374,12 @@ SELECT * FROM decisions WHERE approval_id = :approval_id ORDER BY at, principal
 INSERT INTO outbox (tenant, workflow_id, subject, kind, door, place, body, state, attempts, next_at)
 VALUES (:tenant, :workflow_id, :subject, :kind, :door, :place, :body, 'waiting', 0, :now)
 
--- name: tenants_to_tell
--- For whom a door has something to tell now that nobody is telling.
-SELECT DISTINCT tenant FROM outbox
-WHERE state = 'waiting' AND door = :door AND next_at <= :now AND taken_until <= :now
+-- name: outlook
+-- What waits at a door, by tenant: whether there is something now that nobody is telling, and when there will be.
+SELECT tenant, MAX(CASE WHEN next_at <= :now AND taken_until <= :now THEN 1 ELSE 0 END) AS is_due,
+    MIN(CASE WHEN next_at > :now THEN next_at END) AS next_at,
+    MIN(CASE WHEN taken_by NOT IN ('', :by) AND taken_until > :now THEN taken_until END) AS free_at
+FROM outbox WHERE state = 'waiting' AND door = :door GROUP BY tenant
 
 -- name: due_notices
 -- Of one tenant at a door: the newest waiting notice of each subject and place (it shows what the older ones would
@@ -413,22 +414,19 @@ UPDATE outbox SET taken_by = '', taken_until = 0 WHERE state = 'waiting' AND tak
 -- name: all_notices_due!
 UPDATE outbox SET next_at = :now WHERE state = 'waiting' AND next_at > :now
 
--- name: next_notice_at^
-SELECT MIN(next_at) AS at FROM outbox WHERE state = 'waiting' AND door = :door AND next_at > :after
-
--- name: next_notice_free_at^
-SELECT MIN(taken_until) AS at FROM outbox
-WHERE state = 'waiting' AND taken_by NOT IN ('', :by) AND door = :door AND taken_until > :after
-
 -- name: notice_sent!
-UPDATE outbox SET state = 'sent', ref = :ref, taken_by = '', taken_until = 0
-WHERE id = :id AND state = 'waiting' AND taken_by = :by
+-- With what it has shown of older ones of its subject.
+UPDATE outbox SET state = 'sent', ref = CASE WHEN id = :id THEN CAST(:ref AS TEXT) ELSE ref END,
+    taken_by = '', taken_until = 0
+WHERE state = 'waiting' AND id <= :id AND subject = (SELECT subject FROM outbox WHERE id = :id)
+    AND door = (SELECT door FROM outbox WHERE id = :id) AND place = (SELECT place FROM outbox WHERE id = :id)
+    AND tenant = (SELECT tenant FROM outbox WHERE id = :id)
+    AND EXISTS (SELECT 1 FROM outbox WHERE id = :id AND state = 'waiting' AND taken_by = :by)
 
--- name: older_notices_sent!
--- What a newer notice of the subject has shown already.
-UPDATE outbox SET state = 'sent' WHERE state = 'waiting' AND id < :id AND subject = (
-    SELECT subject FROM outbox WHERE id = :id) AND door = (SELECT door FROM outbox WHERE id = :id)
-    AND place = (SELECT place FROM outbox WHERE id = :id) AND tenant = (SELECT tenant FROM outbox WHERE id = :id)
+-- name: notice_untold!
+-- Of several that were taken together, one that was not begun after all; kept: as below.
+UPDATE outbox SET taken_by = '', taken_until = 0, begun = begun * :kept
+WHERE id = :id AND state = 'waiting' AND taken_by = :by
 
 -- name: notice_later!
 -- kept: 1 while nobody knows whether it was told, 0 where it was not.
@@ -475,8 +473,15 @@ SELECT :tenant, :workflow_id, :subject, :kind, :door, :place, :body, 'sent', 0, 
 WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE subject = :subject AND door = :door AND place = :place)
 
 -- name: card_places
--- Everywhere a subject was shown, so that every copy is updated.
+-- Everywhere a subject was shown.
 SELECT DISTINCT door, place FROM outbox WHERE subject = :subject
+
+-- name: show_again!
+-- Everywhere a subject was shown, so that every copy is updated.
+INSERT INTO outbox (tenant, workflow_id, subject, kind, door, place, body, state, attempts, next_at)
+SELECT DISTINCT CAST(:tenant AS TEXT), CAST(:workflow_id AS TEXT), subject, CAST(:kind AS TEXT), door, place,
+    CAST(:body AS TEXT), 'waiting', 0, CAST(:now AS DOUBLE PRECISION)
+FROM outbox WHERE subject = :subject ORDER BY door, place
 
 -- name: pending_approvals_of
 SELECT id FROM approvals WHERE workflow_id = :workflow_id AND state = 'pending' ORDER BY seq

@@ -148,6 +148,8 @@ class SqliteWriter:
         self._files = files
         self._lock = lock
         self._jobs: asyncio.Queue[Job | None] = asyncio.Queue()
+        self._patient: list[Job] = []  #: They wait for one that is in a hurry, or for the timer.
+        self._timer: asyncio.TimerHandle | None = None
         self._task = asyncio.create_task(self._work(), name="store-writer")
         self._closed = False
         self._between: Between | None = None  #: While a copy is made.
@@ -179,12 +181,12 @@ class SqliteWriter:
             raise
         return writer
 
-    async def write(self, unit: Unit[T], tenant: str | None = None) -> T:
+    async def write(self, unit: Unit[T], tenant: str | None = None, within: float = 0.0) -> T:
         """See :class:`Writer`; there is one connection, so that everybody waits for everybody.
 
         :raises StoreError: the batch could not be committed; nothing of it happened
         """
-        return await self._hand_in(unit, reads=False)
+        return await self._hand_in(unit, reads=False, within=within)
 
     async def read(self, unit: Unit[T]) -> T:
         """Run one unit that only reads, on the same connection, outside any transaction.
@@ -231,12 +233,28 @@ class SqliteWriter:
         if self._between:
             self._between.serve(connection)
 
-    async def _hand_in(self, unit: Unit[T], *, reads: bool) -> T:
+    async def _hand_in(self, unit: Unit[T], *, reads: bool, within: float = 0.0) -> T:
         if self._closed:
             raise StoreError("The database is closed; the process is stopping.")
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._jobs.put_nowait(Job(unit, done, reads))
-        return await done  # type: ignore[no-any-return]
+        loop = asyncio.get_running_loop()
+        job = Job(unit, loop.create_future(), reads)
+        if within:
+            self._patient.append(job)
+            self._timer = self._timer or loop.call_later(within, self._hurry)
+        else:
+            if not reads:
+                self._hurry()
+            self._jobs.put_nowait(job)
+        return await job.done  # type: ignore[no-any-return]
+
+    def _hurry(self) -> None:
+        """Have what is patient go with the next batch."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        for job in self._patient:
+            self._jobs.put_nowait(job)
+        self._patient.clear()
 
     def clock(self) -> float:
         """This machine's time."""
@@ -247,6 +265,7 @@ class SqliteWriter:
         if self._closed:
             return
         self._closed = True
+        self._hurry()
         await self._jobs.put(None)
         await self._task
         await self._connection.close()

@@ -26,6 +26,16 @@ def fence(c: Connection, flow: Flow) -> None:
         raise Conflict("Another process works on this now.")
 
 
+def fenced_one(c: Connection, flow: Flow, count: int) -> None:
+    """Of a change that names the epoch itself.
+
+    :raises Conflict: the row was not as it was read, or another process has taken the workflow over
+    """
+    if count != 1:
+        fence(c, flow)
+    one(count)
+
+
 def wake(c: Connection, workflow_id: str, now: float) -> None:
     """Have a workflow that waited go on."""
     if sql.wake_workflow(c, id=workflow_id, now=now):
@@ -39,20 +49,19 @@ def move_workflow(
 
     :raises Conflict: somebody else moved this workflow, or has taken it over
     """
-    fence(c, flow)
-    one(
-        sql.move_workflow(
-            c,
-            id=flow.id,
-            version=flow.version,
-            state=state.value,
-            outcome=outcome,
-            steps=flow.steps + spent.steps,
-            tokens=flow.tokens + spent.tokens,
-            worked=flow.worked + spent.seconds,
-            now=now,
-        )
+    moved = sql.move_workflow(
+        c,
+        id=flow.id,
+        version=flow.version,
+        epoch=flow.epoch,
+        state=state.value,
+        outcome=outcome,
+        steps=flow.steps + spent.steps,
+        tokens=flow.tokens + spent.tokens,
+        worked=flow.worked + spent.seconds,
+        now=now,
     )
+    fenced_one(c, flow, moved)
     if state is WorkflowState.PAUSED:
         threads.tell_followers(c, flow, now)
     elif state.is_final:

@@ -25,12 +25,13 @@ def announce(c: Connection, workflow_id: str) -> None:
 class Writer(Protocol):
     """Runs units of work, each of them whole or not at all, as if one came after the other."""
 
-    async def write(self, unit: Unit[T], tenant: str | None = None) -> T:
+    async def write(self, unit: Unit[T], tenant: str | None = None, within: float = 0.0) -> T:
         """Run one unit and return when it is durable.
 
         Cancelling the caller does not cancel the unit: read again before assuming that it was not done.
 
         :param tenant: the only one whose rows it uses, so that others need not wait; None: it uses any
+        :param within: seconds that it may wait for another one, to share its transaction and its flush
         :raises StoreError: it could not be committed, or nobody knows whether it was
         """
         ...

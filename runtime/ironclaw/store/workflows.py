@@ -158,7 +158,7 @@ class Workflows:
         """
         :raises NotFound: no such workflow of this tenant
         """
-        head = await self._writer.read(lambda c: sql.workflow_head(c, id=workflow_id))
+        head = await self._writer.glance(lambda c: sql.workflow_head(c, id=workflow_id))
         if head is None or head["tenant"] != tenant:
             raise NotFound("There is no such workflow.")
 
@@ -283,7 +283,7 @@ class Workflows:
         """What may begin in the thread of a workflow that has ended; "" for nothing."""
         if not flow.thread:
             return ""
-        return await self._writer.read(lambda c: str((threads.next_in_thread(c, flow) or {"id": ""})["id"]))
+        return await self._writer.glance(lambda c: str((threads.next_in_thread(c, flow) or {"id": ""})["id"]))
 
 
 def add_task(c: Connection, task: Task, workflow_id: str, now: float, room: Room = ROOM) -> tuple[str, bool]:

@@ -1,60 +1,35 @@
-"""The local door: the command line beside a running bot, over a Unix socket that only its owner can reach.
-
-Who calls is what the kernel says of the other end (SO_PEERCRED), never what the call says.
-"""
+"""What the local door does for the command line."""
 
 from __future__ import annotations
 
-import os
-import pwd
-import socket
-import struct
-import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-import structlog
-from aiohttp import web
-
-from ironclaw import errors
 from ironclaw.app import Ironclaw
-from ironclaw.errors import BadRequest, IdentityError, IronclawError, QueueFull, Refused, StepUpNeeded
-from ironclaw.sentences import sentence
+from ironclaw.errors import BadRequest, QueueFull, Refused, StepUpNeeded
 from ironclaw.settings import PERSON
-from ironclaw.showing import show_effects
 from ironclaw.task import (
     Address,
     ApprovalView,
     Decision,
-    GrantView,
     Json,
     Principal,
     Said,
     Task,
-    Vote,
     WorkflowView,
 )
 from ironclaw.terms import GrantScope
 from ironclaw_bot.doubting import shown_doubt
 from ironclaw_bot.keeper import Keeper
+from ironclaw_bot.local.names import chosen_tenant
+from ironclaw_bot.local.showing import shown_approval, shown_grant, shown_workflow
 from ironclaw_bot.scheduling import Scheduler
 
-log = structlog.get_logger(__name__)
-
-SOCKET = "control.sock"  #: In data_dir, which only its owner can enter.
-LAST_CALLS = 0.5  #: Seconds that calls have to end when the bot stops.
-LOCAL_TENANT = "local"
-LISTINGS = ("doubts", "approvals", "status")  #: They show what recovery makes of a crash.
-RECOVERY = 20.0  #: Seconds that they wait for it: a tool may be asked whether it ran.
 NO_APPROVER = (
     "You are {name} here, and no approver: put that name into approvers in ironclaw.toml, under "
     "[tenants.{tenant}] where there is such a table, and start a running bot again."
-)
-UNSETTLED = (
-    "Some calls are under way, or a crash interrupted them: of those it shows in a moment. Ask again then."
 )
 
 
@@ -266,163 +241,3 @@ METHODS = (
     "factors",
     "backup",
 )
-
-
-def chosen_tenant(name: str, known: Iterable[str]) -> str:
-    """The tenant of this name, or the only one where none is named.
-
-    :raises NotFound: there is no such tenant, or nobody can tell which
-    """
-    there = sorted(known)
-    if not name and len(there) == 1:
-        return there[0]
-    if name not in there:
-        raise errors.NotFound(f"Name a tenant with --tenant. There are: {', '.join(there) or 'none'}.")
-    return name
-
-
-def shown_workflow(view: WorkflowView) -> Json:
-    """A workflow as JSON, for a list."""
-    return {
-        "workflow_id": view.id,
-        "requester": view.requester,
-        "text": view.text,
-        "state": view.state.value,
-        "sentence": sentence(view),
-        "outcome": view.outcome,
-        "steps": view.steps,
-        "retry_of": view.retry_of,
-        "created_at": view.created_at,
-    }
-
-
-def shown_approval(approval: ApprovalView) -> Json:
-    """An approval as JSON."""
-    preview = approval.circumstances.preview
-    return {
-        "id": approval.id,
-        "tool": approval.tool,
-        "risk": approval.risk.value,
-        "args": approval.args,
-        "requester": approval.requester,
-        "rule": approval.rule,
-        "terms": approval.terms.as_json(),
-        "scheduled": approval.circumstances.scheduled,
-        "votes": [_shown_vote(vote) for vote in approval.votes],
-        "expires_at": approval.expires_at,
-        "effects": list(show_effects(preview)) if preview else [],
-        "problem": preview.problem if preview else "",
-    }
-
-
-def _shown_vote(vote: Vote) -> Json:
-    return {"by": vote.principal, "decision": vote.decision.value, "at": vote.at, "factor": vote.factor}
-
-
-def shown_grant(grant: GrantView) -> Json:
-    """A grant as JSON."""
-    return {
-        "id": grant.id,
-        "scope": grant.scope.value,
-        "tool": grant.tool,
-        "hosts": sorted(grant.hosts),
-        "same_arguments": bool(grant.args_sha256),
-        "requester": grant.requester,
-        "granted_by": grant.granted_by,
-        "used": grant.used,
-        "max_uses": grant.max_uses,
-        "expires_at": grant.expires_at,
-    }
-
-
-async def listen(app: Ironclaw, data_dir: Path) -> web.AppRunner:
-    """Open the door of a running bot."""
-    site = web.Application()
-    site.add_routes([web.post(f"/{name}", _handler(app, name)) for name in METHODS])
-    runner = web.AppRunner(site, access_log=None, shutdown_timeout=LAST_CALLS)
-    await runner.setup()
-    os.makedirs(data_dir, mode=0o700, exist_ok=True)  # Nobody did, where the database is elsewhere.
-    path = data_dir / SOCKET
-    path.unlink(missing_ok=True)
-    await web.UnixSite(runner, str(path)).start()
-    path.chmod(0o600)
-    return runner
-
-
-def _handler(app: Ironclaw, name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(request: web.Request) -> web.Response:
-        try:
-            door = Door(app, _peer(request))
-            return web.json_response({"ok": await door.answer(name, await request.json())})
-        except IronclawError as error:
-            return web.json_response({"error": type(error).__name__, "message": str(error)}, status=400)
-
-    return handle
-
-
-def _peer(request: web.Request) -> str:
-    end = request.transport.get_extra_info("socket") if request.transport else None
-    if end is None or not hasattr(socket, "SO_PEERCRED"):
-        raise IdentityError("This system does not say who calls; use the HTTP door.")
-    _, uid, _ = struct.unpack("3i", end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    if uid != os.getuid():
-        raise IdentityError("Only the bot's own user may use this door.")
-    return login_name(uid)
-
-
-def login_name(uid: int) -> str:
-    """What the operating system calls a user, whatever the environment says; a nameless one by number."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-class Remote:
-    """The same door, of a bot that runs in another process."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    async def is_there(self) -> bool:
-        """Whether a bot listens."""
-        probe = socket.socket(socket.AF_UNIX)
-        try:
-            probe.connect(str(self._path))
-        except OSError:
-            return False
-        finally:
-            probe.close()
-        return True
-
-    async def ask(self, method: str, **words: Any) -> Json:
-        """
-        :raises IronclawError: as the door raises it
-        """
-        connector = aiohttp.UnixConnector(str(self._path))
-        timeout = aiohttp.ClientTimeout(total=None)
-        async with (
-            aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-            session.post(f"http://local/{method}", json=words) as response,
-        ):
-            answer = await response.json()
-        if "error" in answer:
-            kind = getattr(errors, answer["error"], IronclawError)
-            raise kind(answer["message"])
-        return answer["ok"]
-
-
-class Here:
-    """The same door, of an engine that this process has opened."""
-
-    def __init__(self, app: Ironclaw) -> None:
-        self._app = app
-        self._door = Door(app, login_name(os.getuid()))
-
-    async def ask(self, method: str, **words: Any) -> Json:
-        """
-        :raises IronclawError: as the door raises it
-        """
-        if method in LISTINGS and not await self._app.recovery.settled(RECOVERY):
-            print(UNSETTLED, file=sys.stderr)
-        return await self._door.answer(method, words)

@@ -1,38 +1,15 @@
-"""Every setting, read once: environment over ``.env`` over ``ironclaw.toml`` over the default."""
+"""The settings of a process, each with its sentence."""
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from ironclaw.dotenv_file import read_dotenv
-from ironclaw.errors import SettingsError
-from ironclaw.timing import check_zone
-from ironclaw.wrong_settings import wrong
+from ironclaw.settings.forms import LOCAL, MEMBER, PUBLIC_KEY, SIGNER, TenantId, Words, check_people, is_blank
+from ironclaw.settings.tenant import TenantSettings
 
-PREFIX = "IRONCLAW_"
-#: Names that other tools use too, kept as they are known.
-WELL_KNOWN = {
-    "SLACK_BOT_TOKEN": "slack_bot_token",
-    "SLACK_SIGNING_SECRET": "slack_signing_secret",
-    "SLACK_APP_TOKEN": "slack_app_token",
-    "OPENAI_API_KEY": "openai_api_key",
-    "OPENAI_BASE_URL": "openai_base_url",
-}
 BUNDLED = (
     "auth_jwt",
     "auth_slack",
@@ -43,17 +20,6 @@ BUNDLED = (
     "policy_cedar",
     "veto_rules",
 )
-
-#: Tenant ids name folders and appear in logs: plain ASCII, no dot, no slash.
-TenantId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Words = tuple[str, ...]
-LOCAL = "local:"
-#: A person as they are named in every door.
-PERSON = re.compile(r"slack:[TE][A-Z0-9_]*:[UW][A-Z0-9_]+|jwt:[^|]+\|.+|local:.+")
-PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
-SIGNER = re.compile(r"([a-z][a-z0-9_]{0,31}:)?[0-9a-f]{64}")
-MEMBER = re.compile(r"[UW][A-Z0-9_]+")  #: A Slack user id; whose workspace's is clear without it.
-SLACK_GROUP = re.compile(r"@S[A-Z0-9]+")  #: A Slack user group: its members, as Slack says.
 #: Paths: an empty one would be the working folder.
 PATHS = (
     "data_dir",
@@ -65,97 +31,6 @@ PATHS = (
     "jwt_jwks",
     "brain_script",
 )
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-
-
-def _people(names: Words, is_member: Callable[[str], object] = lambda name: None) -> Words:
-    """
-    :raises ValueError: a name that no door ever gives to anybody
-    """
-    for name in names:
-        if not PERSON.fullmatch(name) and not is_member(name):
-            raise ValueError(
-                f"{name!r} names nobody who could approve. Write slack:TEAM:USER, jwt:ISSUER|SUBJECT or "
-                "local:NAME; outside of [tenants] also a Slack user id (U...)."
-            )
-    return names
-
-
-def _is_blank(value: Any) -> bool:
-    return isinstance(value, str) and not value.strip()
-
-
-class TenantSettings(BaseModel):
-    """One tenant: a table ``[tenants.NAME]`` in ironclaw.toml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    slack: Words = Field(
-        (), description="Slack team ids (T...) or enterprise ids (E...) that are this tenant."
-    )
-    jwt: bool = Field(False, description="Whether tokens of the JWT issuer may name this tenant.")
-    approvers: Words = Field(
-        (),
-        description="Who may approve: slack:TEAM:USER, jwt:ISSUER|SUBJECT or local:NAME. Nobody when empty.",
-    )
-    groups: dict[Name, Words] = Field(
-        {},
-        description="Groups that policy may ask for: people as in approvers, or @S... of Slack.",
-    )
-    people: dict[Name, Words] = Field(
-        {}, description="Who has several identities: their names in each door. They count once."
-    )
-    policy_file: Path | None = Field(
-        None, description="Cedar policies of this tenant, beside the common ones; they can only take away."
-    )
-    approvals_channel: str = Field(
-        "", description="Slack channel (C...) that gets a copy of every approval card."
-    )
-    self_approval: bool = Field(False, description="Whether a requester may approve their own call.")
-    guests: bool = Field(
-        False, description="Whether guests of the Slack workspace may ask. They never approve."
-    )
-    approval_minutes: float = Field(
-        60, gt=0, le=60 * 24 * 30, description="How long an approval waits before it expires."
-    )
-    cards_per_workflow: int = Field(
-        20, ge=1, description="Cards that one workflow may post; then it is told no."
-    )
-    cards_per_hour: int = Field(60, ge=1, description="Cards for one requester; likewise.")
-    denials: int = Field(3, ge=1, description="Calls denied by people that end their workflow.")
-    max_open: int = Field(1_000, ge=1, description="Tasks at work or in the queue; more are refused.")
-    max_running: int = Field(16, ge=1, description="Tasks that one process works on at once.")
-    max_schedules: int = Field(50, ge=0, description="Schedules that there may be, paused ones too.")
-    zone: Annotated[str, AfterValidator(check_zone)] = Field(
-        "UTC", description="Time zone of schedules whose maker's is not known, such as Europe/Berlin."
-    )
-    http_allow: Words = Field(
-        (), description="Hosts that this tenant's tools may ask, beside the common http_allow."
-    )
-    scratch_mb: int | None = Field(None, ge=0, description="Of this tenant, where less than the common one.")
-    scratch_files: int | None = Field(None, ge=0, description="Likewise.")
-    max_fuel: int | None = Field(None, ge=1, description="Likewise.")
-    max_memory_mb: int | None = Field(None, ge=1, description="Likewise.")
-    max_call_seconds: float | None = Field(None, gt=0, description="Likewise.")
-    max_output_kb: int | None = Field(None, ge=1, description="Likewise.")
-
-    @field_validator("policy_file", mode="before")
-    @classmethod
-    def _no_blank(cls, value: Any) -> Any:
-        return None if _is_blank(value) else value
-
-    @field_validator("approvers")
-    @classmethod
-    def _known_forms(cls, names: Words) -> Words:
-        return _people(names)
-
-    @field_validator("groups", "people")
-    @classmethod
-    def _known_members(cls, named: dict[str, Words], info: ValidationInfo) -> dict[str, Words]:
-        is_member = SLACK_GROUP.fullmatch if info.field_name == "groups" else lambda _: None
-        for names in named.values():
-            _people(names, is_member)
-        return named
 
 
 class Settings(BaseModel):
@@ -299,12 +174,12 @@ class Settings(BaseModel):
     @classmethod
     def _no_blank(cls, value: Any, info: ValidationInfo) -> Any:
         """``NAME=`` in .env means not set."""
-        return cls.model_fields[str(info.field_name)].default if _is_blank(value) else value
+        return cls.model_fields[str(info.field_name)].default if is_blank(value) else value
 
     @field_validator("approvers")
     @classmethod
     def _known_forms(cls, names: Words) -> Words:
-        return _people(names, MEMBER.fullmatch)
+        return check_people(names, MEMBER.fullmatch)
 
     @field_validator("trusted_signers", "revoked_signers")
     @classmethod
@@ -335,41 +210,3 @@ class Settings(BaseModel):
         if self.brain != "auto":
             return self.brain
         return "openai" if self.openai_api_key or self.openai_base_url else "commands"
-
-
-def load(environ: Mapping[str, str], folder: Path = Path(".")) -> Settings:
-    """The settings of a process.
-
-    :param environ: such as os.environ
-    :param folder: where ``.env`` and ``ironclaw.toml`` may be
-    :raises SettingsError: names the field, what is wrong with it, and the remedy
-    """
-    known = {*WELL_KNOWN, *(PREFIX + field.upper() for field in Settings.model_fields)}
-    dotenv = read_dotenv(folder / ".env", known)
-    values = {**_toml(folder / "ironclaw.toml"), **_variables(dotenv), **_variables(environ)}
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        sources = {field: f"{name} in .env" for field, name in _names(dotenv).items()} | _names(environ)
-        raise wrong(list(error.errors()), Settings.model_json_schema(), sources) from None
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{path.name}: cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path.name}: {error}. Mend that line or remove the file.") from None
-
-
-def _variables(environ: Mapping[str, str]) -> dict[str, str]:
-    return {field: environ[name] for field, name in _names(environ).items()}
-
-
-def _names(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variable that sets a field, by field; our own name over the well-known one."""
-    found = {field: name for name, field in WELL_KNOWN.items() if name in environ}
-    return found | {name[len(PREFIX) :].lower(): name for name in environ if name.startswith(PREFIX)}

@@ -1,0 +1,38 @@
+"""The forms that words of the settings must have: names of people, of keys and of groups."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import Field
+
+#: Tenant ids name folders and appear in logs: plain ASCII, no dot, no slash.
+TenantId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Words = tuple[str, ...]
+LOCAL = "local:"
+#: A person as they are named in every door.
+PERSON = re.compile(r"slack:[TE][A-Z0-9_]*:[UW][A-Z0-9_]+|jwt:[^|]+\|.+|local:.+")
+PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
+SIGNER = re.compile(r"([a-z][a-z0-9_]{0,31}:)?[0-9a-f]{64}")
+MEMBER = re.compile(r"[UW][A-Z0-9_]+")  #: A Slack user id; whose workspace's is clear without it.
+SLACK_GROUP = re.compile(r"@S[A-Z0-9]+")  #: A Slack user group: its members, as Slack says.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+
+
+def check_people(names: Words, is_member: Callable[[str], object] = lambda name: None) -> Words:
+    """
+    :raises ValueError: a name that no door ever gives to anybody
+    """
+    for name in names:
+        if not PERSON.fullmatch(name) and not is_member(name):
+            raise ValueError(
+                f"{name!r} names nobody who could approve. Write slack:TEAM:USER, jwt:ISSUER|SUBJECT or "
+                "local:NAME; outside of [tenants] also a Slack user id (U...)."
+            )
+    return names
+
+
+def is_blank(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
