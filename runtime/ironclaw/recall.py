@@ -18,9 +18,11 @@ class Indexed:
 class MemoryIndex(Protocol):
     """One tenant's, and no method takes another's name or a filter."""
 
-    async def put(self, memories: Sequence[Indexed]) -> None:
+    async def put(self, memories: Sequence[Indexed]) -> tuple[str, ...]:
         """Have these found from now on; durable when it returns.  The same one again changes nothing.
 
+        :return: ids of those that are found by their words only, as their meaning could not be had just now;
+            put them again later.  None where :attr:`MemoryIndexes.kind` is "lexical"
         :raises IndexUnavailable: it could not; nobody knows which of them it has
         """
         ...
@@ -41,11 +43,17 @@ class MemoryIndex(Protocol):
         ...
 
     async def count(self) -> int:
-        """How many it has."""
+        """How many it has.
+
+        :raises IndexUnavailable: it cannot be asked now
+        """
         ...
 
     async def clear(self) -> None:
-        """Remove all of it, from its files too."""
+        """Remove all of it, of other versions too, from its files too; also where it cannot be read any more.
+
+        :raises IndexUnavailable: some of it may still be there
+        """
         ...
 
 
@@ -59,7 +67,7 @@ class MemoryIndexes(Protocol):
 
     @property
     def version(self) -> str:
-        """Names model, dimensions and analysis: what another version has indexed must be indexed anew."""
+        """Names place, model, dimensions and analysis: what another version has indexed must be indexed anew."""
         ...
 
     def of(self, tenant: str) -> MemoryIndex:
@@ -68,4 +76,6 @@ class MemoryIndexes(Protocol):
         """
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Let go of files and connections, once what is under way has ended."""
+        ...
