@@ -16,12 +16,15 @@ IronclawError
 ├── ToolboxError         a toolbox is not what its manifest says
 ├── IndexUnavailable     what finds memories cannot be asked, or did not take them
 ├── BrainError           the model's server failed, or answered what nobody can use
+│   └── ContextTooLong   the conversation is longer than the model can read
 ├── EgressDenied         a request that the allowlist does not cover
 ├── EgressUnavailable    an allowed request that got no usable answer
 └── SandboxError         the sandbox itself cannot run (not: a tool failed, see ToolFailure)
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class IronclawError(Exception):
@@ -134,6 +137,12 @@ class IndexUnavailable(IronclawError):
 
 class BrainError(IronclawError):
     """The model's server failed, or gave an answer that nobody can use."""
+
+    uses: tuple[Any, ...] = ()  #: What the requests of the turn used all the same, each a ModelUse.
+
+
+class ContextTooLong(BrainError):
+    """The conversation is longer than the model can read: ask in a new thread."""
 
 
 class EgressDenied(IronclawError):

@@ -279,6 +279,7 @@ class Conversation:
     messages: tuple[Message, ...]  #: Earlier tasks of the thread first; the last user message is the task.
     tools: tuple[ToolOffer, ...]
     door: str = ""  #: Where the task came from: "slack", "http" or "cli".
+    can_ask: bool = False  #: Whether a question reaches the person who asked: see :attr:`Move.question`.
     #: To be told the answer as far as it has come, the whole of it each time: a draft that may still change.
     say: Callable[[str], None] = field(default=_unheard, compare=False, repr=False)
 
