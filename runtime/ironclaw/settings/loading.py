@@ -22,6 +22,8 @@ WELL_KNOWN = {
     "SLACK_APP_TOKEN": "slack_app_token",
     "OPENAI_API_KEY": "openai_api_key",
     "OPENAI_BASE_URL": "openai_base_url",
+    "QDRANT_URL": "qdrant_url",
+    "QDRANT_API_KEY": "qdrant_api_key",
 }
 
 
