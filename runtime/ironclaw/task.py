@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ironclaw.capabilities import Capabilities
 from ironclaw.terms import Circumstances, GrantScope, Terms
@@ -238,8 +238,10 @@ class Message:
     text: str = ""
     calls: tuple[ProposedCall, ...] = ()  #: Assistant only.
     call_id: str = ""  #: Tool only: which call this answers.
-    #: Of a user's: "" for what the person said; "memory" or "summary" for data that nobody said.
+    #: Of a user's: "" for what the requester said; else a word of :mod:`ironclaw.untrusted` for data that
+    #: they did not say, or not here: it goes to a model in its envelope.
     source: str = ""
+    seq: int = field(default=0, compare=False)  #: Of its row, from 1 in its workflow; 0: it has none.
 
 
 #: Stands between a task and the data that its caller gave along with it.
@@ -325,6 +327,22 @@ class Brain(Protocol):
         """The next move.
 
         :raises BrainError: no usable move; the workflow ends with its message
+        :raises ContextTooLong: the same conversation may be asked about again, made shorter
+        """
+        ...
+
+
+@runtime_checkable
+class SummarisingBrain(Brain, Protocol):
+    """A brain that can also say what a long conversation came to.  For others the host makes a digest."""
+
+    async def summarise(self, conversation: Conversation, request: str) -> Move:
+        """A summary, by the same model and without tools.
+
+        :param conversation: one message of the source "transcript", which is data and nobody's word
+        :param request: what the summary must hold; ours, in the place of the planner's prompt
+        :return: the summary as its ``answer``, with its ``uses``
+        :raises BrainError: there is none
         """
         ...
 

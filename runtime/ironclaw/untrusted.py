@@ -12,6 +12,7 @@ import re
 MEMORY = "memory"  #: What was kept of other days.
 SUMMARY = "summary"  #: What stands in for messages that were left out.
 CONTEXT = "context"  #: What the caller of a task gave along with it.
+TRANSCRIPT = "transcript"  #: What is to be summed up.
 OTHERS = "another person"  #: What somebody else than the requester wrote in the thread.
 
 # The marks of chat templates begin with "<" (<|im_end|>, </s>, <start_of_turn>) or are words in capitals
