@@ -90,6 +90,7 @@ def _lines(chains: Iterable[Chain]) -> Iterable[str]:
         verdict = f"BROKEN: {chain.fault}" if chain.fault else "intact"
         note = f"  (clock set back {chain.set_back} times)" if chain.set_back else ""
         tenant = ascii(chain.tenant or "(all)")[1:-1]  # Out of a database that may be anybody's.
+        note += f"  ({chain.forgotten} forgotten)" if chain.forgotten else ""
         head = f"{tenant}={chain.events}:{chain.head}"
         yield f"{tenant:<16} {chain.events:>8} events  {verdict}{note}  head {head}"
     if not chains:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ironclaw.canonical import digest
-from ironclaw.store.chain import link
+from ironclaw.store.chain import commitment, link
 from ironclaw.task import ApprovalView, ToolCall
 from ironclaw.veto.binding import action_asked, asked_call
 from tests.bench.contenders import own, running, used
@@ -148,7 +148,9 @@ class Copies:
                 "SELECT n, hash FROM audit WHERE tenant = 'T1' ORDER BY n DESC LIMIT 1"
             ).fetchone()
             n, prev, body = head["n"] + 1, head["hash"], _said(event, others)
-            c.execute("INSERT INTO audit VALUES ('T1', ?, ?, ?, ?)", (n, body, prev, link(prev, n, body)))
+            stays = commitment(body)
+            row = (n, body, prev, link(prev, n, stays), stays)
+            c.execute("INSERT INTO audit VALUES ('T1', ?, ?, ?, ?, ?)", row)
 
 
 def _rows_of(c: sqlite3.Connection, table: str, column: str, workflow: str) -> list[dict[str, Any]]:

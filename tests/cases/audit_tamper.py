@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ironclaw.audit import Checkpoint, read, verify
-from ironclaw.store import link
+from ironclaw.store import commitment, link
 from ironclaw.task import Decision
 from ironclaw_bot.build import Progress, build, built_folder
 from tests.cases._audit_promises import PROMISES
@@ -155,8 +155,9 @@ def _recompute(scene: Scene) -> list[Path]:
         for n, event, _, _ in rows:
             forged = event.replace("approval_denied", "approval_approved").replace("U_BO", "U_XX")
             c.execute(
-                "UPDATE audit SET event = ?, prev = ?, hash = ? WHERE tenant = 'T1' AND n = ?",
-                (forged, prev, prev := link(prev, n, forged), n),
+                "UPDATE audit SET event = ?, commitment = ?, prev = ?, hash = ?"
+                " WHERE tenant = 'T1' AND n = ?",
+                (forged, commitment(forged), prev, prev := link(prev, n, commitment(forged)), n),
             )
     return made
 
@@ -179,7 +180,8 @@ def _insert(scene: Scene) -> list[Path]:
         n, event, _, head = _rows(c)[2]
         c.execute("UPDATE audit SET n = n + 1 WHERE tenant = 'T1' AND n > ?", (n,))
         c.execute(
-            "INSERT INTO audit VALUES ('T1', ?, ?, ?, ?)", (n + 1, event, head, link(head, n + 1, event))
+            "INSERT INTO audit VALUES ('T1', ?, ?, ?, ?, ?)",
+            (n + 1, event, head, link(head, n + 1, commitment(event)), commitment(event)),
         )
     return made
 
@@ -190,7 +192,7 @@ def _duplicate(scene: Scene) -> list[Path]:
     for place in ("n", "(SELECT MAX(n) + 1 FROM audit WHERE tenant = 'T1')"):
         with _tampering(scene, made) as c:
             c.execute(
-                f"INSERT INTO audit SELECT tenant, {place}, event, prev, hash FROM audit"
+                f"INSERT INTO audit SELECT tenant, {place}, event, prev, hash, commitment FROM audit"
                 " WHERE tenant = 'T1' AND n = 3"
             )
     return made

@@ -15,13 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from ironclaw.audit import Checkpoint, Checkpoints, keep_checkpoints, read, verify
+from ironclaw.audit import Checkpoint, Checkpoints, events, keep_checkpoints, read, verify
 from ironclaw.canonical import digest
 from ironclaw.errors import StoreError
 from ironclaw.keys import load_key
 from ironclaw.store import FIRST_LINK, Head, Store, link
 from ironclaw.store.chain import note
-from ironclaw.store.sqlite import SqliteWriter
+from ironclaw.store.sql import Connection, sql
+from ironclaw.store.sqlite import SqliteWriter, forgetting
 
 H1, H2 = Head("T1", 3, "a" * 64), Head("T2", 1, "b" * 64)
 
@@ -121,7 +122,7 @@ async def test_hostile_rows(tmp_path: Path) -> None:
     await filled(tmp_path / "a.db", 0)
     row = (1, "[1]", FIRST_LINK, link(FIRST_LINK, 1, "[1]"))
     with contextlib.closing(sqlite3.connect(tmp_path / "a.db")) as c, c:
-        c.execute("INSERT INTO audit VALUES ('T1', ?, ?, ?, ?)", row)
+        c.execute("INSERT INTO audit VALUES ('T1', ?, ?, ?, ?, '')", row)
 
     assert ["event 1 is no event of ours"] == [chain.fault for chain in verify(tmp_path / "a.db")]
 
@@ -157,8 +158,9 @@ def test_link_is_canonical(event: str, n: int) -> None:
     "statement",
     [
         "UPDATE audit SET event = '{}'",
+        "UPDATE audit SET event = ''",
         "DELETE FROM audit",
-        "INSERT OR REPLACE INTO audit SELECT tenant, n, '{}', prev, hash FROM audit WHERE n = 1",
+        "INSERT OR REPLACE INTO audit SELECT tenant, n, '{}', prev, hash, commitment FROM audit WHERE n = 1",
         "DROP TABLE audit",
         "DROP TRIGGER audit_no_update",
         "ALTER TABLE audit RENAME TO other",
@@ -343,3 +345,40 @@ def test_several_processes_sign(tmp_path: Path) -> None:
 
     assert 0 == other.write([older], 2.0, has_others=True)
     assert (newer,) == one.newest() == other.newest()
+
+
+async def test_forgotten_events(tmp_path: Path) -> None:
+    """
+    A forgotten event leaves its commitment: the chain holds, and says how many there are.
+    """
+    await filled(tmp_path / "a.db", 3)
+    writer = await SqliteWriter.open(tmp_path / "a.db")
+
+    def forget(c: Connection) -> None:
+        with forgetting():
+            sql.forget_events(c, tenant="T1")
+
+    await writer.write(forget)
+    await writer.close()
+    (chain,) = verify(tmp_path / "a.db")
+
+    assert (3, "", 3) == (chain.events, chain.fault, chain.forgotten)
+    assert [] == list(events(tmp_path / "a.db", "T1"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET commitment = hash WHERE n = 2",
+        "UPDATE audit SET event = '', commitment = '' WHERE n = 2",
+        "UPDATE audit SET event = (SELECT event FROM audit WHERE n = 1) WHERE n = 2",
+    ],
+)
+async def test_a_commitment_binds(tmp_path: Path, statement: str) -> None:
+    """
+    What is forgotten, or put in the place of what was, is still held to what the chain was made of.
+    """
+    await filled(tmp_path / "a.db", 3)
+    tampered(tmp_path / "a.db", statement)
+
+    assert "event 2 was changed" == verify(tmp_path / "a.db")[0].fault

@@ -186,7 +186,7 @@ async def spoilt(folder: Path, statement: str) -> Path:
         ("UPDATE schema_version SET version = 999", "a newer ironclaw made it"),
         ("UPDATE schema_version SET version = 3", "not those of any version"),
         ("DELETE FROM schema_version", "no schema version"),
-        ("INSERT INTO audit SELECT 'T1', 9, event, 'p', 'h' FROM audit LIMIT 1", "event 4 is missing"),
+        ("INSERT INTO audit SELECT 'T1', 9, event, 'p', 'h', '' FROM audit LIMIT 1", "event 4 is missing"),
         ("PRAGMA foreign_keys = 0; INSERT INTO secrets SELECT 'T9','','','','','','','','',0", "damaged"),
     ],
 )

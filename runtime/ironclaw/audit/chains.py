@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ironclaw.audit.kept import Checkpoint
-from ironclaw.store import FIRST_LINK, link, look
+from ironclaw.store import FIRST_LINK, commitment, link, look
 from ironclaw.store.sql import Connection, Row, sql
 
 PAGE = 1000  #: Events that are read at a time.
@@ -29,6 +29,7 @@ class Chain:
     head: str  #: Hash of the last good event.  Kept elsewhere, it shows a cut tail or an old backup.
     fault: str = ""  #: What is wrong with the event after them; "" when all is well.
     set_back: int = 0  #: How often the clock went backwards; the order of events does not depend on it.
+    forgotten: int = 0  #: Good ones of which only the commitment is left.
 
 
 def verify(path: Path, kept: Iterable[Checkpoint] = (), url: str = "") -> tuple[Chain, ...]:
@@ -47,12 +48,13 @@ def verify(path: Path, kept: Iterable[Checkpoint] = (), url: str = "") -> tuple[
 
 
 def events(path: Path, tenant: str, url: str = "") -> Iterator[dict[str, object]]:
-    """The tenant's events, oldest first.
+    """The tenant's events that are not forgotten, oldest first.
 
     :raises StoreError: there is no database, or it cannot be read
     """
     for row in look(path, url, lambda c: list(_rows(c, tenant))):
-        yield {"n": row["n"], **json.loads(row["event"])}
+        if row["event"]:
+            yield {"n": row["n"], **json.loads(row["event"])}
 
 
 def _verified(c: Connection, expected: Mapping[str, Kept]) -> tuple[Chain, ...]:
@@ -79,10 +81,11 @@ class _Walk:
     head: str = FIRST_LINK
     at: float = 0.0
     set_back: int = 0
+    forgotten: int = 0
     missed: Kept = field(default_factory=dict)
 
     def chain(self, tenant: str, fault: str = "") -> Chain:
-        return Chain(tenant, self.n, self.head, fault, self.set_back)
+        return Chain(tenant, self.n, self.head, fault, self.set_back, self.forgotten)
 
     def step(self, row: Row) -> str:
         """Go on to the next event.
@@ -97,10 +100,16 @@ class _Walk:
             )
         if not fault:
             self.n, self.head = row["n"], row["hash"]
-            at = _time(row["event"]) or 0.0
-            self.set_back += at < self.at - BACKWARDS
-            self.at = at
+            self._look_at_time(row["event"])
         return fault
+
+    def _look_at_time(self, event: str) -> None:
+        if not event:
+            self.forgotten += 1
+            return
+        at = _time(event) or 0.0
+        self.set_back += at < self.at - BACKWARDS
+        self.at = at
 
 
 def _walk(c: Connection, tenant: str, expected: Kept) -> Chain:
@@ -121,12 +130,22 @@ def _fault(row: Row, n: int, prev: str) -> str:
     if row["prev"] != prev:
         return f"event {n} does not follow the one before it"
     try:
-        is_same = row["hash"] == link(prev, n, row["event"])
-    except (TypeError, ValueError):  # Not text, or not UTF-8: no event of ours.
+        is_same = _is_same(row, n, prev)
+    except (TypeError, ValueError, AttributeError):  # Not text, or not UTF-8: no event of ours.
         is_same = False
     if not is_same:
         return f"event {n} was changed"
-    return "" if _time(row["event"]) is not None else f"event {n} is no event of ours"
+    is_ours = row["event"] == "" or _time(row["event"]) is not None
+    return "" if is_ours else f"event {n} is no event of ours"
+
+
+def _is_same(row: Row, n: int, prev: str) -> bool:
+    """Whether it is what the chain was made of, as far as it is still there."""
+    event, stays = row["event"], row["commitment"]
+    if not stays:
+        return bool(event and row["hash"] == link(prev, n, event))
+    is_event = event == "" or stays == commitment(event)
+    return bool(is_event and row["hash"] == link(prev, n, stays))
 
 
 def _time(event: str) -> float | None:

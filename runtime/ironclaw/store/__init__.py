@@ -6,7 +6,7 @@ them: ``rows`` (SQL by name), ``model`` and ``writer``.
 """
 
 from ironclaw.store.belongings import FOLDER, KEY, belongings_in, own_folder
-from ironclaw.store.chain import FIRST_LINK, Head, link
+from ironclaw.store.chain import FIRST_LINK, Head, commitment, link
 from ironclaw.store.database import Store
 from ironclaw.store.doubt_rows import Sworn
 from ironclaw.store.judged import JudgedCall, judged_calls
@@ -43,6 +43,7 @@ __all__ = [
     "changing",
     "check_audit",
     "check_empty",
+    "commitment",
     "fill",
     "instance_of",
     "is_in_use",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ironclaw.errors import StoreError
@@ -10,7 +10,7 @@ from ironclaw.store import instances
 from ironclaw.store.approvals import Approvals
 from ironclaw.store.belongings import Belongings
 from ironclaw.store.calls import Calls
-from ironclaw.store.chain import Head, note
+from ironclaw.store.chain import Head, note, note_as_before
 from ironclaw.store.doubts import Doubts
 from ironclaw.store.edits import Edits
 from ironclaw.store.factors import Factors
@@ -183,6 +183,15 @@ class Store:
 
 def note_backup(c: Connection, actor: str, now: float) -> None:
     """In every tenant's audit chain; the copy has it too, and says so when it was made."""
+    _note_in_all(c, note, actor, now)
+
+
+def note_backup_as_before(c: Connection, actor: str, now: float) -> None:
+    """The same in a database of an older version."""
+    _note_in_all(c, note_as_before, actor, now)
+
+
+def _note_in_all(c: Connection, note: Callable[..., None], actor: str, now: float) -> None:
     for tenant in [row["id"] for row in sql.tenants(c)]:
         note(c, tenant, now, "backed_up", actor)
 

@@ -20,6 +20,7 @@ WORDS = (
     (r"\bINTEGER\b", "BIGINT"),
     (r"\bREAL\b", "DOUBLE PRECISION"),
     (r"CREATE TRIGGER .*?END;", ""),
+    (r"DROP TRIGGER [^;]*;", ""),
 )
 
 

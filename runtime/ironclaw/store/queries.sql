@@ -444,7 +444,7 @@ SELECT n, hash FROM audit WHERE tenant = :tenant ORDER BY n DESC LIMIT 1
 SELECT DISTINCT tenant FROM audit
 
 -- name: audit_page
-SELECT n, event, prev, hash FROM audit WHERE tenant = :tenant AND n >= :since ORDER BY n LIMIT :limit
+SELECT n, event, commitment, prev, hash FROM audit WHERE tenant = :tenant AND n >= :since ORDER BY n LIMIT :limit
 
 -- name: orphan_workflows^
 SELECT count(*) AS there FROM workflows WHERE tenant NOT IN (SELECT tenant FROM audit)
@@ -458,7 +458,21 @@ JOIN audit a ON a.tenant = t.id AND a.n = (SELECT MAX(n) FROM audit WHERE tenant
 ORDER BY a.tenant
 
 -- name: add_audit!
+INSERT INTO audit (tenant, n, event, commitment, prev, hash)
+VALUES (:tenant, :n, :event, :commitment, :prev, :hash)
+
+-- name: add_audit_as_before!
 INSERT INTO audit (tenant, n, event, prev, hash) VALUES (:tenant, :n, :event, :prev, :hash)
+
+-- name: forget_events!
+-- Each event's commitment stays, and the chain holds.  Those of before have none, and stay.
+UPDATE audit SET event = '' WHERE tenant = :tenant AND commitment <> '' AND event <> ''
+
+-- name: old_events
+SELECT n, event FROM audit WHERE tenant = :tenant AND event <> '' AND n < :until ORDER BY n
+
+-- name: forget_event!
+UPDATE audit SET event = '' WHERE tenant = :tenant AND n = :n AND commitment <> '' 
 
 -- name: shown_refs
 SELECT DISTINCT ref FROM outbox WHERE tenant = :tenant AND subject = :subject AND ref IS NOT NULL
@@ -646,7 +660,8 @@ INSERT INTO belongings (what, id) VALUES (:what, :id) ON CONFLICT (what) DO NOTH
 DELETE FROM belongings WHERE what = :what
 
 -- name: last_events
-SELECT event FROM audit a WHERE n = (SELECT MAX(n) FROM audit WHERE tenant = a.tenant)
+SELECT event FROM audit a
+WHERE n = (SELECT MAX(n) FROM audit WHERE tenant = a.tenant AND event <> '')
 
 -- name: every_pending_approval
 SELECT id, workflow_id, seq FROM approvals WHERE state = 'pending' ORDER BY created_at, id

@@ -19,7 +19,7 @@ from ironclaw.store import doubts, instances, rows
 from ironclaw.store.approvals import end_review
 from ironclaw.store.chain import Head, note
 from ironclaw.store.copying import copy
-from ironclaw.store.database import note_backup
+from ironclaw.store.database import note_backup, note_backup_as_before
 from ironclaw.store.instances import Instance
 from ironclaw.store.migrations import head_version, migrate_sqlite
 from ironclaw.store.sql import Connection, sql
@@ -31,6 +31,7 @@ SUPERSEDED = (
     "The database was restored from a backup of {when}; this may have been decided and run since. "
     "Ask again if it is still needed."
 )
+COMMITMENTS = 8  #: The version since which the audit chain is over the events' commitments.
 NO_DATABASE = "{name} is no database of ironclaw's: {why}. Nothing was changed."
 ATTEMPTS = 3  #: Of a call that is not tried again: see orchestrator.crashed.MAX_ATTEMPTS.
 STEP = 30.0  #: Seconds that a code of a second factor is good for.
@@ -60,7 +61,9 @@ def take(backup: Path, fresh: Path) -> None:
         with changing(fresh) as c:
             if fault := _fault(c):
                 raise StoreError(NO_DATABASE.format(name=name, why=fault))
+            c.set_authorizer(None)  # Our own scripts, which may change what the guard holds.
             migrate_sqlite(c)
+            c.set_authorizer(guard)
     except (sqlite3.Error, ValueError, TypeError) as error:
         raise StoreError(NO_DATABASE.format(name=name, why=error)) from None
     except OSError as error:
@@ -80,7 +83,8 @@ def backing_up(path: Path, file: Path, actor: str, now: float) -> None:
             for pragma in PRAGMAS:
                 c.execute(pragma)
             c.execute("BEGIN IMMEDIATE")
-            note_backup(c, actor, now)
+            is_older = c.execute("SELECT version FROM schema_version").fetchone()[0] < COMMITMENTS
+            (note_backup_as_before if is_older else note_backup)(c, actor, now)
             c.execute("COMMIT")
             copy(c, file)
     except (sqlite3.Error, OSError) as error:
