@@ -100,7 +100,8 @@ async def fork(scene: Scene) -> str | None:
     with contextlib.closing(sqlite3.connect(path)) as c:
         try:
             c.execute(
-                "INSERT INTO audit SELECT tenant, n + 100, event, prev, hash, commitment FROM audit WHERE n = 3"
+                "INSERT INTO audit SELECT tenant, n + 100, event, prev, hash, commitment"
+                " FROM audit WHERE n = 3"
             )
             return "two events follow the same one"
         except sqlite3.IntegrityError:
@@ -148,7 +149,7 @@ async def clock_set_back(scene: Scene) -> str | None:
 @contextlib.contextmanager
 def _one_salt() -> Iterator[None]:
     """The same for each event: what differs then is what was noted."""
-    with mock.patch("ironclaw.store.chain.new_salt", lambda: "0" * 32):
+    with mock.patch("ironclaw.store.chain.new_salt", return_value="0" * 32):
         yield
 
 
