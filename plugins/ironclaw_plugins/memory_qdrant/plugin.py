@@ -1,0 +1,117 @@
+"""Chooses where the index is and what it searches by, as the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+import structlog
+
+from ironclaw.errors import SettingsError
+from ironclaw.hookspecs import Services, hookimpl
+from ironclaw.recall import MemoryIndexes
+from ironclaw.settings import Settings
+from ironclaw_plugins.memory_qdrant.embedder import Embedder
+from ironclaw_plugins.memory_qdrant.indexes import Indexes
+from ironclaw_plugins.memory_qdrant.naming import index_name, place_of
+from ironclaw_plugins.memory_qdrant.shelf import Shelf
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+log = structlog.get_logger(__name__)
+
+
+class MemoryQdrant:
+    """The hook ``ironclaw_memory_indexes``."""
+
+    def __init__(self, services: Services) -> None:
+        """
+        :raises SettingsError: an address that cannot be, a key that would travel in the clear, or a package
+            that is not installed
+        """
+        self._indexes = indexes(services.settings)
+
+    @hookimpl
+    def ironclaw_memory_indexes(self) -> MemoryIndexes | None:
+        """None, said in the log, where several processes share a database and no server of Qdrant's."""
+        return self._indexes
+
+
+def indexes(settings: Settings) -> Indexes | None:
+    """What the settings ask for.
+
+    :raises SettingsError: they cannot be followed
+    """
+    embedder, name = _embedder(settings), _name(settings)
+    if settings.qdrant_url:
+        return Indexes(_on_server(settings, name), embedder, place_of(settings.qdrant_url, name))
+    if settings.postgres:
+        # Each process would have its own files, with what it happened to index itself.
+        log.warning(
+            "memory_search_off", remedy="processes that share a database need a Qdrant server: QDRANT_URL"
+        )
+        return None
+    return Indexes(_in_files(settings, name), embedder, place_of("", name))
+
+
+def _embedder(settings: Settings) -> Embedder | None:
+    if not settings.embeddings_model:
+        if settings.embeddings_base_url:
+            raise SettingsError("embeddings_model: name the model that embeddings_base_url serves.")
+        return None
+    if settings.embeddings_base_url:
+        _check("embeddings_base_url", settings.embeddings_base_url, settings.embeddings_api_key is not None)
+    return Embedder(settings)
+
+
+def _name(settings: Settings) -> str:
+    return index_name(settings.embeddings_model, settings.embeddings_dimensions)
+
+
+def _dimensions(settings: Settings) -> int:
+    """0 where nothing is searched by its meaning."""
+    return settings.embeddings_dimensions if settings.embeddings_model else 0
+
+
+def _in_files(settings: Settings, name: str) -> Callable[[], Shelf]:
+    def opened() -> Shelf:
+        # Here: a library of 30 MB that a command which asks no memory need not load.
+        from ironclaw_plugins.memory_qdrant.embedded import EdgeShelf  # noqa: PLC0415  # as above
+
+        return EdgeShelf(settings.data_dir / "memory", name, _dimensions(settings))
+
+    return opened
+
+
+def _on_server(settings: Settings, name: str) -> Callable[[], Shelf]:
+    key = settings.qdrant_api_key
+    _check("qdrant_url", settings.qdrant_url, key is not None)
+    if find_spec("qdrant_client") is None:
+        raise SettingsError("qdrant_url needs another package: pip install 'ironclaw[qdrant]'.")
+
+    def opened() -> Shelf:
+        from ironclaw_plugins.memory_qdrant.server import ServerShelf  # noqa: PLC0415  # it takes a second
+
+        secret = key.get_secret_value() if key else ""
+        return ServerShelf(
+            settings.qdrant_url, secret, settings.qdrant_collection, name, _dimensions(settings)
+        )
+
+    return opened
+
+
+def _check(setting: str, url: str, has_key: bool) -> None:
+    """
+    :raises SettingsError: no address of a server, one with a password in it, or a key that all on the way see
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        is_address = parts.scheme in ("http", "https") and bool(host) and (parts.port or 1) > 0
+    except ValueError:
+        is_address = False
+    if not is_address or parts.username is not None or parts.password is not None:
+        raise SettingsError(f"{setting}: write http://HOST:PORT or https://HOST, without user and password.")
+    if parts.scheme == "http" and has_key and host not in LOOPBACK:
+        raise SettingsError(f"{setting}: a key does not go to another host over plain http; use https.")
