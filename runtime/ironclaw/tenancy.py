@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any
 
+from ironclaw.budgets import MICROS, Budgets
 from ironclaw.capabilities import Limits, Quota, Room
 from ironclaw.settings import Settings, TenantSettings
 
@@ -140,6 +141,20 @@ class Tenancy:
         tenant = self.tenant(tenant_id)
         return tenant.max_running if tenant else 1
 
+    def budgets(self, tenant_id: str) -> Budgets:
+        """What this tenant's workflows may use."""
+        return Budgets(
+            steps=self._least(tenant_id, "max_steps"),
+            tokens=self._least(tenant_id, "max_tokens"),
+            seconds=self._least(tenant_id, "max_seconds"),
+            history_tokens=self._least(tenant_id, "history_tokens"),
+            context_tokens=self._least(tenant_id, "context_tokens"),
+            output_tokens=self._own(tenant_id, "max_output_tokens") or 0,
+            result_bytes=self._least(tenant_id, "result_kb") * 1024,
+            cost=_micros(self._least(tenant_id, "max_cost")),
+            per_day=_micros(self._least(tenant_id, "budget_per_day")),
+        )
+
     # Tools
 
     def http_allow(self, tenant_id: str) -> tuple[str, ...]:
@@ -170,9 +185,13 @@ class Tenancy:
 
     def _least(self, tenant_id: str, name: str) -> Any:
         """The tenant's own setting, where it is less than the common one."""
-        common = getattr(self._settings, name)
+        named = (getattr(self._settings, name), getattr(self.tenant(tenant_id), name, None))
+        return min((each for each in named if each is not None), default=None)
+
+    def _own(self, tenant_id: str, name: str) -> Any:
+        """The tenant's own setting, where it has one."""
         own = getattr(self.tenant(tenant_id), name, None)
-        return common if own is None else min(common, own)
+        return getattr(self._settings, name, None) if own is None else own
 
     def card_copies(self, tenant_id: str) -> str:
         """The channel that gets a copy of every card; "" for none."""
@@ -184,3 +203,7 @@ def _human(principal_id: str) -> str:
     """The workspaces of one organisation share their people: the same user id is the same person in each."""
     user = _SLACK_USER.fullmatch(principal_id)
     return f"slack:{user[1]}" if user else principal_id
+
+
+def _micros(amount: float | None) -> int | None:
+    return None if amount is None else round(amount * MICROS)

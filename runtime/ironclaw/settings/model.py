@@ -5,9 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from ironclaw.settings.forms import LOCAL, MEMBER, PUBLIC_KEY, SIGNER, TenantId, Words, check_people, is_blank
+from ironclaw.settings.brain import BrainSettings
+from ironclaw.settings.budgets import BudgetSettings
+from ironclaw.settings.forms import (
+    LOCAL,
+    MEMBER,
+    PUBLIC_KEY,
+    SIGNER,
+    Name,
+    TenantId,
+    Words,
+    check_people,
+    is_blank,
+)
+from ironclaw.settings.mcp_servers import McpServer, ServerName
 from ironclaw.settings.tenant import TenantSettings
 
 BUNDLED = (
@@ -33,7 +46,7 @@ PATHS = (
 )
 
 
-class Settings(BaseModel):
+class Settings(BrainSettings, BudgetSettings):
     """All settings.  ``IRONCLAW_<NAME>`` in the environment, ``<name>`` in ironclaw.toml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -125,12 +138,28 @@ class Settings(BaseModel):
     openai_api_key: SecretStr | None = Field(None, description="Well-known: OPENAI_API_KEY.")
     openai_base_url: str = Field("", description="Any OpenAI-compatible server. Well-known: OPENAI_BASE_URL.")
     openai_model: str = Field("gpt-5-mini", description="Model name sent to the server.")
-    max_steps: int = Field(20, ge=1, le=1000, description="Turns of the brain in one workflow.")
-    max_tokens: int = Field(200_000, ge=1, description="Tokens in one workflow, as the provider counts them.")
-    max_seconds: float = Field(
-        600, gt=0, description="Working time of one workflow; waiting for people is free."
+
+    # What finds memories again
+    embeddings_model: str = Field(
+        "",
+        description="Finds memories by meaning too, with this model of an OpenAI-compatible server, "
+        "which sees their texts; by words alone when empty.",
     )
-    history_tokens: int = Field(4_000, ge=0, description="How much of a thread's past the brain sees, about.")
+    embeddings_base_url: str = Field("", description="That server; OpenAI's own when empty.")
+    embeddings_api_key: SecretStr | None = Field(None, description="Its key; a local server may need none.")
+    embeddings_dimensions: int = Field(
+        512, ge=1, le=8192, description="Numbers in one vector of that model; OpenAI's make as many as asked."
+    )
+    qdrant_url: str = Field(
+        "",
+        description="A Qdrant server for the index of memories; files in data_dir when empty. "
+        "Well-known: QDRANT_URL.",
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description="Its key. Well-known: QDRANT_API_KEY.")
+    qdrant_collection: Name = Field(
+        "ironclaw",
+        description="Its collections begin with it: installations that share a server must differ.",
+    )
 
     # The body
     workers: int = Field(2, ge=1, le=64, description="Sandbox worker processes.")
@@ -145,6 +174,11 @@ class Settings(BaseModel):
     max_memory_mb: int = Field(512, ge=1, description="MiB of memory of one call.")
     max_call_seconds: float = Field(600, gt=0, description="Wall clock of one call.")
     max_output_kb: int = Field(2048, ge=1, description="KiB of one call's result.")
+
+    # Tools of others
+    mcp_servers: dict[ServerName, McpServer] = Field(
+        {}, description="Servers of the Model Context Protocol whose tools are offered, by name: docs/mcp.md."
+    )
 
     # Logs
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
@@ -165,6 +199,8 @@ class Settings(BaseModel):
         "slack_signing_secret",
         "slack_app_token",
         "openai_api_key",
+        "embeddings_api_key",
+        "qdrant_api_key",
         "secrets_key",
         "secrets_key_old",
         "database_url",

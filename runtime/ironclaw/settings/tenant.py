@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from ironclaw.settings.brain import TenantBrain
+from ironclaw.settings.budgets import TenantBudgets
 from ironclaw.settings.forms import SLACK_GROUP, Name, Words, check_people, is_blank
 from ironclaw.timing import check_zone
 
 
-class TenantSettings(TenantBrain):
+class TenantSettings(TenantBrain, TenantBudgets):
     """One tenant: a table ``[tenants.NAME]`` in ironclaw.toml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
