@@ -90,20 +90,22 @@ class Capabilities:
     http: tuple[HttpRule, ...] = ()
     secrets: tuple[str, ...] = ()  #: Names; the values stay with the host.
     limits: Limits = Limits()
+    server: str = ""  #: Of a tool that an MCP server carries out: which one and where, for people.
 
     @property
     def lines(self) -> tuple[str, ...]:
         """What it may touch, one line each, for people."""
         files = {Scratch.NONE: (), Scratch.READ: ("reads files",), Scratch.WRITE: ("writes files",)}
         hosts = (f"{', '.join(sorted(r.methods))} {r.host}{' '.join(r.path_prefixes)}" for r in self.http)
-        return (*files[self.scratch], *hosts, *(f"secret {name}" for name in self.secrets))
+        server = (self.server,) if self.server else ()
+        return (*server, *files[self.scratch], *hosts, *(f"secret {name}" for name in self.secrets))
 
     def is_within(self, other: Capabilities) -> bool:
         """Whether it touches nothing that the other may not.  How much they may use is another matter."""
         order = list(Scratch)
         files = order.index(self.scratch) <= order.index(other.scratch)
         hosts = all(any(rule.is_within(each) for each in other.http) for rule in self.http)
-        return files and hosts and set(self.secrets) <= set(other.secrets)
+        return files and hosts and set(self.secrets) <= set(other.secrets) and self.server == other.server
 
     @property
     def writes(self) -> bool:

@@ -86,7 +86,7 @@ class Egress:
         max_bytes: int = 1 << 20,
     ) -> None:
         self._resolve = resolve
-        self._open_socket = open_socket
+        self.open_socket = open_socket
         self.tls = tls or strict_tls()
         self._allow_localhost = allow_localhost
         self._seconds = seconds
@@ -149,8 +149,8 @@ class Egress:
         if self._is_closed:
             raise EgressUnavailable("The host is shutting down.")
         rules.check(allowed, hop.method, hop.target)
-        pinned = Pinned(hop.target.host, await self._addresses(hop.target))
-        gate = Gate(self._gate(hop.target), self._open_socket)
+        pinned = Pinned(hop.target.host, await self.resolved(hop.target))
+        gate = Gate(self._gate(hop.target), self.open_socket)
         connector = OneConnection(pinned, gate, self.tls, hop.before)
         try:
             async with _session(connector) as session, _request(session, hop) as answer:
@@ -161,8 +161,12 @@ class Egress:
                 raise EgressDenied(f"{hop.target.host} has {NOT_PUBLIC}.") from None
             raise EgressUnavailable(f"{hop.target.host} gave no answer: {_reason(error)}.") from None
 
-    async def _addresses(self, target: Target) -> Sequence[str]:
-        """The host's addresses, resolved once and all of them checked."""
+    async def resolved(self, target: Target) -> Sequence[str]:
+        """The host's addresses, resolved once and all of them checked.
+
+        :raises EgressDenied: one of them is not of the public internet
+        :raises EgressUnavailable: there is none
+        """
         if target.host == rules.LOCALHOST:
             return ["127.0.0.1"]
         try:

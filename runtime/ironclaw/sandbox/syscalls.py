@@ -12,6 +12,10 @@ Numbers = tuple[int, int | None]
 CLONE: Numbers = (56, 220)
 CLONE3: Numbers = (435, 435)
 PRLIMIT64: Numbers = (302, 261)
+SOCKET: Numbers = (41, 198)
+SOCKETPAIR: Numbers = (53, 199)
+SETPGID: Numbers = (109, 154)
+SETSID: Numbers = (112, 157)
 
 #: What a worker never needs.
 DENIED: dict[str, Numbers] = {

@@ -1,11 +1,25 @@
 """Every setting, read once: environment over ``.env`` over ``ironclaw.toml`` over the default.
 
-``model`` and ``tenant`` say what there is, ``forms`` how words must look, ``loading`` where they come from.
+``model``, ``tenant``, ``brain`` and ``mcp_servers`` say what there is, ``forms`` how words must look, ``loading``
+where they come from.
 """
 
+from ironclaw.settings.brain import ModelServer, Price
 from ironclaw.settings.forms import LOCAL, PERSON
 from ironclaw.settings.loading import PREFIX, WELL_KNOWN, load
+from ironclaw.settings.mcp_servers import McpServer
 from ironclaw.settings.model import Settings
 from ironclaw.settings.tenant import TenantSettings
 
-__all__ = ["LOCAL", "PERSON", "PREFIX", "WELL_KNOWN", "Settings", "TenantSettings", "load"]
+__all__ = [
+    "LOCAL",
+    "PERSON",
+    "PREFIX",
+    "WELL_KNOWN",
+    "McpServer",
+    "ModelServer",
+    "Price",
+    "Settings",
+    "TenantSettings",
+    "load",
+]

@@ -11,6 +11,7 @@ from ironclaw.store.database import Store
 from ironclaw.store.doubt_rows import Sworn
 from ironclaw.store.judged import JudgedCall, judged_calls
 from ironclaw.store.looking import answers, is_there, look, postgres
+from ironclaw.store.mcp_tools import McpListing, listings_in
 from ironclaw.store.model import CallRow, Edited, Flow, GrantUse, Judged, SealedGrant, Signed, Spent
 from ironclaw.store.moving import check_audit, check_empty, fill, instance_of, is_moved, stand_in
 from ironclaw.store.restoring import Restored, backing_up, changing, moment, renew, take
@@ -29,6 +30,7 @@ __all__ = [
     "Head",
     "Judged",
     "JudgedCall",
+    "McpListing",
     "Restored",
     "SealedGrant",
     "SecretRow",
@@ -52,6 +54,7 @@ __all__ = [
     "judged_calls",
     "kept_in",
     "link",
+    "listings_in",
     "look",
     "moment",
     "own_folder",

@@ -17,6 +17,7 @@ from ironclaw.store.factors import Factors
 from ironclaw.store.grants import Grants
 from ironclaw.store.instances import Instance
 from ironclaw.store.looking import postgres
+from ironclaw.store.mcp_tools import McpTools
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.policies import Policies
 from ironclaw.store.reminders import Reminders
@@ -51,6 +52,7 @@ class Store:
         self.secrets = Secrets(writer)
         self.factors = Factors(writer)
         self.toolboxes = Toolboxes(writer)
+        self.mcp_tools = McpTools(writer)
 
     @classmethod
     async def open(cls, path: Path, url: str = "") -> Store:

@@ -156,17 +156,20 @@ SELECT * FROM messages WHERE workflow_id = :workflow_id ORDER BY seq
 
 -- name: thread_past
 -- What was asked and answered before in the same thread, newest first.
-SELECT text, outcome FROM workflows
+SELECT text, outcome, requester FROM workflows
 WHERE tenant = :tenant AND thread = :thread AND thread <> '' AND state = 'done'
     AND created_at < :before AND id <> :id
 ORDER BY created_at DESC LIMIT 50
 
 -- name: thread_taints
--- What the calls of the thread before have put before the brain: their answers may hold it.
-SELECT DISTINCT c.circumstances
+-- What the calls of the thread before, and else what it was given, have put before the brain: its answers may hold it.
+SELECT c.circumstances
 FROM tool_calls c JOIN workflows w ON w.id = c.workflow_id
 WHERE w.tenant = :tenant AND w.thread = :thread AND w.thread <> '' AND w.state = 'done'
     AND w.created_at < :before AND w.id <> :id AND c.state IN ('succeeded', 'failed', 'in_doubt')
+UNION SELECT '{"taints":' || w.read_also || '}' FROM workflows w
+WHERE w.tenant = :tenant AND w.thread = :thread AND w.thread <> '' AND w.state = 'done'
+    AND w.created_at < :before AND w.id <> :id AND w.read_also <> ''
 
 -- name: thread_context^
 -- Whether a task of the thread before came with data of its caller.
@@ -727,3 +730,65 @@ UPDATE approvals SET state = 'cancelled' WHERE workflow_id = :workflow_id AND st
 -- What may have begun is not known to have not.
 UPDATE tool_calls SET state = CASE WHEN state = 'executing' THEN 'in_doubt' ELSE 'cancelled' END
 WHERE workflow_id = :workflow_id AND state IN ('proposed', 'pending', 'approved', 'executing')
+
+-- What servers of the Model Context Protocol list
+
+-- name: mcp_listings
+SELECT server, config, component, manifest, about, listing, seen_at, state, decided_by, decided_at, seal
+FROM mcp_listings ORDER BY server, seen_at, manifest
+
+-- name: add_mcp_listing!
+INSERT INTO mcp_listings
+    (server, config, component, manifest, about, listing, seen_at, state, decided_by, decided_at, seal)
+VALUES (:server, :config, :component, :manifest, :about, :listing, :now, 'waiting', '', 0, '')
+ON CONFLICT (server, component, manifest) DO NOTHING
+
+-- name: drop_mcp_listings!
+-- Of a server all but the one that is named and, unless that one takes its place, the approved one.
+DELETE FROM mcp_listings
+WHERE server = :server AND NOT (component = :component AND manifest = :manifest)
+    AND (state <> 'approved' OR CAST(:is_approved AS INTEGER) = 1)
+
+-- name: decide_mcp_listing!
+UPDATE mcp_listings SET state = :state, decided_by = :actor, decided_at = :now, seal = :seal
+WHERE server = :server AND component = :component AND manifest = :manifest
+
+-- What models used
+
+-- name: add_model_call!
+INSERT INTO model_calls (workflow_id, n, tenant, at, model, prompt, tokens_in, tokens_cached, tokens_out, micros)
+VALUES (:workflow_id, (SELECT COALESCE(MAX(n), 0) + 1 FROM model_calls WHERE workflow_id = :workflow_id),
+    :tenant, :now, :model, :prompt, :tokens_in, :tokens_cached, :tokens_out, :micros)
+
+-- name: model_total^
+-- CAST, for PostgreSQL sums integers to decimals.
+SELECT COUNT(*) AS requests, COUNT(micros) AS priced,
+    CAST(COALESCE(SUM(tokens_in), 0) AS BIGINT) AS tokens_in,
+    CAST(COALESCE(SUM(tokens_cached), 0) AS BIGINT) AS tokens_cached,
+    CAST(COALESCE(SUM(tokens_out), 0) AS BIGINT) AS tokens_out,
+    CAST(COALESCE(SUM(micros), 0) AS BIGINT) AS micros
+FROM model_calls WHERE workflow_id = :workflow_id
+
+-- name: tenant_cost^
+SELECT CAST(COALESCE(SUM(micros), 0) AS BIGINT) AS micros
+FROM model_calls WHERE tenant = :tenant AND at >= :since
+
+-- name: model_calls_of
+SELECT * FROM model_calls WHERE workflow_id = :workflow_id ORDER BY n
+
+-- Summaries
+
+-- name: add_summary!
+INSERT INTO summaries (workflow_id, n, tenant, at, covers, text, taint, made_by, turn, is_forced, is_over)
+VALUES (:workflow_id, (SELECT COALESCE(MAX(n), 0) + 1 FROM summaries WHERE workflow_id = :workflow_id),
+    :tenant, :now, :covers, :text, :taint, :made_by, :turn, :is_forced, :is_over)
+
+-- name: summaries_of
+-- Newest first.
+SELECT * FROM summaries WHERE workflow_id = :workflow_id ORDER BY n DESC
+
+-- name: void_summary!
+UPDATE summaries SET text = '' WHERE workflow_id = :workflow_id AND n = :n
+
+-- name: set_read_also!
+UPDATE workflows SET read_also = :read_also WHERE id = :id AND lease_epoch = :epoch
