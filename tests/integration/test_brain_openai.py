@@ -11,23 +11,13 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.fakes.openai_server import FakeOpenAI, Reply, calls, cut, error, slow, text
 from tests.fakes.services import PlainServices
+from tests.integration.planning import HELLO, KEY, asking, brain, refusal
 
-from ironclaw.errors import BrainError
 from ironclaw.settings import Settings
-from ironclaw.task import Conversation, Message, Move, ProposedCall, Role, ToolOffer
-from ironclaw_plugins.brain_openai import MAX_REPLY, ChatBrain, OpenAIBrain
+from ironclaw.task import Message, ProposedCall, Role
+from ironclaw_plugins.brain_openai import OpenAIBrain
+from ironclaw_plugins.brain_openai.connecting import MAX_REPLY
 
-KEY = "sk-" + "test-4f9a0c"
-READ = ToolOffer(
-    "files.read",
-    "Read a file.",
-    {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["path"],
-        "properties": {"path": {"type": "string"}},
-    },
-)
 SOON = {"retry-after-ms": "1"}
 
 
@@ -37,29 +27,14 @@ async def server() -> AsyncIterator[FakeOpenAI]:
         yield fake
 
 
-def brain(server: FakeOpenAI, key: str = KEY, **seconds: float) -> ChatBrain:
-    quick = {"first_pause": 0.001, **seconds}
-    return ChatBrain(Settings(openai_base_url=server.url, openai_api_key=key), **quick)
-
-
-def asking(*messages: Message) -> Conversation:
-    return Conversation("t1", "w1", "local:ann", messages or (Message(Role.USER, "hello"),), (READ,))
-
-
-async def refusal(brain: ChatBrain) -> str:
-    with pytest.raises(BrainError) as caught:
-        await brain.plan(asking())
-    return str(caught.value)
-
-
 async def test_answers(server: FakeOpenAI) -> None:
     """
     A text is an answer, with the tokens that the server counted.
     """
     server.on("hello", text("Hi.", tokens=42))
+    found = await brain(server).plan(asking())
 
-    assert Move(answer="Hi.", tokens=42) == await brain(server).plan(asking())
-    assert [] == server.complaints
+    assert ("Hi.", 42) == (found.answer, found.tokens)
 
 
 async def test_calls_a_tool_and_reads_its_result(server: FakeOpenAI) -> None:
@@ -70,7 +45,7 @@ async def test_calls_a_tool_and_reads_its_result(server: FakeOpenAI) -> None:
     server.on("hello", text("It says x."), results=1)
     first = await brain(server).plan(asking())
     (call,) = first.calls
-    history = (Message(Role.USER, "hello"), Message(Role.ASSISTANT, calls=first.calls))
+    history = (HELLO, Message(Role.ASSISTANT, calls=first.calls))
 
     second = await brain(server).plan(asking(*history, Message(Role.TOOL, '{"output":"x"}', call_id=call.id)))
 
@@ -78,7 +53,6 @@ async def test_calls_a_tool_and_reads_its_result(server: FakeOpenAI) -> None:
     assert "It says x." == second.answer
     sent = json.loads(server.requests[1]["messages"][-1]["content"])
     assert {"source": "tool files.read", "untrusted": '{"output":"x"}'} == sent
-    assert [] == server.complaints
 
 
 async def test_parallel_calls(server: FakeOpenAI) -> None:
@@ -95,13 +69,14 @@ async def test_parallel_calls(server: FakeOpenAI) -> None:
 
 async def test_leaves_judging_to_the_veto(server: FakeOpenAI) -> None:
     """
-    A tool that was not offered and arguments that are no JSON come back exactly as the model wrote them.
+    A tool that was not offered and arguments of another form come back exactly as the model wrote them.
     """
-    server.on("hello", calls(("shell-run", '{"cmd": ')))
+    server.on("hello", calls(("shell-run", {"cmd": "ls"}), ("files-read", {"file": None})))
+    found = (await brain(server).plan(asking())).calls
 
-    (call,) = (await brain(server).plan(asking())).calls
-
-    assert ("shell-run", '{"cmd": ') == (call.tool, call.arguments)
+    assert [("shell-run", '{"cmd": "ls"}'), ("files.read", '{"file": null}')] == [
+        (call.tool, call.arguments) for call in found
+    ]
 
 
 async def test_unanswered_call_is_said_to_be_not_run(server: FakeOpenAI) -> None:
@@ -111,7 +86,7 @@ async def test_unanswered_call_is_said_to_be_not_run(server: FakeOpenAI) -> None
     server.on("again", text("ok"))
     call = ProposedCall("c", "files.read", "{}")
     history = (
-        Message(Role.USER, "hello"),
+        HELLO,
         Message(Role.ASSISTANT, calls=(call,)),
         Message(Role.USER, "again"),
     )
@@ -119,7 +94,6 @@ async def test_unanswered_call_is_said_to_be_not_run(server: FakeOpenAI) -> None
     await brain(server).plan(asking(*history))
 
     assert "was not run" in server.requests[0]["messages"][3]["content"]
-    assert [] == server.complaints
 
 
 async def test_waits_out_a_rate_limit(server: FakeOpenAI) -> None:
@@ -155,7 +129,7 @@ async def test_asks_again(server: FakeOpenAI, name: str) -> None:
     server.on("hello", text("Hi."))
 
     assert "Hi." == (await brain(server).plan(asking())).answer
-    assert (4, []) == (len(server.requests), server.complaints)
+    assert 4 == len(server.requests)
 
 
 @pytest.mark.parametrize("name", PASSING)
@@ -211,7 +185,7 @@ async def test_retries_end_with_the_turn(server: FakeOpenAI) -> None:
     server.on("hello", error(500))
     began = time.monotonic()
 
-    assert "answered 500" in await refusal(brain(server, first_pause=10.0, turn_seconds=2.0))
+    assert "answered 500" in await refusal(brain(server, {"first_pause": 10.0, "turn_seconds": 2.0}))
     assert time.monotonic() - began < 2
 
 
@@ -223,9 +197,8 @@ async def test_retries_end_with_the_turn(server: FakeOpenAI) -> None:
         (error(404, "model_not_found"), "check openai_model"),
         (error(400, message=f"your key {KEY} is odd"), "tool calling"),
         (Reply(302, {"Location": "http://127.0.0.1:9/v1"}, {}), "answered 302"),
-        (Reply(body=b"<html>"), "no chat completion"),
-        (Reply(body={"choices": []}), "no chat completion"),
-        (text(""), "neither a tool call nor an answer"),
+        (Reply(body=b"<html>"), "no model's turn"),
+        (Reply(body={"choices": []}), "no model's turn"),
         (text("", "length"), "cut off"),
         (calls(("files-read", '{"pa'), finish="length"), "nothing of it was used"),
         (text("", "content_filter"), "content filter"),
@@ -247,7 +220,7 @@ async def test_wrong_key(server: FakeOpenAI) -> None:
     """
     A refused key names the setting to check, not the key.
     """
-    said = await refusal(brain(server, key="sk-" + "wrong"))
+    said = await refusal(brain(server, openai_api_key="sk-" + "wrong"))
 
     assert "The model did not answer: the server refused the API key: check OPENAI_API_KEY." == said
 
@@ -287,7 +260,7 @@ async def test_silence_ends(server: FakeOpenAI) -> None:
     """
     server.on("hello", slow(text("late")))
 
-    assert "did not answer in time" in await refusal(brain(server, turn_seconds=0.2))
+    assert "did not answer in time" in await refusal(brain(server, {"turn_seconds": 0.2}))
 
 
 async def test_can_be_cancelled(server: FakeOpenAI) -> None:
@@ -332,7 +305,7 @@ async def test_the_fake_is_strict(server: FakeOpenAI) -> None:
     """
     await refusal(brain(server))
 
-    assert ["no rule for 'hello' after 0 results"] == server.complaints
+    assert ["no rule for 'hello' after 0 results"] == server.forgive()
 
 
 async def test_plugin_offers_the_brain() -> None:

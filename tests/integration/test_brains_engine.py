@@ -16,7 +16,7 @@ from ironclaw.app import Ironclaw
 from ironclaw.settings import Settings
 from ironclaw.task import Decision, WorkflowState
 from ironclaw_plugins.brain_commands import Commands
-from ironclaw_plugins.brain_openai import ChatBrain
+from ironclaw_plugins.brain_openai import ModelBrain
 
 pytestmark = pytest.mark.sandbox
 KEY = "sk-" + "live-5d1c7e90ab"
@@ -28,7 +28,7 @@ READ = ("files-read", {"path": "notes/today.md"})
 async def thinking(folder: Path, toolboxes: Path, server: FakeOpenAI) -> AsyncIterator[Ironclaw]:
     """An engine that plans with the fake server."""
     values = {"openai_api_key": KEY, "openai_base_url": server.url}
-    brain = ChatBrain(Settings.model_validate(values))
+    brain = ModelBrain(Settings.model_validate(values))
     async with engine(folder, brain, toolboxes, **values) as app:
         yield app
 

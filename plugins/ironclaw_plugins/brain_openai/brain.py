@@ -1,0 +1,171 @@
+"""Plans with chat models.  It plans; it runs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from ironclaw.errors import BrainError, ContextTooLong, SettingsError
+from ironclaw.settings import Settings
+from ironclaw.task import Conversation, Message, Move, Role
+from ironclaw_plugins.brain_openai.counting import Meter
+from ironclaw_plugins.brain_openai.faults import LATE, Broken, Declined
+from ironclaw_plugins.brain_openai.functions import functions
+from ironclaw_plugins.brain_openai.history import told
+from ironclaw_plugins.brain_openai.moves import move
+from ironclaw_plugins.brain_openai.patience import FIRST_PAUSE, patiently
+from ironclaw_plugins.brain_openai.servers import Choice, Choices, Server, Target
+from ironclaw_plugins.brain_openai.wire import SAY_SECONDS, Ask, Draft, Reply, Used
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+log = structlog.get_logger(__name__)
+
+READ_SECONDS = 120.0  #: Between two bytes.
+TURN_SECONDS = 300.0  #: For one turn: retries, the repair and fallbacks included.
+
+
+class ModelBrain:
+    """Plans with the models of the settings.
+
+    :param read_seconds: how long a server may stay silent
+    :param turn_seconds: how long one turn may take, all included
+    :param first_pause: seconds before the first retry
+    :param say_seconds: between two drafts of an answer
+    :raises SettingsError: a prompt or a server of the settings is not there
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        choices: Choices | None = None,
+        read_seconds: float = READ_SECONDS,
+        turn_seconds: float = TURN_SECONDS,
+        first_pause: float = FIRST_PAUSE,
+        say_seconds: float = SAY_SECONDS,
+    ) -> None:
+        self._settings = settings
+        self._choices = choices or Choices(settings, settings.tenants.get)
+        self._read_seconds = read_seconds
+        self._turn_seconds = turn_seconds
+        self._first_pause = first_pause
+        self._say_seconds = say_seconds
+        self._clients: dict[Server, AsyncOpenAI] = {}
+
+    async def plan(self, conversation: Conversation) -> Move:
+        """One move; asked again, for a while, where a server or a model may do better the next time.
+
+        :raises ContextTooLong: the model cannot read so much
+        :raises BrainError: no usable move; the message names the remedy, ``uses`` what it cost all the same
+        """
+        choice = self._choice(conversation.tenant)
+        meter = Meter(self._settings.prices, choice.prompt.version)
+        try:
+            found = await self._first_that_can(conversation, choice, meter)
+        except BrainError as error:
+            error.uses = meter.uses
+            raise
+        return replace(found, tokens=meter.tokens, uses=meter.uses)
+
+    def _choice(self, tenant: str) -> Choice:
+        try:
+            return self._choices.of(tenant)
+        except SettingsError as error:
+            raise BrainError(str(error)) from None
+
+    async def _first_that_can(self, conversation: Conversation, choice: Choice, meter: Meter) -> Move:
+        """Each model in its turn, with its share of the time that is left.
+
+        :raises BrainError: the last one's; or what no other model would do better
+        """
+        until = asyncio.get_running_loop().time() + self._turn_seconds
+        for index, target in enumerate(choice.targets):
+            others = len(choice.targets) - index - 1
+            now = asyncio.get_running_loop().time()
+            try:
+                share = now + (until - now) / (others + 1)
+                return await self._in_time(conversation, choice, target, meter, share)
+            except (ContextTooLong, Declined):
+                raise
+            except BrainError as fault:
+                if not others:
+                    raise
+                log.warning("model_fell_back", model=target.model, why=str(fault))
+        raise BrainError("No model is configured. Set openai_model.")
+
+    async def _in_time(
+        self, conversation: Conversation, choice: Choice, target: Target, meter: Meter, until: float
+    ) -> Move:
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._with_repair(conversation, choice, target, meter, until)
+        except TimeoutError:
+            raise BrainError(LATE) from None
+
+    async def _with_repair(
+        self, conversation: Conversation, choice: Choice, target: Target, meter: Meter, until: float
+    ) -> Move:
+        """A turn that cannot be used is asked for once more, and the model is told why."""
+        ask = _ask(conversation, choice, target, self._settings)
+
+        async def once(asked: Ask) -> Move:
+            return await self._once(conversation, target, asked, meter)
+
+        try:
+            return await patiently(lambda: once(ask), until, self._first_pause)
+        except Broken as fault:
+            log.info("model_turn_repaired", model=target.model, why=str(fault))
+            mended = replace(ask, messages=(*ask.messages, Message(Role.USER, fault.told)))
+        return await patiently(lambda: once(mended), until, self._first_pause)
+
+    async def _once(self, conversation: Conversation, target: Target, ask: Ask, meter: Meter) -> Move:
+        used = Used()
+        try:
+            reply = await self._reply(conversation, target.server, ask)
+            used = reply.used
+            return move(reply, ask.functions)
+        finally:
+            meter.add(target.model, used)
+
+    async def _reply(self, conversation: Conversation, server: Server, ask: Ask) -> Reply:
+        if server not in self._clients:
+            # In a thread: the import takes a second, the trust store a moment, and others must not wait.
+            self._clients[server] = await asyncio.to_thread(_connected, server, self._read_seconds)
+        from ironclaw_plugins.brain_openai.connecting import exchange  # noqa: PLC0415  # start-up time, see there
+
+        draft = Draft(conversation.say, self._say_seconds)
+        body = server.api.body(ask, server.profile)
+        return await exchange(self._clients[server], server.api, body, draft)
+
+
+def _connected(server: Server, read_seconds: float) -> AsyncOpenAI:
+    from ironclaw_plugins.brain_openai.connecting import connect  # noqa: PLC0415  # start-up time, see there
+
+    return connect(server, read_seconds)
+
+
+def _ask(conversation: Conversation, choice: Choice, target: Target, settings: Settings) -> Ask:
+    offered = functions(
+        conversation.tools, in_strict=target.server.profile.is_strict, can_ask=conversation.can_ask
+    )
+    names = {each.tool: each.name for each in offered}
+    return Ask(
+        model=target.model,
+        prompt=choice.prompt.text,
+        messages=tuple(told(conversation.messages, names)),
+        functions=offered,
+        who=_who(conversation),
+        temperature=choice.temperature,
+        max_output_tokens=choice.max_output_tokens,
+        num_ctx=settings.openai_num_ctx,
+    )
+
+
+def _who(conversation: Conversation) -> str:
+    """A stable id for a person that does not name them."""
+    return hashlib.sha256(f"{conversation.tenant}\0{conversation.requester}".encode()).hexdigest()

@@ -1,0 +1,154 @@
+"""The network: one request to a model's server, and what came of it.
+
+Imported late: the libraries take a second, which a bot that plans with another brain need not wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from httpx2 import (
+    AsyncByteStream,
+    AsyncHTTPTransport,
+    HTTPError,
+    Limits,
+    Request,
+    Response,
+    Timeout,
+)
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncAPIResponse,
+    AsyncAzureOpenAI,
+    AsyncOpenAI,
+    DefaultAsyncHttpx2Client,
+    OpenAIError,
+)
+
+from ironclaw.errors import BrainError
+from ironclaw_plugins.brain_openai import told
+from ironclaw_plugins.brain_openai.faults import (
+    BROKE_OFF,
+    ENDLESS,
+    LATE,
+    UNREACHABLE,
+    Passing,
+    Said,
+    refused,
+)
+from ironclaw_plugins.brain_openai.servers import Server
+from ironclaw_plugins.brain_openai.sse import events
+from ironclaw_plugins.brain_openai.wire import Api, Draft, Reply
+
+CONNECT_SECONDS = 5.0
+MAX_REPLY = 8 * 2**20  #: Bytes of one reply, unpacked.
+MAX_REFUSAL = 64 * 2**10  #: Bytes of one error, as they come.
+
+
+def connect(server: Server, read_seconds: float) -> AsyncOpenAI:
+    """Neither proxies nor redirects: the conversation goes to the configured server and nowhere else.
+
+    :param read_seconds: how long the server may stay silent
+    """
+    more: dict[str, Any] = {
+        "api_key": server.key,
+        "max_retries": 0,  # Its own would not wait for as long as a server asks.
+        "timeout": Timeout(read_seconds, connect=CONNECT_SECONDS),
+        "http_client": DefaultAsyncHttpx2Client(
+            trust_env=False,
+            follow_redirects=False,
+            # A turn takes seconds: a kept connection would save little, and nobody closes a plugin.
+            transport=_Bounded(trust_env=False, limits=Limits(max_keepalive_connections=0)),
+        ),
+    }
+    client = (
+        AsyncAzureOpenAI(azure_endpoint=server.base_url, api_version=server.api_version, **more)
+        if server.api_version
+        else AsyncOpenAI(base_url=server.base_url, **more)
+    )
+    # The library reads these from the environment; ours is read in settings alone.
+    client.organization = client.project = None
+    return client
+
+
+class _Bounded(AsyncHTTPTransport):
+    """Cuts what is not a reply: the library reads all of an error, however long it is."""
+
+    async def handle_async_request(self, request: Request) -> Response:
+        response = await super().handle_async_request(request)
+        if response.status_code >= 300 and isinstance(response.stream, AsyncByteStream):
+            response.stream = _Cut(response.stream)
+        return response
+
+
+class _Cut(AsyncByteStream):
+    def __init__(self, whole: AsyncByteStream) -> None:
+        self._whole = whole
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = MAX_REFUSAL
+        async for piece in self._whole:
+            yield piece[:left]
+            left -= len(piece)
+            if left <= 0:
+                return
+
+    async def aclose(self) -> None:
+        await self._whole.aclose()
+
+
+async def exchange(client: AsyncOpenAI, api: Api, body: dict[str, Any], draft: Draft) -> Reply:
+    """One request.
+
+    :raises Passing: another one may go better
+    :raises Broken: one that tells the model what was wrong may go better
+    :raises BrainError: none would
+    """
+    try:
+        return await _reply(client, api, body, draft)
+    except APIStatusError as error:
+        raise refused(error.status_code, Said.of(error.body), error.response.headers) from None
+    except APITimeoutError:
+        raise Passing(LATE) from None
+    except APIConnectionError:
+        raise Passing(UNREACHABLE) from None
+    except HTTPError:
+        raise Passing(BROKE_OFF) from None
+    except OpenAIError as error:
+        raise BrainError(f"The model's server could not be asked ({type(error).__name__}).") from None
+
+
+async def _reply(client: AsyncOpenAI, api: Api, body: dict[str, Any], draft: Draft) -> Reply:
+    named = {key: body[key] for key in ("model", "messages") if key in body and api.name == "chat"}
+    endpoint: Any = client.chat.completions if api.name == "chat" else client.responses
+    async with endpoint.with_streaming_response.create(**named, extra_body=body) as answer:
+        if "text/event-stream" in answer.headers.get("content-type", ""):
+            return await _assembled(answer, api, draft)
+        return api.reply(b"".join([piece async for piece in _pieces(answer)]))
+
+
+async def _assembled(answer: AsyncAPIResponse[Any], api: Api, draft: Draft) -> Reply:
+    """A reply that comes in events.  One that breaks after it began is the model's to give again."""
+    assembly, has_begun = api.assembly(draft), False
+    try:
+        async for event in events(_pieces(answer)):
+            assembly.add(event)
+            has_begun = True
+    except HTTPError:
+        if not has_begun:
+            raise
+        raise told.cut() from None
+    return assembly.reply()
+
+
+async def _pieces(answer: AsyncAPIResponse[Any]) -> AsyncIterator[bytes]:
+    """The reply's bytes, counted so that a server cannot fill the memory."""
+    left = MAX_REPLY
+    async for piece in answer.iter_bytes():
+        left -= len(piece)
+        if left < 0:
+            raise BrainError(ENDLESS)
+        yield piece
