@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ironclaw.task import WorkflowState, WorkflowView
+from ironclaw.budgets import money
+from ironclaw.task import ModelTotal, WorkflowState, WorkflowView
 
 SENTENCES = {
     WorkflowState.QUEUED: "Accepted; it waits for its turn.",
@@ -35,3 +36,14 @@ def first_line(text: str, most: int = 200) -> str:
     first = lines[0] if lines else ""
     is_whole = len(lines) < 2 and len(first) <= most
     return first if is_whole else f"{first[: most - 1]}…"
+
+
+def used(total: ModelTotal) -> str:
+    """What models used: ``3,412 tokens, $0.004``; without money where a model has no price."""
+    tokens = f"{total.tokens:,} token{'' if total.tokens == 1 else 's'}"
+    return tokens if total.micros is None else f"{tokens}, {money(total.micros)}"
+
+
+def with_total(line: str, total: ModelTotal | None) -> str:
+    """A last line, and what the workflow used where that is known."""
+    return f"{line} {used(total)}." if total else line

@@ -282,6 +282,7 @@ class Conversation:
     tools: tuple[ToolOffer, ...]
     door: str = ""  #: Where the task came from: "slack", "http" or "cli".
     can_ask: bool = False  #: Whether a question reaches the person who asked: see :attr:`Move.question`.
+    tokens_left: int | None = None  #: For this turn and its repairs: none is begun when they are used up.
     #: To be told the answer as far as it has come, the whole of it each time: a draft that may still change.
     say: Callable[[str], None] = field(default=_unheard, compare=False, repr=False)
 
@@ -296,6 +297,21 @@ class ModelUse:
     tokens_cached: int = 0  #: Of those in, what the provider had read before.
     tokens_out: int = 0
     micros: int | None = None  #: Millionths of the money that the settings' prices are in; None: no price.
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTotal:
+    """What the requests of one workflow used together."""
+
+    requests: int
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
+    micros: int | None  #: None where one of them has no price.
+
+    @property
+    def tokens(self) -> int:
+        return self.tokens_in + self.tokens_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,6 +525,7 @@ class WorkflowView:
     steps: int = 0  #: Turns of the brain so far.
     stop_by: str = ""  #: Who wants it stopped as soon as the tool that runs has ended.
     retry_of: str = ""  #: The workflow that it repeats.
+    models: ModelTotal | None = None  #: What it used of models; None where no model was asked.
 
 
 class NoticeKind(Enum):

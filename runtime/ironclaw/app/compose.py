@@ -19,9 +19,13 @@ from ironclaw.dispatcher import Dispatcher, LocalDispatcher
 from ironclaw.egress import Egress, allows_localhost
 from ironclaw.errors import SettingsError
 from ironclaw.factors import Factors
+from ironclaw.mcp.confining import Guarded
+from ironclaw.mcp.runner import Runner as McpRunner
+from ironclaw.mcp.servers import Servers
 from ironclaw.orchestrator import Body, Budgets, Editor, Orchestrator
+from ironclaw.orchestrator.body import Runner
 from ironclaw.plugin_manager import Factory, Hooks, load
-from ironclaw.registry import Installed, Registry
+from ironclaw.registry import Installed, Registry, Where
 from ironclaw.registry.installed import FOLDER
 from ironclaw.registry.trust import Trust
 from ironclaw.sandbox import Sandbox
@@ -93,8 +97,9 @@ async def open_app(
     :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
     """
     scratch = scratch_root(settings)
-    read = functools.partial(_registry, settings, toolboxes, reread or (lambda: settings), clock or time.time)
-    registry = read()
+    servers = Servers(settings.mcp_servers)
+    own = functools.partial(_registry, settings, toolboxes, reread or (lambda: settings), clock or time.time)
+    registry = own()
     warn(registry)
     async with contextlib.AsyncExitStack() as stack:
         store = await _open_store(settings, stack)
@@ -111,14 +116,17 @@ async def open_app(
         stack.push_async_callback(egress.close)
         seal_key = store.instance.key(key)  # After a restore what was sealed before counts no more.
         veto = Veto(store, hooks, registry, tenancy, Contents(scratch), seal_key, clock)
-        body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy, veto.take)
+        await _prepare(servers, settings, scratch, vault, egress, store, seal_key, tenancy, clock)
+        registry.replace(servers.merged(registry))
+        runners: dict[Where, Runner] = {Where.MCP: McpRunner(servers.served)}
+        body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy, veto.take, runners)
         brains = _brains(settings, hooks)
         budgets = _budgets(settings)
         places, hosts = functools.partial(_card_places, tenancy), tenancy.http_allow
         orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, hosts, clock)
         editor = Editor(store, veto, registry, hooks, hosts, body.preview, clock)
         record = functools.partial(_record, store, tenancy, clock)
-        tools = ReloadedTools(registry, read, sandbox, record)
+        tools = ReloadedTools(registry, lambda: servers.merged(own()), sandbox, record)
         factors, links = Factors(store, key, clock), Links(seal_key)
         parts = Parts(
             tenancy,
@@ -132,6 +140,7 @@ async def open_app(
             vault,
             factors,
             links,
+            servers,
             _dispatcher(settings, store, orchestrator, tenancy, clock),
             settings.lease_seconds,
             clock,
@@ -142,6 +151,8 @@ async def open_app(
         await stack.enter_async_context(keep_checkpoints(store, checkpoints, clock))
         stack.push_async_callback(app.close)
         await app.start()
+        stack.push_async_callback(servers.close)
+        servers.begin(app.renew_tools)
         yield app
 
 
@@ -157,6 +168,35 @@ async def _open_store(settings: Settings, stack: contextlib.AsyncExitStack) -> S
     stack.push_async_callback(store.close)
     await bind(settings, store)
     return store
+
+
+async def _prepare(
+    servers: Servers,
+    settings: Settings,
+    scratch: Path,
+    vault: Vault,
+    egress: Egress,
+    store: Store,
+    seal_key: bytes,
+    tenancy: Tenancy,
+    clock: Clock,
+) -> None:
+    """Know the MCP servers of the settings; where there are none, nothing of them is loaded.
+
+    :raises StoreError: nobody can say what was approved of them
+    """
+    if not settings.mcp_servers:
+        return
+    opener = importlib.import_module("ironclaw.mcp.opening").Opener(
+        settings.data_dir,
+        Guarded(settings, scratch),
+        settings.sandbox_layers == "require",
+        vault,
+        egress,
+        store,
+        clock,
+    )
+    await servers.prepare(opener, lambda text: vault.values("").redact(text), seal_key, lambda: tenancy.ids)
 
 
 def _dispatcher(

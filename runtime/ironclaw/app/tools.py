@@ -49,6 +49,22 @@ class ReloadedTools:
             self.registry.replace(fresh)
         warn(fresh)
 
+    async def renew(self, change: Callable[[Registry], Registry], actor: str = HOST) -> None:
+        """Have what a change makes of the tools there are.  At once: the audit log may be late.
+
+        :param actor: as :meth:`reload`
+        :raises StoreError: the tools are changed, and the audit log does not say so yet
+        """
+        async with self._turn:
+            fresh = change(self.registry)
+            is_other = (fresh.tools, fresh.left_out) != (self.registry.tools, self.registry.left_out)
+            self.registry.replace(fresh)
+            self._is_recorded = False
+            await self._record(fresh, actor)
+            self._is_recorded = True
+        if is_other:
+            warn(fresh)
+
     async def record(self) -> None:
         """Have the audit log say what is in force.
 

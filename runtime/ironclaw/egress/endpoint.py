@@ -1,4 +1,4 @@
-"""One address that the host itself speaks to, as long as it likes: checked and pinned anew for each request."""
+"""One address that the host itself speaks to: checked and pinned anew for each request."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Endpoint:
         self._egress = egress
         self.target = parse_url(url)
         if (self.target.scheme == "http") != (self.target.host == rules.LOCALHOST):
-            raise EgressDenied("The address must begin with https://, or with http://localhost for development.")
+            raise EgressDenied("The address must be https://..., or http://localhost:... for development.")
 
     @contextlib.asynccontextmanager
     async def request(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ironclaw.store import Flow
+from ironclaw.store import Flow, Past
 from ironclaw.task import Conversation, Message, Move, ProposedCall, Role, ToolOffer, ToolResult
 
 CHARACTERS_PER_TOKEN = 4  #: A rule of thumb for budgets; the provider's own count is what is billed.
@@ -26,16 +26,16 @@ def conversation(flow: Flow, offers: tuple[ToolOffer, ...], history_tokens: int)
 
 def _past(flow: Flow, history_tokens: int) -> tuple[Message, ...]:
     left = history_tokens * CHARACTERS_PER_TOKEN
-    kept: list[tuple[str, str]] = []
-    for asked, answered in reversed(flow.past):
-        left -= len(asked) + len(answered)
+    kept: list[Past] = []
+    for each in reversed(flow.past):
+        left -= len(each.asked) + len(each.answered)
         if left < 0:
             break
-        kept.insert(0, (asked, answered))
+        kept.insert(0, each)
     return tuple(
         message
-        for asked, answered in kept
-        for message in (Message(Role.USER, asked), Message(Role.ASSISTANT, answered))
+        for each in kept
+        for message in (Message(Role.USER, each.asked), Message(Role.ASSISTANT, each.answered))
     )
 
 

@@ -30,13 +30,14 @@ def circumstances(flow: Flow, tool: Tool, args: str, defaults: tuple[str, ...]) 
 
 
 def read_so_far(flow: Flow) -> frozenset[str]:
-    """Sources of the untrusted text that this workflow or its thread has read: hosts, "files", "context".
+    """Sources of the untrusted text that this workflow or its thread has read: hosts, "files", "context" ...
 
     An answer may hold what was read for it, and the brain sees the thread's answers.
     """
     taint = frozenset(each for call in flow.calls if call.state in RAN for each in call.circumstances.taints)
     asked = next((each.text for each in flow.messages if each.role is Role.USER), "")
-    return taint | flow.past_taint | ({"context"} if CONTEXT_MARKER in asked else frozenset())
+    context = frozenset({"context"} if CONTEXT_MARKER in asked else ())
+    return taint | flow.past_taint | flow.read_also | context
 
 
 def adds(tool: Tool, args: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Landlock by system call: this process sees what it is given, no TCP, and no abstract socket or process outside.
+"""Landlock by system call: this process sees what it is given, no TCP, no abstract socket, no process.
 
 It binds the calling thread and what that starts later, so it comes before the engine's own threads.
 """

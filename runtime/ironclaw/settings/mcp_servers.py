@@ -46,7 +46,7 @@ class McpServer(BaseModel):
     )
     write: tuple[WholePath, ...] = Field((), description="Folders that it may read and change.")
     network: bool = Field(False, description="Whether it reaches the network, all of it.")
-    memory_mb: int = Field(1024, ge=16, le=65536, description="MiB of private memory of each of its processes.")
+    memory_mb: int = Field(1024, ge=16, le=65536, description="MiB of memory of each of its processes.")
     url: str = Field("", description="Address of a server of streamable HTTP, in the place of command.")
     secret: SecretName | None = Field(None, description="The secret that goes with each request to url.")
     tenants: tuple[TenantId, ...] | None = Field(

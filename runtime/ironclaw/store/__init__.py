@@ -12,12 +12,13 @@ from ironclaw.store.doubt_rows import Sworn
 from ironclaw.store.judged import JudgedCall, judged_calls
 from ironclaw.store.looking import answers, is_there, look, postgres
 from ironclaw.store.mcp_tools import McpListing, listings_in
-from ironclaw.store.model import CallRow, Edited, Flow, GrantUse, Judged, SealedGrant, Signed, Spent
+from ironclaw.store.model import CallRow, Edited, Flow, GrantUse, Judged, Past, SealedGrant, Signed, Spent
 from ironclaw.store.moving import check_audit, check_empty, fill, instance_of, is_moved, stand_in
 from ironclaw.store.restoring import Restored, backing_up, changing, moment, renew, take
 from ironclaw.store.secrets import SecretRow, kept_in
 from ironclaw.store.sqlite import is_in_use, owning, reading
 from ironclaw.store.standing import Standing
+from ironclaw.store.summaries import Summary
 
 __all__ = [
     "FIRST_LINK",
@@ -31,6 +32,7 @@ __all__ = [
     "Judged",
     "JudgedCall",
     "McpListing",
+    "Past",
     "Restored",
     "SealedGrant",
     "SecretRow",
@@ -38,6 +40,7 @@ __all__ = [
     "Spent",
     "Standing",
     "Store",
+    "Summary",
     "Sworn",
     "answers",
     "backing_up",

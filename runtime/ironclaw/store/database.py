@@ -18,6 +18,7 @@ from ironclaw.store.grants import Grants
 from ironclaw.store.instances import Instance
 from ironclaw.store.looking import postgres
 from ironclaw.store.mcp_tools import McpTools
+from ironclaw.store.model_calls import ModelCalls
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.policies import Policies
 from ironclaw.store.reminders import Reminders
@@ -25,6 +26,7 @@ from ironclaw.store.schedules import Schedules
 from ironclaw.store.secrets import Secrets
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.sqlite import SqliteWriter
+from ironclaw.store.summaries import Summaries
 from ironclaw.store.toolboxes import Toolboxes
 from ironclaw.store.units import Writer
 from ironclaw.store.workflows import Workflows
@@ -46,6 +48,8 @@ class Store:
         self.edits = Edits(writer)
         self.grants = Grants(writer)
         self.reminders = Reminders(writer)
+        self.model_calls = ModelCalls(writer)
+        self.summaries = Summaries(writer)
         self.outbox = Outbox(writer, is_alone=isinstance(writer, SqliteWriter))
         self.policies = Policies(writer)
         self.schedules = Schedules(writer)

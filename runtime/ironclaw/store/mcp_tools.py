@@ -1,4 +1,4 @@
-"""What servers of the Model Context Protocol list, and which of it people approved.  Each change is one transaction."""
+"""What servers of the Model Context Protocol list, and which of it people approved."""
 
 from __future__ import annotations
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ironclaw.task import Address, CallState, Decision, Effect, GrantView, Message, Risk, WorkflowState
+from ironclaw.task import (
+    Address,
+    CallState,
+    Decision,
+    Effect,
+    GrantView,
+    Message,
+    ModelUse,
+    Risk,
+    WorkflowState,
+)
 from ironclaw.terms import Circumstances, Terms
 
 
@@ -31,6 +41,15 @@ class CallRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """An earlier task of the thread that was answered."""
+
+    asked: str
+    answered: str
+    requester: str
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """One workflow as it stands: everything that ``run`` needs to go on."""
 
@@ -50,8 +69,9 @@ class Flow:
     created_at: float
     messages: tuple[Message, ...]
     calls: tuple[CallRow, ...]
-    past: tuple[tuple[str, str], ...]  #: (task, answer) of the thread before, oldest first.
+    past: tuple[Past, ...]  #: Of the thread before, oldest first.
     past_taint: frozenset[str] = frozenset()  #: What earlier tasks of the thread had read.
+    read_also: frozenset[str] = frozenset()  #: What it was given beside results: sources, as in a taint.
     schedule_id: str = ""  #: The schedule that began it; "" where a person did.
     stop_by: str = ""  #: Who wants it stopped as soon as what runs has ended; "" for nobody.
     behind: str = ""  #: The workflow that must end before this one begins; "" for none.
@@ -126,6 +146,7 @@ class Spent:
     steps: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    uses: tuple[ModelUse, ...] = ()  #: Of each request to a model.
 
 
 @dataclass(frozen=True, slots=True)

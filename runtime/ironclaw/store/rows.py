@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from ironclaw.errors import NotFound
-from ironclaw.store.model import CallRow, Flow, Signed
+from ironclaw.store.model import CallRow, Flow, Past, Signed
 from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.task import (
     CONTEXT_MARKER,
@@ -57,7 +57,7 @@ def message(row: Row) -> Message:
     calls = tuple(
         ProposedCall(call["id"], call["tool"], call["arguments"]) for call in json.loads(row["calls"])
     )
-    return Message(Role(row["role"]), row["text"], calls, row["call_id"])
+    return Message(Role(row["role"]), row["text"], calls, row["call_id"], row["source"], row["seq"])
 
 
 def calls_text(calls: tuple[ProposedCall, ...]) -> str:
@@ -237,8 +237,9 @@ def load_flow(c: Connection, workflow_id: str, *, to_step: bool = False) -> Flow
         created_at=row["created_at"],
         messages=tuple(map(message, messages)),
         calls=tuple(map(call_row, calls)),
-        past=tuple((each["text"], each["outcome"]) for each in past)[::-1],
+        past=tuple(Past(each["text"], each["outcome"], each["requester"]) for each in past)[::-1],
         past_taint=_past_taint(c, thread) if has_past else frozenset(),
+        read_also=frozenset(json.loads(row["read_also"] or "[]")),
         schedule_id=row["schedule_id"],
         stop_by=row["stop_by"],
         behind=behind(c, row),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ironclaw.errors import Conflict
-from ironclaw.store import threads
+from ironclaw.store import model_calls, threads
 from ironclaw.store.chain import note
 from ironclaw.store.model import CallRow, Flow, Judged, Spent
 from ironclaw.store.outbox import tell
@@ -62,6 +62,7 @@ def move_workflow(
         now=now,
     )
     fenced_one(c, flow, moved)
+    model_calls.add(c, flow, spent.uses, now)
     if state is WorkflowState.PAUSED:
         threads.tell_followers(c, flow, now)
     elif state.is_final:

@@ -11,7 +11,8 @@ import structlog
 from ironclaw.canonical import canonical_text
 from ironclaw.capabilities import Room
 from ironclaw.errors import Conflict, NotFound, QueueFull
-from ironclaw.store import calls, doubt_rows, doubts, rows, threads, unreadable
+from ironclaw.sentences import with_total
+from ironclaw.store import calls, doubt_rows, doubts, model_calls, rows, threads, unreadable
 from ironclaw.store.chain import note
 from ironclaw.store.model import Flow, Judged, Spent
 from ironclaw.store.outbox import opening, post_card, tell, under
@@ -447,7 +448,8 @@ def _finish(
     note(c, flow.tenant, now, "workflow_" + state.value, actor, workflow=flow.id)
     calls.end_open(c, flow, now)
     doubts.close_open(c, flow, now)
-    show_status(c, flow, line, now, is_last=True)
+    models = model_calls.total(c, flow.id) if flow.tokens or spent.uses else None
+    show_status(c, flow, with_total(line, models), now, is_last=True)
     kind = NoticeKind.ANSWER if state is WorkflowState.DONE else NoticeKind.FAILURE
     body = {"text": outcome, "by": _denier(c, flow)}
     tell(c, now, flow.tenant, flow.id, f"answer:{flow.id}", kind, flow.address, body)
@@ -486,4 +488,5 @@ def _shown(c: Connection, row: Row) -> WorkflowView:
     asked = next((each for each in sql.open_doubts_of(c, workflow_id=workflow_id)), None)
     view = rows.workflow_view(row, rows.load_approval(c, pending["id"]) if pending else None)
     doubt = doubt_rows.load(c, asked["id"]) if asked else None
-    return replace(view, doubt=doubt, behind=rows.behind(c, row))
+    models = model_calls.total(c, workflow_id) if row["tokens"] else None
+    return replace(view, doubt=doubt, behind=rows.behind(c, row), models=models)

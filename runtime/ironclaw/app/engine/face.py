@@ -126,6 +126,16 @@ class Ironclaw(Work, Reviews):
         await self._supersede()
         log.info("tools_reloaded", tools=len(self._registry.tools))
 
+    async def renew_tools(self) -> None:
+        """Take up what MCP servers offer now, and end what waits for a tool that is not offered any more.
+
+        :raises StoreError: the tools are changed; what waits is looked at again later
+        """
+        try:
+            await self._tools.renew(self.mcp.merged)
+        finally:
+            await self._supersede()
+
     async def back_up(self, file: Path, actor: str) -> None:
         """Write a copy of the database as it is, while everybody goes on.
 

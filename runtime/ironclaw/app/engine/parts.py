@@ -18,6 +18,7 @@ from ironclaw.app.tools import ReloadedTools
 from ironclaw.delivery import Delivery
 from ironclaw.dispatcher import Dispatcher
 from ironclaw.factors import Factors
+from ironclaw.mcp.servers import Servers
 from ironclaw.orchestrator import Editor, Orchestrator
 from ironclaw.plugin_manager import Hooks
 from ironclaw.secrets import Vault
@@ -43,6 +44,7 @@ class Parts:
     vault: Vault
     factors: Factors
     links: Links
+    mcp: Servers
     dispatch: Callable[[Callable[[], None]], Dispatcher]  #: Given whom to ring.
     lease: float  #: Seconds.
     clock: Clock
@@ -70,6 +72,7 @@ class Assembled:
         self._is_draining = False
         self._chores: list[asyncio.Task[None]] = []
         self.vault = parts.vault
+        self.mcp = parts.mcp
         self.factors = parts.factors
         self.cards = Cards(store, parts.hooks, parts.veto)
         self.slack_groups = SlackGroups(store, tenancy, clock)

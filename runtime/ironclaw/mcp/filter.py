@@ -1,0 +1,82 @@
+"""The system call filter of a program that somebody else wrote: it starts processes, none leaves its group.
+
+It may not open a socket, not even one of this machine's own files (a container engine listens on one), unless
+the operator gave it the network; then those of the internet alone.
+"""
+
+from __future__ import annotations
+
+import errno
+from functools import partial
+
+from ironclaw.sandbox import bpf
+from ironclaw.sandbox.bpf import ANY_BIT, EQUAL, KEEP_BITS, Arch, Step, only_if, refuse
+from ironclaw.sandbox.syscalls import (
+    CLONE,
+    CLONE3,
+    DENIED,
+    PRLIMIT64,
+    SETPGID,
+    SETSID,
+    SOCKET,
+    SOCKETPAIR,
+)
+
+_PROCESSES = frozenset({"fork", "vfork", "execve", "execveat"})
+_SIGNALS = frozenset({"kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"})
+#: Of a pair of sockets, whose other end is its own: all but giving one an address.
+_PAIRS = frozenset(
+    {
+        "sendto",
+        "recvfrom",
+        "sendmsg",
+        "recvmsg",
+        "shutdown",
+        "getsockname",
+        "getpeername",
+        "setsockopt",
+        "getsockopt",
+        "recvmmsg",
+        "sendmmsg",
+    }
+)
+_INTERNET = frozenset({"connect", "accept", "bind", "listen", "accept4"})
+_NEW_SPACES = (
+    0x7E020000  #: Flags of clone: namespaces of mounts, groups, names, messages, users, ids, network.
+)
+_TYPE_BITS, _STREAM = 0xF, 1
+_INET, _INET6 = 2, 10
+
+
+def restrict(*, has_network: bool, may_signal: bool) -> bool:
+    """Put the filter in place for this process and those that it starts.
+
+    :param may_signal: whether another layer keeps its signals within
+    :return: False where there is no filter for this machine
+    :raises OSError: the kernel refused it
+    """
+    return bpf.install(partial(program, has_network=has_network, may_signal=may_signal))
+
+
+def program(arch: Arch, *, has_network: bool, may_signal: bool) -> bytes:
+    """The filter in BPF, eight bytes an instruction."""
+    allowed = _PROCESSES | _PAIRS | {"socket", "socketpair"}
+    allowed |= (_INTERNET if has_network else frozenset()) | (_SIGNALS if may_signal else frozenset())
+    denied = [numbers[arch.column] for name, numbers in DENIED.items() if name not in allowed]
+    steps = [
+        *(step for number in (*denied, SETPGID[arch.column], SETSID[arch.column]) for step in refuse(number)),
+        *refuse(CLONE3[arch.column], errno.ENOSYS),
+        # The other way round than a thread's: where a flag is set, the call fails.
+        *only_if(CLONE, arch, 0, (ANY_BIT, 0, 1, _NEW_SPACES)),
+        *only_if(PRLIMIT64, arch, 0, (EQUAL, 1, 0, 0)),
+        *_sockets(arch, has_network=has_network),
+        # A pair of datagrams could be given another end: the log's, the system manager's.
+        *only_if(SOCKETPAIR, arch, 1, (KEEP_BITS, 0, 0, _TYPE_BITS), (EQUAL, 1, 0, _STREAM)),
+    ]
+    return bpf.assembled(arch, steps)
+
+
+def _sockets(arch: Arch, *, has_network: bool) -> list[Step]:
+    if not has_network:
+        return refuse(SOCKET[arch.column])
+    return only_if(SOCKET, arch, 0, (EQUAL, 2, 0, _INET), (EQUAL, 1, 0, _INET6))

@@ -1,0 +1,180 @@
+"""One server: what people approved of it, what it lists now, and so what of it is offered."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
+
+from ironclaw.canonical import mac, subkey
+from ironclaw.errors import Conflict, NotFound
+from ironclaw.mcp.link import Link, Open
+from ironclaw.mcp.listing import Listing, config_digest
+from ironclaw.mcp.offering import Absent, Offer, offer
+from ironclaw.settings import McpServer
+from ironclaw.store import McpListing
+from ironclaw.store.mcp_tools import McpTools, State
+
+GRACE = (
+    60.0  #: Seconds that a server may be away before its tools are: a call waits for it as long as it may.
+)
+
+
+class Seals:
+    """The host's seals over decisions: whoever changes rows cannot approve."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = subkey(key, "mcp listing")
+
+    def sealed(self, row: McpListing) -> McpListing:
+        return replace(row, seal=self._over(row))
+
+    def holds(self, row: McpListing) -> bool:
+        return hmac.compare_digest(self._over(row).encode(), row.seal.encode())
+
+    def _over(self, row: McpListing) -> str:
+        return mac(self._key, {**asdict(row), "seal": ""})
+
+
+class Served:
+    """What becomes of one server's tools."""
+
+    def __init__(
+        self,
+        name: str,
+        server: McpServer,
+        open_session: Open,
+        hide: Callable[[str], str],
+        seals: Seals,
+        store: McpTools,
+        tenants: Callable[[], frozenset[str]],
+        clock: Callable[[], float],
+        changed: Callable[[], None],
+    ) -> None:
+        """
+        :param hide: takes secrets out of a text
+        :param tenants: every one that there is
+        :param changed: called when something else is offered than before
+        """
+        self.name, self.server = name, server
+        self.link = Link(name, open_session, hide, self._told, self._lost)
+        self._config = config_digest(name, server)
+        self._seals, self._store, self._tenants, self._clock = seals, store, tenants, clock
+        self._changed = changed
+        self._rows: tuple[McpListing, ...] = ()
+        self._now: Listing | None = None  #: What it lists, while it is connected.
+        self._away_since = time.monotonic()
+        self._offer: tuple[McpListing, Offer] | None = None  #: Of which row it was made.
+
+    # What is offered
+
+    @property
+    def approved(self) -> McpListing | None:
+        """What people approved, if it is of the server as it is configured now."""
+        mine = (row for row in self._rows if row.state == "approved" and row.config == self._config)
+        return next((row for row in mine if self._seals.holds(row)), None)
+
+    @property
+    def waiting(self) -> McpListing | None:
+        """What it listed last, if that is not approved."""
+        approved = self.approved
+        others = [row for row in self._rows if row.config == self._config and row != approved]
+        return others[-1] if others else None
+
+    @property
+    def offer(self) -> Offer:
+        """Its tools as they may be offered now; none where :attr:`absence` says why."""
+        approved = self.approved
+        if approved is None or self.absence:
+            return Offer()
+        if self._offer is None or self._offer[0] != approved:
+            self._offer = approved, offer(self.name, self.server, approved)
+        return self._offer[1]
+
+    @property
+    def absence(self) -> str:
+        """Why its tools are not offered; "" where they are."""
+        approved, now = self.approved, self._now
+        look = f"see them with: ironclaw mcp-server approve {self.name}"
+        if now is None and time.monotonic() - self._away_since >= GRACE:
+            return f"it is not connected: {self.link.why}"
+        if approved is None:
+            return f"nobody has approved its tools; {look}" if self._rows else self.link.why
+        if now and not self.is_pinned(approved, now):
+            return f"its tools are not those that were approved; {look}"
+        return ""
+
+    @property
+    def absent(self) -> tuple[Absent, ...]:
+        """What is not offered, and why."""
+        return (Absent(self.name, self.absence),) if self.absence else self.offer.refused
+
+    def is_pinned(self, row: McpListing, listing: Listing) -> bool:
+        """Whether a listing is, word for word, the one that is kept."""
+        return (row.component, row.manifest) == (listing.component(self._config), listing.manifest)
+
+    # What people say
+
+    async def decide(self, component: str, manifest: str, state: State, actor: str) -> None:
+        """Approve or reject what somebody was shown.
+
+        :param component, manifest: of exactly that
+        :raises Conflict: it is not kept any more
+        """
+        row = next((r for r in self._rows if (r.component, r.manifest) == (component, manifest)), None)
+        if row is None or row.config != self._config:
+            raise Conflict(f"The tools of {self.name} have changed since they were shown. Look again.")
+        decided = replace(row, state=state, decided_by=actor, decided_at=round(self._clock(), 3))
+        await self._store.decide(self._seals.sealed(decided), self._audience())
+        await self.refresh()
+
+    def pending(self) -> McpListing:
+        """
+        :raises NotFound: nothing waits
+        """
+        if row := self.waiting:
+            return row
+        raise NotFound(f"Nothing of {self.name} waits for approval. {self.absence}".strip())
+
+    # What is kept
+
+    async def refresh(self) -> None:
+        """Have what is kept, as other processes may have changed it."""
+        self.take(await self._store.all())
+
+    def take(self, rows: Iterable[McpListing]) -> None:
+        """
+        :param rows: of all servers
+        """
+        mine = tuple(row for row in rows if row.server == self.name)
+        if mine != self._rows:
+            self._rows = mine
+            self._changed()
+
+    async def _told(self, listing: Listing) -> None:
+        row = McpListing(
+            self.name,
+            self._config,
+            listing.component(self._config),
+            listing.manifest,
+            listing.about,
+            listing.text,
+        )
+        await self.refresh()
+        if row.key not in {each.key for each in self._rows} or len(self._rows) > 1:
+            await self._store.seen(row, self._audience(), self._clock())
+            await self.refresh()
+        self._now = listing
+        self._changed()
+
+    def _lost(self) -> None:
+        if self._now is not None:
+            self._now, self._away_since = None, time.monotonic()
+            asyncio.get_running_loop().call_later(GRACE, self._changed)
+        self._changed()
+
+    def _audience(self) -> frozenset[str]:
+        """Whose audit logs say what becomes of it."""
+        return self._tenants() if self.server.tenants is None else frozenset(self.server.tenants)
