@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from ironclaw.capabilities import Capabilities, Limits
@@ -31,7 +30,7 @@ class Offer:
     """What one server's approved listing comes to."""
 
     tools: tuple[Tool, ...] = ()
-    theirs: Mapping[str, str] = MappingProxyType({})  #: The server's own names, by ours.
+    theirs: Mapping[str, str] = field(default_factory=dict)  #: The server's own names, by ours.
     refused: tuple[Absent, ...] = ()
 
 

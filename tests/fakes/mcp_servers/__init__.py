@@ -1,0 +1,1 @@
+"""Servers of the Model Context Protocol for tests: a well-behaved one, and one that is not."""
