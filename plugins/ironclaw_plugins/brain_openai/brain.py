@@ -13,7 +13,7 @@ from ironclaw.errors import BrainError, ContextTooLong, SettingsError
 from ironclaw.settings import Settings
 from ironclaw.task import Conversation, Message, Move, Role
 from ironclaw_plugins.brain_openai.counting import Meter
-from ironclaw_plugins.brain_openai.faults import LATE, Broken, Declined
+from ironclaw_plugins.brain_openai.faults import LATE, USED_UP, Broken, Declined
 from ironclaw_plugins.brain_openai.functions import functions
 from ironclaw_plugins.brain_openai.history import told
 from ironclaw_plugins.brain_openai.moves import move
@@ -124,6 +124,7 @@ class ModelBrain:
         return await patiently(lambda: once(mended), until, self._first_pause)
 
     async def _once(self, conversation: Conversation, target: Target, ask: Ask, meter: Meter) -> Move:
+        _check_budget(conversation, meter)
         used = Used()
         try:
             reply = await self._reply(conversation, target.server, ask)
@@ -141,6 +142,15 @@ class ModelBrain:
         draft = Draft(conversation.say, self._say_seconds)
         body = server.api.body(ask, server.profile)
         return await exchange(self._clients[server], server.api, body, draft)
+
+
+def _check_budget(conversation: Conversation, meter: Meter) -> None:
+    """
+    :raises Declined: the turn has used up what its task may
+    """
+    left = conversation.tokens_left
+    if left is not None and meter.uses and meter.tokens >= left:
+        raise Declined(USED_UP)
 
 
 def _connected(server: Server, read_seconds: float) -> AsyncOpenAI:
