@@ -6,9 +6,10 @@ usual encodings; tokens that are not are known by their look, plain or inside ba
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from ironclaw.hookspecs import Services, hookimpl
 from ironclaw.redaction import Values, unpacked
@@ -36,6 +37,18 @@ class LeakGuard:
 
 
 def secrets_of(settings: Settings) -> dict[str, str]:
-    """Every secret value of the settings, by its setting's name."""
-    fields = ((name, getattr(settings, name)) for name in type(settings).model_fields)
-    return {name: value.get_secret_value() for name, value in fields if isinstance(value, SecretStr)}
+    """Every secret value of the settings, by its setting's name; of a table in them with the path to it."""
+    return dict(_secrets_in("", settings))
+
+
+def _secrets_in(name: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, SecretStr):
+        yield name, value.get_secret_value()
+        return
+    inner: Iterable[tuple[object, object]] = ()
+    if isinstance(value, BaseModel):
+        inner = ((field, getattr(value, field)) for field in type(value).model_fields)
+    elif isinstance(value, Mapping):
+        inner = value.items()
+    for key, each in inner:
+        yield from _secrets_in(f"{name}.{key}".removeprefix("."), each)
