@@ -10,6 +10,7 @@ from typing import Any
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, QueueFull, Refused, StepUpNeeded
 from ironclaw.settings import PERSON
+from ironclaw.store.mcp_tools import State
 from ironclaw.task import (
     Address,
     ApprovalView,
@@ -27,6 +28,7 @@ from ironclaw_bot.local.names import chosen_tenant
 from ironclaw_bot.local.showing import shown_approval, shown_grant, shown_workflow
 from ironclaw_bot.scheduling import Scheduler
 
+CONNECT = 15.0  #: Seconds that MCP servers have to be connected before somebody looks at them.
 NO_APPROVER = (
     "You are {name} here, and no approver: put that name into approvers in ironclaw.toml, under "
     "[tenants.{tenant}] where there is such a table, and start a running bot again."
@@ -169,6 +171,23 @@ class Door:
         """Take up toolboxes that were added, upgraded or removed."""
         await self.app.reload(f"local:{self.person}")
 
+    async def mcp_servers(
+        self, verb: str, name: str = "", component: str = "", manifest: str = "", state: str = "approved"
+    ) -> Json:
+        """What ``ironclaw mcp-server`` asks: list, show, or decide of exactly what was shown.
+
+        :param component, manifest: digests of what was shown
+        :raises NotFound, Conflict: there is no such server, or it lists something else by now
+        """
+        servers = self.app.mcp
+        await servers.settled(CONNECT)
+        if verb == "list":
+            return servers.listed()
+        if verb == "decide":
+            chosen: State = "approved" if state == "approved" else "rejected"
+            await servers.decide(name, component, manifest, chosen, f"local:{self.person}")
+        return servers.shown(name)
+
     async def reload_policy(self) -> Json:
         """Take up what changed in the files of policy.
 
@@ -235,6 +254,7 @@ METHODS = (
     "revoke",
     "reload",
     "reload_policy",
+    "mcp_servers",
     "schedules",
     "secrets",
     "rotate_secrets",
