@@ -311,11 +311,10 @@ async def _each(raw: Any, units: Sequence[Unit[Any]]) -> list[Any]:
     :return: the result of each, or the exception that undid it alone
     """
     results: list[Any] = []
-    await raw.execute("SAVEPOINT unit")
     for unit in units:
+        await raw.execute("RELEASE SAVEPOINT unit; SAVEPOINT unit" if results else "SAVEPOINT unit")
         try:
             results.append(await _in_greenlet(unit, _Waiting(raw)))
-            await raw.execute("RELEASE SAVEPOINT unit; SAVEPOINT unit")
         except Exception as error:
             if _is_of_all(error):
                 raise

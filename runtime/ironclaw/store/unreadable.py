@@ -15,6 +15,7 @@ import structlog
 from ironclaw.errors import BadRequest
 from ironclaw.store import rows
 from ironclaw.store.chain import note
+from ironclaw.store.flows import load_flow
 from ironclaw.store.outbox import tell
 from ironclaw.store.sql import Connection, sql
 from ironclaw.task import NoticeKind
@@ -50,7 +51,7 @@ def end_unreadable(c: Connection, workflow_id: str, now: float) -> bool:
 
     :return: whether it was so
     """
-    if can_read(lambda: rows.load_flow(c, workflow_id)):
+    if can_read(lambda: load_flow(c, workflow_id)):
         return False
     _end(c, workflow_id, now)
     return True

@@ -13,6 +13,7 @@ from ironclaw.capabilities import Room
 from ironclaw.errors import Conflict, NotFound, QueueFull
 from ironclaw.store import calls, doubt_rows, doubts, rows, threads, unreadable
 from ironclaw.store.chain import note
+from ironclaw.store.flows import load_flow
 from ironclaw.store.model import Flow, Judged, Spent
 from ironclaw.store.outbox import opening, post_card, tell, under
 from ironclaw.store.sql import Connection, Row, sql
@@ -145,14 +146,14 @@ class Workflows:
         """
         :raises NotFound: no such workflow
         """
-        return await self._writer.read(lambda c: rows.load_flow(c, workflow_id))
+        return await self._writer.glance(lambda c: load_flow(c, workflow_id))
 
     async def load_to_step(self, workflow_id: str) -> Flow:
         """For who goes on with it: of one that waits or has ended, without what was said in it.
 
         :raises NotFound: no such workflow
         """
-        return await self._writer.read(lambda c: rows.load_flow(c, workflow_id, to_step=True))
+        return await self._writer.glance(lambda c: load_flow(c, workflow_id, to_step=True))
 
     async def check(self, tenant: str, workflow_id: str) -> None:
         """
@@ -486,4 +487,4 @@ def _shown(c: Connection, row: Row) -> WorkflowView:
     asked = next((each for each in sql.open_doubts_of(c, workflow_id=workflow_id)), None)
     view = rows.workflow_view(row, rows.load_approval(c, pending["id"]) if pending else None)
     doubt = doubt_rows.load(c, asked["id"]) if asked else None
-    return replace(view, doubt=doubt, behind=rows.behind(c, row))
+    return replace(view, doubt=doubt, behind=rows.behind(c, row, workflow_id))
