@@ -75,11 +75,9 @@ SELECT w.id, w.tenant, w.lease_until, c.seq, c.attempts FROM workflows w
 JOIN tool_calls c ON c.workflow_id = w.id
 WHERE w.state IN ('queued', 'running') AND c.state = 'executing'
 
--- name: open_of_tenant^
-SELECT count(*) AS open FROM workflows WHERE tenant = :tenant AND state IN ('queued', 'running')
-
--- name: open_of_all^
-SELECT count(*) AS open FROM workflows WHERE state IN ('queued', 'running')
+-- name: how_many_open^
+SELECT (SELECT count(*) FROM workflows WHERE state IN ('queued', 'running')) AS of_all,
+    (SELECT count(*) FROM workflows WHERE tenant = :tenant AND state IN ('queued', 'running')) AS of_tenant
 
 -- name: newest_in_thread^
 SELECT max(created_at) AS at FROM workflows WHERE tenant = :tenant AND thread = :thread
@@ -494,6 +492,11 @@ INSERT INTO outbox (tenant, workflow_id, subject, kind, door, place, body, state
 SELECT DISTINCT CAST(:tenant AS TEXT), CAST(:workflow_id AS TEXT), subject, CAST(:kind AS TEXT), door, place,
     CAST(:body AS TEXT), 'waiting', 0, CAST(:now AS DOUBLE PRECISION)
 FROM outbox WHERE subject = :subject ORDER BY door, place
+
+-- name: waits_for^
+-- What a workflow waits for: the first of its reviews, and of its doubts.
+SELECT (SELECT id FROM approvals WHERE workflow_id = :workflow_id AND state = 'pending' ORDER BY seq LIMIT 1) AS review,
+    (SELECT id FROM doubts WHERE workflow_id = :workflow_id AND state = 'open' ORDER BY seq LIMIT 1) AS doubt
 
 -- name: pending_approvals_of
 SELECT id FROM approvals WHERE workflow_id = :workflow_id AND state = 'pending' ORDER BY seq

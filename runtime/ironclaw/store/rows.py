@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 
 import structlog
 
@@ -48,10 +49,28 @@ def place(row: Row) -> dict[str, str]:
 
 
 def message(row: Row) -> Message:
-    calls = tuple(
-        ProposedCall(call["id"], call["tool"], call["arguments"]) for call in json.loads(row["calls"])
-    )
+    calls = () if row["calls"] == "[]" else _proposed(row["calls"])
     return Message(Role(row["role"]), row["text"], calls, row["call_id"])
+
+
+def _proposed(text: str) -> tuple[ProposedCall, ...]:
+    return tuple(ProposedCall(call["id"], call["tool"], call["arguments"]) for call in json.loads(text))
+
+
+@lru_cache(maxsize=256)
+def terms(text: str) -> Terms:
+    """
+    :raises ValueError, TypeError, LookupError, AttributeError: they are none as we write them
+    """
+    return Terms.from_json(json.loads(text))
+
+
+@lru_cache(maxsize=256)
+def circumstances(text: str) -> Circumstances:
+    """
+    :raises ValueError, TypeError, LookupError, AttributeError: they are none as we write them
+    """
+    return Circumstances.from_json(json.loads(text))
 
 
 def calls_text(calls: tuple[ProposedCall, ...]) -> str:
@@ -128,8 +147,8 @@ def approval_view(row: Row, votes: tuple[Vote, ...], last_usage: Usage | None) -
         call_state=CallState(row["call_state"]),
         usage=usage(row),
         card=row["card"],
-        terms=Terms.from_json(json.loads(row["terms"])),
-        circumstances=Circumstances.from_json(json.loads(row["circumstances"])),
+        terms=terms(row["terms"]),
+        circumstances=circumstances(row["circumstances"]),
         door=row["door"],
         escalated_at=row["escalated_at"],
         last_usage=last_usage,
@@ -191,7 +210,7 @@ def call_row(row: Row) -> CallRow:
         idem_key=row["idem_key"],
         attempts=row["attempts"],
         effect_begun_at=row["effect_begun_at"],
-        circumstances=Circumstances.from_json(json.loads(row["circumstances"])),
+        circumstances=circumstances(row["circumstances"]),
     )
 
 

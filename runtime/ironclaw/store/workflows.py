@@ -323,9 +323,10 @@ def _check_room(c: Connection, tenant: str, room: Room) -> None:
     """
     :raises QueueFull: as much is at work or in the queue as may be
     """
-    if sql.open_of_tenant(c, tenant=tenant)["open"] >= room.of_tenant:
+    there = sql.how_many_open(c, tenant=tenant)
+    if there["of_tenant"] >= room.of_tenant:
         raise QueueFull(f"{room.of_tenant:,} of your tasks are at work or in the queue, {MOST}")
-    if sql.open_of_all(c)["open"] >= room.of_all:
+    if there["of_all"] >= room.of_all:
         raise QueueFull(f"{room.of_all:,} tasks are at work or in the queue here, {MOST}", is_everybodys=True)
 
 
@@ -483,8 +484,9 @@ def _view(c: Connection, tenant: str, workflow_id: str) -> WorkflowView:
 def _shown(c: Connection, row: Row) -> WorkflowView:
     """With what it waits for."""
     workflow_id = row["id"]
-    pending = next((a for a in sql.pending_approvals_of(c, workflow_id=workflow_id)), None)
-    asked = next((each for each in sql.open_doubts_of(c, workflow_id=workflow_id)), None)
-    view = rows.workflow_view(row, rows.load_approval(c, pending["id"]) if pending else None)
-    doubt = doubt_rows.load(c, asked["id"]) if asked else None
+    waits_for = sql.waits_for(c, workflow_id=workflow_id)
+    view = rows.workflow_view(
+        row, rows.load_approval(c, waits_for["review"]) if waits_for["review"] else None
+    )
+    doubt = doubt_rows.load(c, waits_for["doubt"]) if waits_for["doubt"] else None
     return replace(view, doubt=doubt, behind=rows.behind(c, row, workflow_id))
