@@ -14,7 +14,8 @@ from tests.fakes.clock import Clock
 from ironclaw.delivery import EACH, LEASE, Delivery
 from ironclaw.errors import TryLater
 from ironclaw.store import Store
-from ironclaw.store.outbox import Outbox, tell
+from ironclaw.store.outbox import Outbox
+from ironclaw.store.telling import tell
 from ironclaw.task import Address, Notice, NoticeKind
 
 NOW = 1_800_000_000.0

@@ -16,8 +16,8 @@ from ironclaw.errors import BadRequest
 from ironclaw.store import rows
 from ironclaw.store.chain import note
 from ironclaw.store.flows import load_flow
-from ironclaw.store.outbox import tell
 from ironclaw.store.sql import Connection, sql
+from ironclaw.store.telling import tell
 from ironclaw.task import NoticeKind
 
 SENTENCE = "What was kept of this task cannot be read, so it was stopped. Look at the log, then ask again."
