@@ -1,9 +1,9 @@
 """Everything that must not be lost, in SQLite or PostgreSQL.  Only this package names a query.
 
 ``database`` opens it.  Its parts, each method one transaction: ``workflows``, ``leases``, ``calls``,
-``approvals``, ``outbox``, ``secrets``, ``toolboxes`` and more; made of ``accepting``, ``moves``, ``transitions``
-and ``telling``, noted in the audit ``chain``.  Beneath them: ``rows`` and ``flows`` (what SQL by name means),
-``model``, ``units``, and who runs those: ``sqlite`` and ``postgres``.
+``approvals``, ``outbox``, ``secrets``, ``toolboxes`` and more; made of ``accepting``, ``moves``,
+``transitions`` and ``telling``, noted in the audit ``chain``.  Beneath them: ``rows`` and ``flows`` (what SQL
+by name means), ``model``, ``units``, and who runs those: ``sqlite`` and ``postgres``.
 """
 
 from ironclaw.store.belongings import FOLDER, KEY, belongings_in, own_folder
