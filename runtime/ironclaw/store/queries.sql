@@ -439,9 +439,14 @@ UPDATE outbox SET taken_by = '', taken_until = 0, begun = begun * :kept
 WHERE id = :id AND state = 'waiting' AND taken_by = :by
 
 -- name: notice_later!
--- kept: 1 while nobody knows whether it was told, 0 where it was not.
-UPDATE outbox SET attempts = attempts + 1, next_at = :next_at, taken_by = '', taken_until = 0, begun = begun * :kept
-WHERE id = :id AND state = 'waiting' AND taken_by = :by
+-- kept: 1 while nobody knows whether it was told, 0 where it was not.  Older ones of its subject, which wait for it
+-- to show what they would have shown, are due no sooner.
+UPDATE outbox SET attempts = attempts + CASE WHEN id = :id THEN 1 ELSE 0 END, next_at = :next_at, taken_by = '',
+    taken_until = 0, begun = CASE WHEN id = :id THEN begun * :kept ELSE begun END
+WHERE state = 'waiting' AND id <= :id AND subject = (SELECT subject FROM outbox WHERE id = :id)
+    AND door = (SELECT door FROM outbox WHERE id = :id) AND place = (SELECT place FROM outbox WHERE id = :id)
+    AND tenant = (SELECT tenant FROM outbox WHERE id = :id)
+    AND EXISTS (SELECT 1 FROM outbox WHERE id = :id AND state = 'waiting' AND taken_by = :by)
 
 -- name: notice_given_up!
 UPDATE outbox SET state = 'given_up', attempts = attempts + 1, taken_by = '', taken_until = 0
