@@ -7,12 +7,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CASES ?= tests/cases/data
+# Of the tests: one more than cores, for many a test waits for processes, clocks and disks.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# Compiling every test again in each worker takes longer than most tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 demo: $(VENV)/.demo
 	$(BIN)/ironclaw demo $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest tests -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

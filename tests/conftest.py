@@ -13,6 +13,10 @@ from ironclaw_bot.build import Progress, build, built_folder
 from tests.fakes import guests
 from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster
 
+TESTS = Path(__file__).parent
+#: Folders whose files take longest.  They go first: at the end one of them would run while everybody waits.
+LONGEST = ("faults", "e2e", "cases", "bench", "integration")
+
 
 @pytest.fixture(scope="session")
 def built_toolboxes() -> Path:
@@ -28,6 +32,15 @@ def built_toolboxes() -> Path:
 def code_cache(pytestconfig: pytest.Config) -> Path:
     """Where the sandbox keeps compiled toolboxes from one test run to the next."""
     return pytestconfig.cache.mkdir("sandbox")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, and within a folder as they stand."""
+    items.sort(key=lambda item: _place(item.path.relative_to(TESTS).parts[0]))
+
+
+def _place(folder: str) -> int:
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -300,7 +300,8 @@ async def _door(settings: Settings) -> AsyncIterator[Remote | Here]:
     if not settings.tenants:
         local = TenantSettings(approvers=settings.local_approvers)
         settings = settings.model_copy(update={"tenants": {LOCAL_TENANT: local}})
-    async with open_app(settings, toolboxes=[built_folder() / "standard"], progress=_say) as app:
+    toolboxes = [built_folder() / "standard"]
+    async with open_app(settings, toolboxes=toolboxes, progress=_say, spares=False) as app:
         yield Here(app)
 
 

@@ -27,8 +27,9 @@ from pgqueuer.types import QueueEntrypoint
 from ironclaw.dispatcher import stalled
 from ironclaw.errors import StoreError
 from ironclaw.store import Store
-from ironclaw.store.postgres import AWAY, line_of, tenant_of
+from ironclaw.store.faults import AWAY
 from ironclaw.store.reaching import place, said
+from ironclaw.store.waiting import line_of, tenant_of
 from ironclaw.turns import Gate
 
 log = structlog.get_logger(__name__)
@@ -105,8 +106,8 @@ class QueueDispatcher:
 
     async def take_up(self) -> None:
         """See that there is a job for all that should go on, also of tenants who have left."""
-        self._listen_for([*self._tenants(), *await self._store.workflows.open_tenants()])
-        if await self._store.workflows.announce_idle(self._clock()):
+        self._listen_for([*self._tenants(), *await self._store.leases.open_tenants()])
+        if await self._store.leases.announce_idle(self._clock()):
             self._moved()
 
     def wake(self, workflow_id: str, tenant: str) -> None:
@@ -117,7 +118,7 @@ class QueueDispatcher:
     async def rest(self, workflow_id: str) -> None:
         """Return when nobody advances the workflow any more, on any machine."""
         pause = FIRST_LOOK
-        while not self._is_closed and await self._store.workflows.is_open(workflow_id):
+        while not self._is_closed and await self._store.leases.is_open(workflow_id):
             await asyncio.sleep(pause)
             pause = min(LAST_LOOK, pause * 1.5)
 
@@ -140,7 +141,7 @@ class QueueDispatcher:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(StoreError):  # Its leases run out by themselves.
-            await self._store.workflows.let_go(self.owner)
+            await self._store.leases.let_go(self.owner)
 
     def _stop_taking(self) -> None:
         self._is_closed = True
@@ -213,9 +214,9 @@ class QueueDispatcher:
         now = self._clock()
         self._taking.add(workflow_id)
         try:
-            epoch = await self._store.workflows.claim(tenant, workflow_id, self.owner, now + self._lease, now)
+            epoch = await self._store.leases.claim(tenant, workflow_id, self.owner, now + self._lease, now)
             if epoch is None:
-                return not await self._store.workflows.is_held(workflow_id, now)
+                return not await self._store.leases.is_held(workflow_id, now)
             return await self._run(workflow_id, epoch)
         except StoreError as error:
             log.warning("workflow_stalled", workflow=workflow_id, error=str(error))
@@ -231,11 +232,11 @@ class QueueDispatcher:
         try:
             await asyncio.shield(task)
             # What has not come to a rest is for others: this process stops, or may not go on with it.
-            is_open = await self._store.workflows.is_open(workflow_id)
-            return not (is_open and await self._store.workflows.release(workflow_id, epoch))
+            is_open = await self._store.leases.is_open(workflow_id)
+            return not (is_open and await self._store.leases.release(workflow_id, epoch))
         except Exception as error:  # noqa: BLE001 - the rows are as they were: others go on with it
             stalled(error, workflow_id)
-            await self._store.workflows.release(workflow_id, epoch)
+            await self._store.leases.release(workflow_id, epoch)
             return False
         finally:
             self._moved()
@@ -247,6 +248,6 @@ class QueueDispatcher:
             now = self._clock()
             held = sorted(self._at_work.values())
             try:
-                await self._store.workflows.extend_leases(held, now + self._lease, now)
+                await self._store.leases.extend_leases(held, now + self._lease, now)
             except StoreError as error:
                 log.warning("leases_not_extended", error=str(error))

@@ -9,6 +9,8 @@ from enum import Enum
 from typing import Any, Protocol, runtime_checkable
 
 from ironclaw.capabilities import Capabilities
+from ironclaw.failure import FailureKind as FailureKind
+from ironclaw.failure import ToolFailure as ToolFailure
 from ironclaw.terms import Circumstances, GrantScope, Terms
 
 Json = Any  #: What json.loads gives.
@@ -116,31 +118,6 @@ class Decision(Enum):
 
     APPROVE = "approve"
     DENY = "deny"
-
-
-class FailureKind(Enum):
-    """Why a tool call gave no result."""
-
-    INVALID_INPUT = "invalid_input"  #: The tool says its arguments are wrong.
-    DENIED = "denied"  #: The tool asked for something that it may not have.
-    UNAVAILABLE = "unavailable"  #: Something the tool needs did not answer.
-    INTERNAL = "internal"  #: The tool's own error.
-    OUT_OF_FUEL = "out_of_fuel"  #: More computing than its limit.
-    OUT_OF_MEMORY = "out_of_memory"  #: More memory than its limit.
-    TIMEOUT = "timeout"  #: More seconds than its limit; its worker was killed.
-    DISK_FULL = "disk_full"  #: The tenant's folder is full, or this call made it so and was ended.
-    OUTPUT_TOO_LARGE = "output_too_large"  #: A longer result than its limit.
-    TRAPPED = "trapped"  #: The guest did something that wasm or the host forbids.
-    CRASHED = "crashed"  #: The worker process died.
-    OUTSIDE_ENVELOPE = "outside_envelope"  #: It was about to do what its approved preview had not said.
-
-
-@dataclass(frozen=True, slots=True)
-class ToolFailure:
-    """Why a call gave no result, in words that hold nothing of the host."""
-
-    kind: FailureKind
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

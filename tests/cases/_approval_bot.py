@@ -165,7 +165,9 @@ async def open_bot(
     }
     tls = trusting(chosen.data_dir.parent / "web.pem")
     outside = Egress(resolve=internet.resolve, open_socket=internet.open_socket, tls=tls)
-    app = await stack.enter_async_context(open_app(chosen, clock=clock, egress=outside, plugins=more))
+    app = await stack.enter_async_context(
+        open_app(chosen, clock=clock, egress=outside, plugins=more, spares=False)
+    )
     clients = {team: web_client(token, chosen.slack_api_url) for team, token in TOKENS.items()}
     background = Background()
 

@@ -128,7 +128,7 @@ async def opened(folder: Path) -> AsyncIterator[World]:
         with capture_logs() as logs:
             door = egress(internet, folder)
             plugins = {"test_brain": lambda _services: BrainPlugin(brain)}
-            async with open_app(chosen, egress=door, plugins=plugins) as app:
+            async with open_app(chosen, egress=door, plugins=plugins, spares=False) as app:
                 yield World(app, internet, brain, folder, logs)
 
 

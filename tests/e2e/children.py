@@ -110,14 +110,8 @@ def _orders() -> socket.socket:
     """Where the nursery of this process takes orders; it ends with this process."""
     ours, theirs = socket.socketpair()
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+    command = [sys.executable, nursery.__file__]
     with theirs:
-        child = subprocess.Popen(
-            [sys.executable, nursery.__file__], stdin=theirs, stdout=subprocess.DEVNULL, env=environ
-        )
-    atexit.register(_end, ours, child)
+        subprocess.run(command, stdin=theirs, stdout=subprocess.DEVNULL, env=environ, check=True)
+    atexit.register(ours.close)
     return ours
-
-
-def _end(orders: socket.socket, child: subprocess.Popen[bytes]) -> None:
-    orders.close()
-    child.wait()

@@ -20,8 +20,12 @@ from typing import Any
 
 CHUNK = 1 << 16  #: Bytes.
 FILES = 4  #: Descriptors with each order: standard input, output and error, and where its end is told.
-#: What a bot loads by name, where it is installed.
-BY_NAME = ("ironclaw.replicas", "ironclaw.store.postgres")
+#: What a bot or a command loads when it comes to it, where it is installed.
+LATE = (
+    *("ironclaw.app", "ironclaw.app.backups", "ironclaw.app.moving"),
+    *("ironclaw.replicas", "ironclaw.store.postgres"),
+    *("ironclaw_bot.serve", "ironclaw_bot.demo", "ironclaw_bot.doctor", "ironclaw_bot.authoring.showing"),
+)
 
 Order = dict[str, Any]
 
@@ -31,7 +35,7 @@ def load() -> None:
     importlib.import_module("ironclaw_bot.cli")
     for each in entry_points(group="ironclaw"):
         each.load()
-    for name in BY_NAME:
+    for name in LATE:
         with suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()  # What lives now is shared by all forks: no collection shall write to it.
@@ -96,6 +100,8 @@ def _close(files: list[int]) -> None:
 
 if __name__ == "__main__":
     del sys.path[0]
+    if os.fork():
+        os._exit(0)  # No child of who started it: tests count their own.
     load()
     serve(socket.socket(fileno=os.dup(0)))
     sys.exit(sys.modules["ironclaw_bot.cli"].main())

@@ -94,7 +94,8 @@ async def engine(
 ) -> AsyncIterator[Ironclaw]:
     more = {"test_brain": lambda services: BrainPlugin(brain), **(plugins or {})}
     extra = {"clock": clock} if clock else {}
+    chosen = settings(folder, **changes)
     async with open_app(
-        settings(folder, **changes), toolboxes=[toolboxes / "standard"], plugins=more, reread=reread, **extra
+        chosen, toolboxes=[toolboxes / "standard"], plugins=more, reread=reread, spares=False, **extra
     ) as app:
         yield app

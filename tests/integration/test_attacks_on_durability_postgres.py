@@ -87,7 +87,7 @@ async def test_who_slept_through_a_restore(tmp_path: Path, server: Cluster, url:
     """
     asleep, now = await opened(url), 2_000_000_000.0
     workflow, _ = await asleep.workflows.add(ask(), "w" * 32, 1.0)
-    await asleep.workflows.claim("T1", workflow, "asleep", 9e9, 1.0)
+    await asleep.leases.claim("T1", workflow, "asleep", 9e9, 1.0)
     flow = await asleep.workflows.load(workflow)
     server.run("postgres", ALL_GONE.format(name=url.rpartition("/")[2]))
     await renew_postgres(settings(tmp_path, database_url=url, scratch_dir=tmp_path / "a"), "local:me", now)
@@ -196,9 +196,9 @@ async def test_only_what_is_at_work_is_extended(url: str) -> None:
     try:
         for each in ("a", "b"):
             await store.workflows.add(ask(), each * 32, 1.0)
-            await store.workflows.claim("T1", each * 32, "owner", 10.0, 5.0)
-        await store.workflows.extend_leases([("a" * 32, 1), ("b" * 32, 7)], 20.0, 6.0)
-        held = [await store.workflows.is_held(each * 32, 15.0) for each in ("a", "b")]
+            await store.leases.claim("T1", each * 32, "owner", 10.0, 5.0)
+        await store.leases.extend_leases([("a" * 32, 1), ("b" * 32, 7)], 20.0, 6.0)
+        held = [await store.leases.is_held(each * 32, 15.0) for each in ("a", "b")]
     finally:
         await store.close()
 

@@ -15,7 +15,7 @@ from tests.fakes.postgres import Cluster, programs
 from ironclaw import delivery
 from ironclaw.delivery import LEASE, Delivery
 from ironclaw.store import Store
-from ironclaw.store.outbox import tell
+from ironclaw.store.telling import tell
 from ironclaw.task import Address, Notice, NoticeKind
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")

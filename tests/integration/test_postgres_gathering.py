@@ -11,7 +11,8 @@ from tests.fakes.postgres import Cluster, cluster, programs
 
 from ironclaw.errors import Conflict, IronclawError
 from ironclaw.store.gathering import BATCH
-from ironclaw.store.postgres import PostgresWriter, wait_for
+from ironclaw.store.postgres import PostgresWriter
+from ironclaw.store.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
 TRANSACTION = "SELECT txid_current() AS number"

@@ -63,7 +63,7 @@ async def test_each_statement_is_understood(store: Store) -> None:
     names = [name for name in sql._postgres.available_queries if not name.endswith("_cursor")]
 
     def unit(c: Any) -> int:
-        from ironclaw.store.postgres import wait_for  # noqa: PLC0415 - only where it is installed
+        from ironclaw.store.waiting import wait_for  # noqa: PLC0415 - only where it is installed
 
         return len([wait_for(c.raw.prepare(getattr(sql._postgres, name).sql)) for name in names])
 
@@ -101,11 +101,11 @@ async def test_who_lost_the_lease_writes_nothing(store: Store) -> None:
     Once another process has taken a workflow over, which its log says, what the first one writes is refused.
     """
     workflow_id, _ = await store.workflows.add(ask(), "w1", 1.0)
-    first = await store.workflows.claim("T1", workflow_id, "a", 10.0, 5.0)
+    first = await store.leases.claim("T1", workflow_id, "a", 10.0, 5.0)
     stale = await store.workflows.load(workflow_id)
-    while_it_lives = await store.workflows.claim("T1", workflow_id, "b", 19.0, 9.0)
+    while_it_lives = await store.leases.claim("T1", workflow_id, "b", 19.0, 9.0)
     with capture_logs() as logs:
-        second = await store.workflows.claim("T1", workflow_id, "b", 20.0, 11.0)
+        second = await store.leases.claim("T1", workflow_id, "b", 20.0, 11.0)
     with pytest.raises(Conflict):
         await store.workflows.finish(stale, WorkflowState.DONE, "late", 12.0, Spent())
 
@@ -139,10 +139,10 @@ async def test_the_fence(url: str, store: Store, what: str) -> None:
     Who has it writes; once another process has taken it over, the same write is refused and changes nothing.
     """
     workflow_id, _ = await store.workflows.add(ask(), "w1", 1.0)
-    await store.workflows.claim("T1", workflow_id, "a", 10.0, 5.0)
+    await store.leases.claim("T1", workflow_id, "a", 10.0, 5.0)
     await store._writer.write(lambda c: _add_call(c, workflow_id, STATES.get(what, "executing")))
     stale = await store.workflows.load(workflow_id)
-    await store.workflows.claim("T1", workflow_id, "b", 20.0, 11.0)
+    await store.leases.claim("T1", workflow_id, "b", 20.0, 11.0)
     before = await store._writer.read(_rows)
     with pytest.raises(Conflict):
         await LATE[what](store, stale, stale.calls[0])

@@ -237,7 +237,7 @@ async def test_a_stop_hands_on(tmp_path: Path, built_toolboxes: Path, url: str) 
         workflow, _ = await first._store.workflows.add(ask(), "w" * 32, first._clock())
         owner = first._dispatcher.owner  # type: ignore[attr-defined]
         now = first._clock()
-        taken = await first._store.workflows.claim("T1", workflow, owner, now + 600, now)
+        taken = await first._store.leases.claim("T1", workflow, owner, now + 600, now)
         await first._dispatcher.close()
         await second._dispatcher.take_up()
         view = await second.wait("T1", workflow, 30)

@@ -208,6 +208,24 @@ async def test_hostile_server(sandbox: Sandbox, asker: Caller, response: HttpRes
     assert "{}" == result.output
 
 
+@pytest.mark.parametrize("spares", [True, False])
+async def test_before_a_call(code_cache: Path, tmp_path: Path, spares: bool) -> None:
+    """
+    A worker is kept ready for whoever comes next, unless nobody is expected; a call runs either way.
+    """
+    root = tmp_path / "scratch"
+    caller = Caller(saved(tmp_path, toolbox()), root)
+    sandbox = await Sandbox.open(cache_dir=code_cache, cache_key=KEY, scratch_root=root, spares=spares)
+    try:
+        await sandbox.prepare(caller.component)
+        ready = len(sandbox._pool._spares)
+        result = await sandbox.call(caller.call(arguments={"a": 1}), Recorder())
+    finally:
+        await sandbox.close()
+
+    assert (int(spares), '{"a": 1}') == (ready, result.output)
+
+
 @pytest.mark.sandbox
 @pytest.mark.timeout(300)
 async def test_bound_for_life(built_toolboxes: Path, code_cache: Path, tmp_path: Path) -> None:

@@ -106,5 +106,5 @@ async def bot(
     chosen = settings(folder, plugins=PLUGINS, trusted_signers=(trusted,), **changes)
     plugins = {"test_brain": lambda _services: BrainPlugin(brain)}
     with capture_logs() as logs:
-        async with open_app(chosen, egress=door, plugins=plugins) as app:
+        async with open_app(chosen, egress=door, plugins=plugins, spares=False) as app:
             yield Walk(app, internet, brain, folder, logs)

@@ -14,7 +14,8 @@ from tests.fakes.clock import Clock
 from ironclaw.delivery import EACH, LEASE, Delivery
 from ironclaw.errors import TryLater
 from ironclaw.store import Store
-from ironclaw.store.outbox import Outbox, tell
+from ironclaw.store.outbox import Outbox
+from ironclaw.store.telling import tell
 from ironclaw.task import Address, Notice, NoticeKind
 
 NOW = 1_800_000_000.0
@@ -154,6 +155,21 @@ async def test_put_off(store: Store, is_uncertain: bool) -> None:
     [newer] = await taken(store.outbox, NOW + 1)
 
     assert (True, is_uncertain) == (newer.id > notice.id, newer.is_uncertain)
+
+
+async def test_older_ones_are_put_off_too(store: Store) -> None:
+    """
+    What is put off takes the older ones of its subject with it: nothing is due that nobody may take.
+    """
+    for at in (NOW - 1, NOW):
+        await put(store, "a", at=at)
+    [newest] = await taken(store.outbox)
+    await store.outbox.later(newest, NOW + 5, is_uncertain=False)
+
+    assert ((), NOW + 5) == (
+        (await store.outbox.outlook(["board"], NOW)).lanes,
+        await store.outbox.next_at(["board"]),
+    )
 
 
 async def test_what_stands_is_certain(store: Store) -> None:

@@ -37,3 +37,17 @@ def test_what_could_not_be_bound(properties: dict[str, Any], words: str) -> None
     A file where nobody would look for it, and what an address gives, are refused before there is a tool.
     """
     assert words in (schema_fault(arguments(**properties)) or "")
+
+
+def test_read_again() -> None:
+    """
+    A schema that was refused is refused each time, and one that was good stays good.
+    """
+    wrong, right = (
+        arguments(text={"type": "txet"}),
+        arguments(text={"type": "string", "description": "Text."}),
+    )
+    said = [schema_fault(each) for each in (wrong, right, wrong, right)]
+
+    assert [True, False, True, False] == ["is no JSON Schema" in (each or "") for each in said]
+    assert said[:2] == said[2:]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -304,6 +306,26 @@ def test_layers() -> None:
 
     assert set(LAYERS) == set(held)
     assert held["shadows"]
+
+
+def test_layers_are_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What a process found once it does not try again: with no time for a trial it still knows.
+    """
+    held = layers()
+    monkeypatch.setattr(check, "SECONDS", 0)
+
+    assert held == layers()
+
+
+def test_worker_imports() -> None:
+    """
+    A worker makes no class of the engine's that it does not use: its start is most of a first call's time.
+    """
+    program = "import ironclaw.sandbox.worker, sys; print('ironclaw.task' in sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True)
+
+    assert "False\n" == done.stdout
 
 
 def test_layers_without_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:

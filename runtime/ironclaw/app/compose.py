@@ -86,6 +86,7 @@ async def open_app(
     egress: Egress | None = None,
     plugins: Mapping[str, Factory] = MappingProxyType({}),
     reread: Callable[[], Settings] | None = None,
+    spares: bool = True,
 ) -> AsyncIterator[Ironclaw]:
     """The whole engine, open until the block ends.
 
@@ -94,6 +95,7 @@ async def open_app(
     :param egress: the one door to the network, where a test has its own
     :param plugins: beside those that the settings name
     :param reread: gives the settings as they are now: whose signatures count is asked on each reload
+    :param spares: whether a sandbox worker is kept ready for the next tenant; who makes one call needs none
     :raises SettingsError, StoreError, ToolboxError, SandboxError: nothing was started
     """
     scratch = scratch_root(settings)
@@ -109,7 +111,7 @@ async def open_app(
         vault = await Vault.open(store, Keyring(settings), clock)
         await vault.learn()
         hooks = load(settings.plugins, PluginServices(settings, tenancy, store, vault, clock), plugins)
-        sandbox = await _sandbox(settings, scratch, key)
+        sandbox = await _sandbox(settings, scratch, key, spares)
         stack.push_async_callback(sandbox.close)
         await prepare_all(registry, sandbox, progress)
         egress = egress or Egress(allow_localhost=allows_localhost(tenancy.every_host()))
@@ -227,13 +229,14 @@ async def _record(store: Store, tenancy: Tenancy, clock: Clock, found: Registry,
     await store.toolboxes.in_force(tenancy.ids, facts(found), why_not, actor, clock())
 
 
-async def _sandbox(settings: Settings, scratch: Path, key: bytes) -> Sandbox:
+async def _sandbox(settings: Settings, scratch: Path, key: bytes, spares: bool) -> Sandbox:
     return await Sandbox.open(
         cache_dir=settings.cache_dir or settings.data_dir / "cache",
         cache_key=subkey(key, "code cache"),
         workers=settings.workers,
         scratch_root=scratch,
         layers=settings.sandbox_layers,
+        spares=spares,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from ironclaw.app.stopping import is_theirs
 from ironclaw.errors import Conflict, Refused
 from ironclaw.store import Flow, Store
-from ironclaw.store.outbox import ANSWERS_WHEN_ASKED
+from ironclaw.store.telling import ANSWERS_WHEN_ASKED
 from ironclaw.task import CONTEXT_MARKER, Address, Json, Principal, Task, WorkflowState, WorkflowView
 from ironclaw.tenancy import Tenancy
 

@@ -12,8 +12,8 @@ from ironclaw.errors import BadRequest, Conflict, NotFound, QueueFull, Refused, 
 from ironclaw.failpoints import Point, reached
 from ironclaw.schedule import Schedule, ScheduleState
 from ironclaw.store import Store
-from ironclaw.store.outbox import under
 from ironclaw.store.schedules import Begun
+from ironclaw.store.telling import under
 from ironclaw.task import Principal, Task
 from ironclaw.tenancy import Tenancy
 from ironclaw.timing import Timing

@@ -14,7 +14,7 @@ from ironclaw.orchestrator.taint import adds, hosts_of
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry, Tool, parse_arguments
 from ironclaw.store import Edited, Flow, Store
-from ironclaw.store.workflows import SHORT_CARD
+from ironclaw.store.moves import SHORT_CARD
 from ironclaw.task import ApprovalView, Decision, Json, Principal, ToolCall
 from ironclaw.terms import Circumstances
 from ironclaw.veto import BoundVerdict, Veto, new_id, tool_call

@@ -14,7 +14,7 @@ from ironclaw.orchestrator.reach import beyond_reach
 from ironclaw.orchestrator.taint import circumstances
 from ironclaw.registry import Registry, Tool, parse_arguments
 from ironclaw.store import Flow, Judged
-from ironclaw.store.workflows import cards_of_turn
+from ironclaw.store.moves import cards_of_turn
 from ironclaw.task import CallState, Json, ProposedCall, ToolCall, Verdict, observation
 from ironclaw.veto import BoundVerdict, Veto, idem_key, new_id, tool_call
 

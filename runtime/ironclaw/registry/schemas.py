@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -27,9 +29,10 @@ def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
 def schema_fault(schema: dict[str, Any]) -> str | None:
     """Why a schema cannot be that of a tool's arguments; None where it can."""
     try:
-        if len(canonical(schema)) > MAX_SCHEMA_BYTES:
+        text = canonical(schema)
+        if len(text) > MAX_SCHEMA_BYTES:
             return f"it is longer than {MAX_SCHEMA_BYTES} bytes"
-        Draft202012Validator.check_schema(schema)
+        _require_schema(text)
     except (BadRequest, SchemaError, RecursionError) as error:
         return f"it is no JSON Schema: {str(getattr(error, 'message', error))[:200]}"
     if refused := sorted(key for part in _parts(schema) for key in REFUSED_KEYS & part.keys()):
@@ -39,6 +42,16 @@ def schema_fault(schema: dict[str, Any]) -> str | None:
     if schema.get("type") != "object" or schema.get("additionalProperties") is not False:
         return 'it must say type = "object" and additionalProperties = false'
     return _properties_fault(schema.get("properties", {}), schema.get("required", []))
+
+
+@functools.lru_cache(maxsize=512)
+def _require_schema(text: bytes) -> None:
+    """Held against the metaschema once: that takes 4 ms a tool, and each reload reads all of them again.
+
+    :param text: canonical JSON
+    :raises SchemaError: it is none
+    """
+    Draft202012Validator.check_schema(json.loads(text))
 
 
 def _format_fault(schema: dict[str, Any]) -> str | None:

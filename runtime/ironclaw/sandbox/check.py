@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
 import tempfile
-from typing import Literal
+from typing import Any, Literal
 
 from ironclaw.errors import SandboxError
 
@@ -22,14 +23,23 @@ def layers() -> dict[str, bool]:
     ``memfd_seal``: verified code cannot be changed before it is mapped.  ``landlock``: a worker sees its
     tenant's folder only.  ``seccomp``: it has no sockets and starts no process.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        command = (sys.executable, "-I", "-m", "ironclaw.sandbox.trial", folder)
-        try:
-            done = subprocess.run(command, env={}, capture_output=True, timeout=SECONDS, check=True)  # noqa: S603
-            held = json.loads(done.stdout)
-        except (OSError, ValueError, subprocess.SubprocessError):
-            held = {}
+    try:
+        held = _tried(sys.executable)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        held = {}
     return {layer: held.get(layer) is True for layer in LAYERS}
+
+
+@functools.lru_cache(maxsize=1)
+def _tried(program: str) -> dict[str, Any]:
+    """What the trial prints.  Once for a process: the kernel under it stays the same.
+
+    :raises OSError, ValueError, subprocess.SubprocessError: it cannot be tried
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = (program, "-I", "-m", "ironclaw.sandbox.trial", folder)
+        done = subprocess.run(command, env={}, capture_output=True, timeout=SECONDS, check=True)  # noqa: S603
+    return dict(json.loads(done.stdout))
 
 
 def require(missing_means: Missing) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ironclaw.failure import FailureKind, ToolFailure
 from ironclaw.sandbox.caps import clip
-from ironclaw.task import FailureKind, ToolFailure
 
 _OUT_OF_FUEL = ToolFailure(FailureKind.OUT_OF_FUEL, "The tool used up its computing budget.")
 _OUT_OF_MEMORY = ToolFailure(FailureKind.OUT_OF_MEMORY, "The tool used up its memory.")

@@ -45,10 +45,13 @@ class Lease:
 
 
 class Pool:
-    """At most ``size`` bound workers, busy and idle together, and at most ``size`` spares."""
+    """At most ``size`` bound workers, busy and idle together, and at most ``size`` spares.
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    :param has_spares: whether a worker is started before a call needs it
+    """
+
+    def __init__(self, size: int, *, has_spares: bool = True) -> None:
+        self._size, self._has_spares = size, has_spares
         self._turns = Turns(size)
         self._code: dict[tuple[str, Profile], int] = {}
         self._idle: list[Lease] = []  #: The least recently used first.
@@ -65,7 +68,7 @@ class Pool:
 
     def keep_spare(self, kind: Kind) -> None:
         """Have an unbound worker of this kind ready soon, in place of the spare longest without use."""
-        if self._is_closed:
+        if self._is_closed or not self._has_spares:
             return
         if kind not in self._spares:
             self._spares[kind] = asyncio.create_task(self._start(kind))

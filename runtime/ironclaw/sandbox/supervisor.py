@@ -49,6 +49,7 @@ class Sandbox:
         workers: int = 2,
         scratch_root: Path | None = None,
         layers: check.Missing = "require",
+        spares: bool = True,
     ) -> Sandbox:
         """
         :param cache_dir: folder for compiled code, made (0700) where missing
@@ -56,6 +57,7 @@ class Sandbox:
         :param workers: how many calls run at once, and how many tenants' workers are kept
         :param scratch_root: the folder above the tenants' folders; given, a worker is ready before a call,
             and a folder that does not lie directly in it is refused
+        :param spares: whether that worker is there; without it a tenant's first call waits 0.1 s for its own
         :param layers: what a layer that this machine lacks means; shadows are always required
         :raises SandboxError: the folder or the key will not do, or a layer is missing
         """
@@ -66,7 +68,7 @@ class Sandbox:
             log.warning("sandbox_layer_missing", layer=layer)
         if scratch_root is not None:
             await asyncio.to_thread(scratch_root.mkdir, mode=0o700, parents=True, exist_ok=True)
-        return cls(cache, Pool(workers), scratch_root)
+        return cls(cache, Pool(workers, has_spares=spares), scratch_root)
 
     async def prepare(self, component: Component, progress: Progress = _silent) -> None:
         """Check and compile the component, once.

@@ -1,8 +1,9 @@
-"""Everything that must not be lost, in SQLite.  Only this package names a query.
+"""Everything that must not be lost, in SQLite or PostgreSQL.  Only this package names a query.
 
-``database`` opens it.  Its parts, each method one transaction: ``workflows``, ``calls``, ``approvals``,
-``outbox``, ``secrets`` and ``toolboxes``; made of ``transitions``, noted in the audit ``chain``.  Beneath
-them: ``rows`` (SQL by name), ``model`` and ``writer``.
+``database`` opens it.  Its parts, each method one transaction: ``workflows``, ``leases``, ``calls``,
+``approvals``, ``outbox``, ``secrets``, ``toolboxes`` and more; made of ``accepting``, ``moves``,
+``transitions`` and ``telling``, noted in the audit ``chain``.  Beneath them: ``rows`` and ``flows`` (what SQL
+by name means), ``model``, ``units``, and who runs those: ``sqlite`` and ``postgres``.
 """
 
 from ironclaw.store.belongings import FOLDER, KEY, belongings_in, own_folder

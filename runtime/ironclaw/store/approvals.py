@@ -8,8 +8,8 @@ from ironclaw.errors import Conflict, Expired, NotFound
 from ironclaw.store import grants, rows
 from ironclaw.store.chain import note
 from ironclaw.store.model import SealedGrant, Signed
-from ironclaw.store.outbox import show_card
 from ironclaw.store.sql import Connection, sql
+from ironclaw.store.telling import show_card
 from ironclaw.store.transitions import move_call, observe, wake
 from ironclaw.store.units import Writer
 from ironclaw.task import ApprovalState, ApprovalView, CallState, Decision

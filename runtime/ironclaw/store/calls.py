@@ -7,7 +7,6 @@ from collections.abc import Callable
 from ironclaw.canonical import canonical_text
 from ironclaw.store import grants, rows
 from ironclaw.store.model import CallRow, Flow, GrantUse, Judged, Spent
-from ironclaw.store.outbox import show_card, show_doubt
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.standing import (
     EFFECT_BEGUN,
@@ -19,6 +18,7 @@ from ironclaw.store.standing import (
     standing,
     told_of,
 )
+from ironclaw.store.telling import show_card, show_doubt
 from ironclaw.store.transitions import (
     fence,
     fenced_one,

@@ -16,6 +16,7 @@ from ironclaw.store.edits import Edits
 from ironclaw.store.factors import Factors
 from ironclaw.store.grants import Grants
 from ironclaw.store.instances import Instance
+from ironclaw.store.leases import Leases
 from ironclaw.store.looking import postgres
 from ironclaw.store.mcp_tools import McpTools
 from ironclaw.store.model_calls import ModelCalls
@@ -41,6 +42,7 @@ class Store:
         self._writer = writer
         self._instance: Instance | None = None
         self.workflows = Workflows(writer)
+        self.leases = Leases(writer)
         self.calls = Calls(writer)
         self.approvals = Approvals(writer)
         self.belongings = Belongings(writer)
@@ -120,7 +122,7 @@ class Store:
         """Whether the database answers, and is in its place."""
         if isinstance(self._writer, SqliteWriter) and not self._writer.is_in_place():
             return False
-        return bool(await self._writer.read(sql.answers))
+        return bool(await self._writer.glance(sql.answers))
 
     async def map_tenants(self, workspaces: Mapping[str, str], tenants: frozenset[str], now: float) -> None:
         """Make the tenants table say what the settings say.
@@ -139,11 +141,11 @@ class Store:
 
     async def tenant_ids(self) -> frozenset[str]:
         """Every tenant that was ever here."""
-        return await self._writer.read(lambda c: frozenset(row["id"] for row in sql.tenants(c)))
+        return await self._writer.glance(lambda c: frozenset(row["id"] for row in sql.tenants(c)))
 
     async def audit_heads(self) -> tuple[Head, ...]:
         """Where each tenant's audit chain ends, for a checkpoint."""
-        return await self._writer.read(
+        return await self._writer.glance(
             lambda c: tuple(Head(row["tenant"], row["n"], row["hash"]) for row in sql.audit_heads(c))
         )
 
@@ -171,7 +173,7 @@ class Store:
             row = sql.audit_row(c, tenant=head.tenant, n=head.n)
             return row is not None and str(row["hash"]) == head.hash
 
-        return await self._writer.read(unit)
+        return await self._writer.glance(unit)
 
     async def tidy(self, now: float) -> None:
         """Forget delivery ids that are too old to matter, and end grants whose time is over.

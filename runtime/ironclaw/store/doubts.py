@@ -9,9 +9,9 @@ from ironclaw.store import calls
 from ironclaw.store.chain import note
 from ironclaw.store.doubt_rows import Sworn, load, loaded, sworn_of
 from ironclaw.store.model import CallRow, Flow, Spent
-from ironclaw.store.outbox import show_doubt, tell
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.standing import NOT_RUN
+from ironclaw.store.telling import show_doubt, tell
 from ironclaw.store.transitions import move_call, move_workflow, note_call, observe, one, show_status, wake
 from ironclaw.store.units import Writer
 from ironclaw.task import (

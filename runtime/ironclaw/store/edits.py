@@ -7,8 +7,8 @@ from ironclaw.store import rows
 from ironclaw.store.approvals import why_not
 from ironclaw.store.chain import note
 from ironclaw.store.model import Edited
-from ironclaw.store.outbox import show_card
 from ironclaw.store.sql import Connection, sql
+from ironclaw.store.telling import show_card
 from ironclaw.store.transitions import one
 from ironclaw.store.units import Writer
 from ironclaw.task import ApprovalView

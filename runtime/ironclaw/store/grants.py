@@ -27,7 +27,7 @@ class Grants:
 
         :param tool: None for every tool
         """
-        return await self._writer.read(
+        return await self._writer.glance(
             lambda c: tuple(_sealed(row) for row in sql.live_grants(c, tenant=tenant, now=now, tool=tool))
         )
 

@@ -27,7 +27,7 @@ def look(path: Path, url: str, unit: Unit[T]) -> T:
     :raises StoreError: there is no database of ours, or it cannot be read
     """
     if url:
-        found: T = _run(postgres().look(url, unit))
+        found: T = _run(postgres("beside").look(url, unit))
         return found
     try:
         with reading(path) as c:
@@ -42,7 +42,7 @@ def is_there(path: Path, url: str) -> bool:
 
     :raises StoreError: a PostgreSQL that does not answer
     """
-    return bool(_run(postgres().has_schema(url))) if url else path.exists()
+    return bool(_run(postgres("beside").has_schema(url))) if url else path.exists()
 
 
 def answers(path: Path, url: str) -> str:
@@ -51,19 +51,19 @@ def answers(path: Path, url: str) -> str:
     :raises StoreError: it does not answer
     """
     if url:
-        return str(_run(postgres().described(url)))
+        return str(_run(postgres("beside").described(url)))
     if path.exists():
         look(path, url, lambda c: sql.answers(c))
     return f"SQLite {sqlite3.sqlite_version}, in data_dir"
 
 
-def postgres() -> ModuleType:
+def postgres(part: str = "postgres") -> ModuleType:
     """What speaks with PostgreSQL: not everybody has it installed.
 
     :raises StoreError: it is not
     """
     try:
-        return importlib.import_module("ironclaw.store.postgres")
+        return importlib.import_module(f"ironclaw.store.{part}")
     except ImportError as error:
         raise StoreError(
             f"database_url: PostgreSQL needs {error.name}. In the clone: "

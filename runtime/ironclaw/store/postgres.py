@@ -1,8 +1,5 @@
 """The store on PostgreSQL: the same units of work, for many processes at once.
 
-A unit is a plain function, as on SQLite.  Here it runs in a greenlet, which waits for the server without
-holding up the event loop (what SQLAlchemy does for its asyncio part).
-
 Each unit is one transaction.  Before anything else it takes the lock of its tenant, and everybody's shared:
 so the units of one tenant come one after the other, on all machines, as they do with SQLite's one writer, and
 each sees what the one before it committed.  A unit without a tenant takes everybody's lock alone.
@@ -19,22 +16,22 @@ from typing import Any
 
 import asyncpg
 import structlog
-from greenlet import getcurrent, greenlet
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 
-from ironclaw.errors import IronclawError, StoreError
+from ironclaw.errors import StoreError
+from ironclaw.store.beside import IS_MADE, PATIENCE
+from ironclaw.store.faults import AGAIN, AWAY, explained, is_of_all
 from ironclaw.store.gathering import Gathering
 from ironclaw.store.instances import Instance
 from ironclaw.store.migrations import due, for_postgres
-from ironclaw.store.reaching import Outage, place, said, unusable
-from ironclaw.store.sql import PostgresConnection
+from ironclaw.store.reaching import Outage, said, unusable
 from ironclaw.store.units import T, Unit
+from ironclaw.store.waiting import Waiting, in_greenlet, wait_for
 
 log = structlog.get_logger(__name__)
 
 CONNECTIONS = 16  #: Of one process at most.
-PATIENCE = 20.0  #: Seconds that a server may be away before callers hear of it.
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  #: Seconds between tries.
 STATEMENTS = 1024  #: Prepared ones that a connection keeps: more than queries.sql has.
 #: A process that is stopped, or whose machine is gone, keeps its locks no longer than this.
@@ -56,92 +53,6 @@ OTHER_LIFE = "The database was restored while this process ran. Nothing was chan
 #: Whether other processes of ours have this database open; people with psql do not count.
 OTHERS = """SELECT count(*) AS there FROM pg_stat_activity WHERE datname = current_database()
     AND application_name LIKE 'ironclaw %' AND application_name <> current_setting('application_name')"""
-IS_MADE = "SELECT to_regclass('schema_version') IS NOT NULL AS is_there"
-ADVANCE = "ironclaw_advance:"  #: What the queue's lines are called, before the tenant.
-VERSION = """SELECT w.version, w.tenant, (SELECT count(*) FROM workflows o WHERE o.tenant || '' = w.tenant
-        AND o.state IN ('queued', 'running'))::int AS others
-    FROM workflows w WHERE w.id = $1"""
-#: The server, or the way to it, is gone: what was not committed did not happen.
-AWAY = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.InterfaceError,
-    OSError,
-    TimeoutError,
-)
-#: What was to be kept is nothing that it keeps: trying again helps nobody.
-UNFIT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
-#: Somebody else's transaction was first: the unit runs anew.
-AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-
-
-class _Waiting:
-    """A connection whose statements wait; for use in :func:`_in_greenlet` only."""
-
-    def __init__(self, raw: Any) -> None:
-        self.raw = raw  #: asyncpg's own, for what is enqueued in the same transaction.
-
-    def fetch(self, statement: str, *values: Any) -> list[Any]:
-        found: list[Any] = wait_for(self.raw.fetch(statement, *values))
-        return found
-
-    def run(self, statement: str, *values: Any) -> int:
-        """How many rows it changed: the last word of what the server says ("UPDATE 1")."""
-        said: str = wait_for(self.raw.execute(statement, *values))
-        return int(said.rpartition(" ")[2])
-
-    def copy(self, table: str, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
-        """Add many rows to a table at once."""
-        wait_for(self.raw.copy_records_to_table(table, records=rows, columns=columns))
-
-    def announce(self, workflow_id: str) -> None:
-        """One job for each version of a workflow: what is queued or at work already is not queued twice.
-
-        Whoever has fewer tasks at work comes first.
-        """
-        row = self.fetch(VERSION, workflow_id)[0]
-        queue = Queries(AsyncpgDriver(self.raw))
-        line, key = line_of(row["tenant"]), f"{workflow_id}:{row['version']}"
-        # "skip": a duplicate must not undo the transaction that a decision stands in.
-        wait_for(
-            queue.enqueue(line, workflow_id.encode(), -row["others"], dedupe_key=key, on_conflict="skip")
-        )
-
-
-def line_of(tenant: str) -> str:
-    """The queue's name for "go on with a workflow of this tenant"."""
-    return ADVANCE + tenant
-
-
-def tenant_of(line: str) -> str:
-    """Whose line of the queue it is."""
-    return line.removeprefix(ADVANCE)
-
-
-def wait_for(awaitable: Awaitable[T]) -> T:
-    """Wait within a unit, without holding up the event loop."""
-    result: T = getcurrent().parent.switch(awaitable)
-    return result
-
-
-async def _in_greenlet(unit: Unit[T], c: PostgresConnection) -> T:
-    """Run the unit; what it waits for is awaited here."""
-    worker = greenlet(unit)
-    worker.gr_context = getcurrent().gr_context
-    given = worker.switch(c)
-    while not worker.dead:
-        try:
-            got = await given
-        except BaseException as error:  # noqa: BLE001 - it belongs to the unit
-            given = worker.throw(error)
-        else:
-            given = worker.switch(got)
-    result: T = given
-    return result
 
 
 class PostgresWriter:
@@ -240,7 +151,7 @@ class PostgresWriter:
                 await asyncio.sleep(pause)
             except AWAY as error:
                 if isinstance(error, ValueError):
-                    raise _explained(error) from None
+                    raise explained(error) from None
                 self._outage.goes_on(error)
                 if time.monotonic() > until or self._closed:
                     raise StoreError(
@@ -248,7 +159,7 @@ class PostgresWriter:
                     ) from None
                 await asyncio.sleep(pause)
             except asyncpg.PostgresError as error:
-                raise _explained(error) from None
+                raise explained(error) from None
             else:
                 self._outage.is_over()
                 return result
@@ -284,11 +195,11 @@ class PostgresWriter:
 
     async def _read(self, unit: Unit[T]) -> T:
         async with self._borrowed() as raw, raw.transaction(isolation="repeatable_read", readonly=True):
-            return await _in_greenlet(unit, _Waiting(raw))
+            return await in_greenlet(unit, Waiting(raw))
 
     async def _glance(self, unit: Unit[T]) -> T:
         async with self._borrowed() as raw:
-            return await _in_greenlet(unit, _Waiting(raw))
+            return await in_greenlet(unit, Waiting(raw))
 
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[Any]:
@@ -302,7 +213,7 @@ class PostgresWriter:
 
 
 async def _only(raw: Any, units: Sequence[Unit[Any]]) -> list[Any]:
-    return [await _in_greenlet(unit, _Waiting(raw)) for unit in units]
+    return [await in_greenlet(unit, Waiting(raw)) for unit in units]
 
 
 async def _each(raw: Any, units: Sequence[Unit[Any]]) -> list[Any]:
@@ -311,38 +222,16 @@ async def _each(raw: Any, units: Sequence[Unit[Any]]) -> list[Any]:
     :return: the result of each, or the exception that undid it alone
     """
     results: list[Any] = []
-    await raw.execute("SAVEPOINT unit")
     for unit in units:
+        await raw.execute("RELEASE SAVEPOINT unit; SAVEPOINT unit" if results else "SAVEPOINT unit")
         try:
-            results.append(await _in_greenlet(unit, _Waiting(raw)))
-            await raw.execute("RELEASE SAVEPOINT unit; SAVEPOINT unit")
+            results.append(await in_greenlet(unit, Waiting(raw)))
         except Exception as error:
-            if _is_of_all(error):
+            if is_of_all(error):
                 raise
             await raw.execute("ROLLBACK TO SAVEPOINT unit")
-            results.append(_explained(error))
+            results.append(explained(error))
     return results
-
-
-def _is_of_all(error: Exception) -> bool:
-    """Whether the transaction is lost, and not only what one unit did in it."""
-    return isinstance(error, (*AWAY, *AGAIN)) and not isinstance(error, ValueError)
-
-
-def _explained(error: Exception) -> Exception:
-    """A fault of the database's is a StoreError, whoever hears of it; one of what was to be kept is none."""
-    if _is_unfit(error):
-        return IronclawError(f"The database cannot keep this: {said(error)}. Nothing was changed.")
-    if isinstance(error, asyncpg.PostgresError):
-        return StoreError(f"The database cannot be used: {said(error)}.")
-    return error
-
-
-def _is_unfit(error: Exception) -> bool:
-    """asyncpg's own word for a value that fits no column is a ValueError; so is the one for an address."""
-    is_address = isinstance(error, asyncpg.ClientConfigurationError)
-    is_value = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
-    return isinstance(error, UNFIT) or (is_value and not is_address)
 
 
 async def _as_it_is(_connection: Any) -> None:
@@ -355,56 +244,6 @@ def check_alone(c: Any) -> None:
     """
     if c.fetch(OTHERS)[0]["there"]:
         raise StoreError("Other ironclaw processes have this database open. Stop all of them first.")
-
-
-async def look(url: str, unit: Unit[T]) -> T:
-    """Run one unit that only reads, over a connection of its own.
-
-    :raises StoreError: it cannot be reached, or no bot has made its tables yet
-    """
-    async with _connected(url) as raw, raw.transaction(isolation="repeatable_read", readonly=True):
-        try:
-            return await _in_greenlet(unit, _Waiting(raw))
-        except asyncpg.UndefinedTableError:
-            raise StoreError("There is no database yet: start the bot once.") from None
-
-
-async def has_schema(url: str) -> bool:
-    """Whether there are tables of ours.
-
-    :raises StoreError: it cannot be reached
-    """
-    async with _connected(url) as raw:
-        return bool(await raw.fetchval(IS_MADE))
-
-
-async def described(url: str) -> str:
-    """Which server answers, and where; nothing of who we are there.
-
-    :raises StoreError: it cannot be reached
-    """
-    async with _connected(url) as raw:
-        version = await raw.fetchval("SELECT current_setting('server_version')")
-        name = await raw.fetchval("SELECT current_database()")
-        return f"PostgreSQL {version.split()[0]} at {place(url)}, database {name}"
-
-
-@asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[Any]:
-    """
-    :raises StoreError: it cannot be reached, or goes away
-    """
-    try:
-        raw = await asyncpg.connect(url, timeout=PATIENCE)
-    except (asyncpg.PostgresError, ValueError, *AWAY) as error:
-        raise unusable(error, url) from None
-    try:
-        yield raw
-    except (asyncpg.PostgresError, *AWAY) as error:
-        raise StoreError(f"The database cannot be read: {said(error)}.") from None
-    finally:
-        with suppress(asyncpg.PostgresError, *AWAY):
-            await raw.close(timeout=2)
 
 
 def _pauses() -> Generator[float, None, None]:

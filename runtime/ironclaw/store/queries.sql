@@ -75,11 +75,9 @@ SELECT w.id, w.tenant, w.lease_until, c.seq, c.attempts FROM workflows w
 JOIN tool_calls c ON c.workflow_id = w.id
 WHERE w.state IN ('queued', 'running') AND c.state = 'executing'
 
--- name: open_of_tenant^
-SELECT count(*) AS open FROM workflows WHERE tenant = :tenant AND state IN ('queued', 'running')
-
--- name: open_of_all^
-SELECT count(*) AS open FROM workflows WHERE state IN ('queued', 'running')
+-- name: how_many_open^
+SELECT (SELECT count(*) FROM workflows WHERE state IN ('queued', 'running')) AS of_all,
+    (SELECT count(*) FROM workflows WHERE tenant = :tenant AND state IN ('queued', 'running')) AS of_tenant
 
 -- name: newest_in_thread^
 SELECT max(created_at) AS at FROM workflows WHERE tenant = :tenant AND thread = :thread
@@ -151,32 +149,44 @@ INSERT INTO messages (workflow_id, seq, role, text, calls, call_id)
 VALUES (:workflow_id, (SELECT COALESCE(MAX(seq), 0) + 1 FROM messages WHERE workflow_id = :workflow_id),
     :role, :text, :calls, :call_id)
 
--- name: messages
-SELECT * FROM messages WHERE workflow_id = :workflow_id ORDER BY seq
+-- name: flow_parts
+-- A workflow, what was said in it, and its calls: as of one moment, by one way to the server.  Of one that rests,
+-- nobody goes on with what was said: unless the whole is asked for, it comes alone.
+SELECT p.part, p.seq, COALESCE(w.state, c.state) AS state, COALESCE(m.call_id, c.call_id) AS call_id,
+    w.tenant, w.requester, w.door, w.reply_door, w.place, w.thread, w.tools, w.brain, w.version, w.steps, w.tokens,
+    w.worked, w.created_at, w.schedule_id, w.stop_by, w.lease_epoch, w.lease_until, w.read_also, m.role, m.text, m.source, m.calls, c.tool,
+    c.args, c.risk, c.effect, c.component_sha256, c.manifest_sha256, c.policy_version, c.rule, c.action_sha256,
+    c.idem_key, c.attempts, c.effect_begun_at, c.circumstances
+FROM (SELECT 'flow' AS part, 0 AS seq
+    UNION ALL SELECT 'message', seq FROM messages WHERE workflow_id = :id
+    UNION ALL SELECT 'call', seq FROM tool_calls WHERE workflow_id = :id) AS p
+LEFT JOIN workflows w ON p.part = 'flow' AND w.id = :id
+LEFT JOIN messages m ON p.part = 'message' AND m.workflow_id = :id AND m.seq = p.seq
+LEFT JOIN tool_calls c ON p.part = 'call' AND c.workflow_id = :id AND c.seq = p.seq
+WHERE p.part = 'flow' OR CAST(:whole AS INTEGER) = 1 OR EXISTS (
+    SELECT 1 FROM workflows r WHERE r.id = :id AND (r.state IN ('queued', 'running') OR r.stop_by <> ''))
+ORDER BY p.part, p.seq
 
--- name: thread_past
--- What was asked and answered before in the same thread, newest first.
-SELECT text, outcome, requester FROM workflows
-WHERE tenant = :tenant AND thread = :thread AND thread <> '' AND state = 'done'
-    AND created_at < :before AND id <> :id
-ORDER BY created_at DESC LIMIT 50
-
--- name: thread_taints
--- What the calls of the thread before, and else what it was given, have put before the brain: its answers may hold it.
-SELECT c.circumstances
+-- name: thread_before
+-- Of the thread before: what was asked and answered of late, oldest first; what its calls have put before the brain,
+-- for answers may hold it; and whether a task came with data of its caller.
+SELECT 'past' AS part, text, outcome, requester, '' AS circumstances, created_at FROM (
+    SELECT text, outcome, requester, created_at FROM workflows
+    WHERE tenant = :tenant AND thread = :thread AND thread <> '' AND state = 'done'
+        AND created_at < :before AND id <> :id
+    ORDER BY created_at DESC LIMIT 50) AS p
+UNION ALL SELECT DISTINCT 'taint', '', '', '', c.circumstances, 0
 FROM tool_calls c JOIN workflows w ON w.id = c.workflow_id
 WHERE w.tenant = :tenant AND w.thread = :thread AND w.thread <> '' AND w.state = 'done'
     AND w.created_at < :before AND w.id <> :id AND c.state IN ('succeeded', 'failed', 'in_doubt')
-UNION SELECT '{"taints":' || w.read_also || '}' FROM workflows w
+UNION ALL SELECT DISTINCT 'taint', '', '', '', '{"taints":' || w.read_also || '}', 0 FROM workflows w
 WHERE w.tenant = :tenant AND w.thread = :thread AND w.thread <> '' AND w.state = 'done'
     AND w.created_at < :before AND w.id <> :id AND w.read_also <> ''
-
--- name: thread_context^
--- Whether a task of the thread before came with data of its caller.
-SELECT 1 AS has FROM messages m JOIN workflows w ON w.id = m.workflow_id
-WHERE w.tenant = :tenant AND w.thread = :thread AND w.thread <> '' AND w.state = 'done'
-    AND w.created_at < :before AND w.id <> :id AND m.role = 'user' AND instr(m.text, :marker) > 0
-LIMIT 1
+UNION ALL SELECT 'context', '', '', '', '', 0 WHERE EXISTS (
+    SELECT 1 FROM messages m JOIN workflows w ON w.id = m.workflow_id
+    WHERE w.tenant = :tenant AND w.thread = :thread AND w.thread <> '' AND w.state = 'done'
+        AND w.created_at < :before AND w.id <> :id AND m.role = 'user' AND instr(m.text, :marker) > 0)
+ORDER BY created_at
 
 -- name: add_call!
 INSERT INTO tool_calls (workflow_id, seq, call_id, tool, args, risk, effect, component_sha256,
@@ -432,9 +442,14 @@ UPDATE outbox SET taken_by = '', taken_until = 0, begun = begun * :kept
 WHERE id = :id AND state = 'waiting' AND taken_by = :by
 
 -- name: notice_later!
--- kept: 1 while nobody knows whether it was told, 0 where it was not.
-UPDATE outbox SET attempts = attempts + 1, next_at = :next_at, taken_by = '', taken_until = 0, begun = begun * :kept
-WHERE id = :id AND state = 'waiting' AND taken_by = :by
+-- kept: 1 while nobody knows whether it was told, 0 where it was not.  Older ones of its subject, which wait for it
+-- to show what they would have shown, are due no sooner.
+UPDATE outbox SET attempts = attempts + CASE WHEN id = :id THEN 1 ELSE 0 END, next_at = :next_at, taken_by = '',
+    taken_until = 0, begun = CASE WHEN id = :id THEN begun * :kept ELSE begun END
+WHERE state = 'waiting' AND id <= :id AND subject = (SELECT subject FROM outbox WHERE id = :id)
+    AND door = (SELECT door FROM outbox WHERE id = :id) AND place = (SELECT place FROM outbox WHERE id = :id)
+    AND tenant = (SELECT tenant FROM outbox WHERE id = :id)
+    AND EXISTS (SELECT 1 FROM outbox WHERE id = :id AND state = 'waiting' AND taken_by = :by)
 
 -- name: notice_given_up!
 UPDATE outbox SET state = 'given_up', attempts = attempts + 1, taken_by = '', taken_until = 0
@@ -499,6 +514,11 @@ INSERT INTO outbox (tenant, workflow_id, subject, kind, door, place, body, state
 SELECT DISTINCT CAST(:tenant AS TEXT), CAST(:workflow_id AS TEXT), subject, CAST(:kind AS TEXT), door, place,
     CAST(:body AS TEXT), 'waiting', 0, CAST(:now AS DOUBLE PRECISION)
 FROM outbox WHERE subject = :subject ORDER BY door, place
+
+-- name: waits_for^
+-- What a workflow waits for: the first of its reviews, and of its doubts.
+SELECT (SELECT id FROM approvals WHERE workflow_id = :workflow_id AND state = 'pending' ORDER BY seq LIMIT 1) AS review,
+    (SELECT id FROM doubts WHERE workflow_id = :workflow_id AND state = 'open' ORDER BY seq LIMIT 1) AS doubt
 
 -- name: pending_approvals_of
 SELECT id FROM approvals WHERE workflow_id = :workflow_id AND state = 'pending' ORDER BY seq

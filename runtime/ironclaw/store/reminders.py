@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ironclaw.store import rows
 from ironclaw.store.chain import note
-from ironclaw.store.outbox import post_card, show_card, tell
 from ironclaw.store.sql import Connection, sql
+from ironclaw.store.telling import post_card, show_card, tell
 from ironclaw.store.units import Writer
 from ironclaw.task import Address, ApprovalView, NoticeKind
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from functools import lru_cache
 
 import structlog
 
-from ironclaw.errors import NotFound
-from ironclaw.store.model import CallRow, Flow, Past, Signed
+from ironclaw.store.model import CallRow, Signed
 from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.task import (
-    CONTEXT_MARKER,
     Address,
     ApprovalState,
     ApprovalView,
@@ -36,14 +34,11 @@ log = structlog.get_logger(__name__)
 RESTORED = "restored"  #: In place of a failure: people were asked about it when a backup was made.
 
 
-AT_WORK = frozenset({WorkflowState.QUEUED.value, WorkflowState.RUNNING.value})
-
-
 def address_of(row: Row) -> Address:
-    return Address(row["door"], _place(row))
+    return Address(row["door"], place(row))
 
 
-def _place(row: Row) -> dict[str, str]:
+def place(row: Row) -> dict[str, str]:
     """
     :raises ValueError: it is no place as we write them
     """
@@ -54,10 +49,28 @@ def _place(row: Row) -> dict[str, str]:
 
 
 def message(row: Row) -> Message:
-    calls = tuple(
-        ProposedCall(call["id"], call["tool"], call["arguments"]) for call in json.loads(row["calls"])
-    )
+    calls = () if row["calls"] == "[]" else _proposed(row["calls"])
     return Message(Role(row["role"]), row["text"], calls, row["call_id"], row["source"], row["seq"])
+
+
+def _proposed(text: str) -> tuple[ProposedCall, ...]:
+    return tuple(ProposedCall(call["id"], call["tool"], call["arguments"]) for call in json.loads(text))
+
+
+@lru_cache(maxsize=256)
+def terms(text: str) -> Terms:
+    """
+    :raises ValueError, TypeError, LookupError, AttributeError: they are none as we write them
+    """
+    return Terms.from_json(json.loads(text))
+
+
+@lru_cache(maxsize=256)
+def circumstances(text: str) -> Circumstances:
+    """
+    :raises ValueError, TypeError, LookupError, AttributeError: they are none as we write them
+    """
+    return Circumstances.from_json(json.loads(text))
 
 
 def calls_text(calls: tuple[ProposedCall, ...]) -> str:
@@ -134,8 +147,8 @@ def approval_view(row: Row, votes: tuple[Vote, ...], last_usage: Usage | None) -
         call_state=CallState(row["call_state"]),
         usage=usage(row),
         card=row["card"],
-        terms=Terms.from_json(json.loads(row["terms"])),
-        circumstances=Circumstances.from_json(json.loads(row["circumstances"])),
+        terms=terms(row["terms"]),
+        circumstances=circumstances(row["circumstances"]),
         door=row["door"],
         escalated_at=row["escalated_at"],
         last_usage=last_usage,
@@ -197,67 +210,13 @@ def call_row(row: Row) -> CallRow:
         idem_key=row["idem_key"],
         attempts=row["attempts"],
         effect_begun_at=row["effect_begun_at"],
-        circumstances=Circumstances.from_json(json.loads(row["circumstances"])),
+        circumstances=circumstances(row["circumstances"]),
     )
 
 
-def load_flow(c: Connection, workflow_id: str, *, to_step: bool = False) -> Flow:
-    """
-    :param to_step: of one that rests, what was said in it is left out: nobody goes on with it
-    :raises NotFound: no such workflow
-    """
-    row = sql.workflow(c, id=workflow_id)
-    if row is None:
-        raise NotFound("There is no such workflow.")
-    thread = {
-        "tenant": row["tenant"],
-        "thread": row["thread"],
-        "before": row["created_at"],
-        "id": workflow_id,
-    }
-    rests = to_step and row["state"] not in AT_WORK and not row["stop_by"]
-    has_past = row["thread"] and not rests
-    past = list(sql.thread_past(c, **thread)) if has_past else []
-    messages = () if rests else sql.messages(c, workflow_id=workflow_id)
-    calls = () if rests else sql.calls(c, workflow_id=workflow_id)
-    return Flow(
-        id=row["id"],
-        tenant=row["tenant"],
-        requester=row["requester"],
-        door=row["door"],
-        address=Address(row["reply_door"], _place(row)),
-        thread=row["thread"],
-        tools=None if row["tools"] is None else tuple(json.loads(row["tools"])),
-        brain=row["brain"],
-        state=WorkflowState(row["state"]),
-        version=row["version"],
-        steps=row["steps"],
-        tokens=row["tokens"],
-        worked=row["worked"],
-        created_at=row["created_at"],
-        messages=tuple(map(message, messages)),
-        calls=tuple(map(call_row, calls)),
-        past=tuple(Past(each["text"], each["outcome"], each["requester"]) for each in past)[::-1],
-        past_taint=_past_taint(c, thread) if has_past else frozenset(),
-        read_also=frozenset(json.loads(row["read_also"] or "[]")),
-        schedule_id=row["schedule_id"],
-        stop_by=row["stop_by"],
-        behind=behind(c, row),
-        epoch=row["lease_epoch"],
-        is_leased=row["lease_until"] > 0,
-    )
-
-
-def behind(c: Connection, row: Row) -> str:
+def behind(c: Connection, row: Row, workflow_id: str) -> str:
     """What must end before a workflow begins: the head of its thread; "" for nothing."""
     if row["state"] != WorkflowState.QUEUED.value or not row["thread"]:
         return ""
     head = sql.thread_head(c, tenant=row["tenant"], thread=row["thread"])
-    return "" if head is None or head["id"] == row["id"] else str(head["id"])
-
-
-def _past_taint(c: Connection, thread: dict[str, Any]) -> frozenset[str]:
-    """Of all tasks of the thread, also of those that the brain sees no more: answers pass things on."""
-    found = [json.loads(row["circumstances"]).get("taints", ()) for row in sql.thread_taints(c, **thread)]
-    context = {"context"} if sql.thread_context(c, **thread, marker=CONTEXT_MARKER) else set()
-    return frozenset(context.union(*found))
+    return "" if head is None or head["id"] == workflow_id else str(head["id"])

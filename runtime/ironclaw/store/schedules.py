@@ -14,12 +14,12 @@ from ironclaw.capabilities import Room
 from ironclaw.errors import Conflict, NotFound, Refused
 from ironclaw.schedule import Schedule, ScheduleState
 from ironclaw.store import rows
+from ironclaw.store.accepting import add_task, delivered
 from ironclaw.store.chain import note
-from ironclaw.store.outbox import opening, tell
 from ironclaw.store.sql import Connection, Row, sql
+from ironclaw.store.telling import opening, tell
 from ironclaw.store.units import Writer
 from ironclaw.store.unreadable import can_read
-from ironclaw.store.workflows import add_task, delivered
 from ironclaw.task import Address, NoticeKind, Task
 from ironclaw.timing import Timing
 

@@ -54,7 +54,7 @@ class Secrets:
 
     async def all(self, tenant: str = "") -> tuple[SecretRow, ...]:
         """The tenant's secrets, or everybody's, in the order of their names."""
-        return await self._writer.read(
+        return await self._writer.glance(
             lambda c: tuple(map(_row, list(sql.secrets_of(c, tenant=tenant) if tenant else sql.secrets(c))))
         )
 

@@ -9,8 +9,8 @@ import json
 import math
 
 from ironclaw.store.model import Flow
-from ironclaw.store.outbox import tell
 from ironclaw.store.sql import Connection, Row, sql
+from ironclaw.store.telling import tell
 from ironclaw.store.units import announce
 from ironclaw.task import Address, NoticeKind, WorkflowState
 

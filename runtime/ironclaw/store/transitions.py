@@ -6,8 +6,8 @@ from ironclaw.errors import Conflict
 from ironclaw.store import model_calls, threads
 from ironclaw.store.chain import note
 from ironclaw.store.model import CallRow, Flow, Judged, Spent
-from ironclaw.store.outbox import tell
 from ironclaw.store.sql import Connection, sql
+from ironclaw.store.telling import tell
 from ironclaw.store.units import announce
 from ironclaw.task import CallState, NoticeKind, Role, WorkflowState
 

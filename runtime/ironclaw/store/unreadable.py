@@ -15,8 +15,9 @@ import structlog
 from ironclaw.errors import BadRequest
 from ironclaw.store import rows
 from ironclaw.store.chain import note
-from ironclaw.store.outbox import tell
+from ironclaw.store.flows import load_flow
 from ironclaw.store.sql import Connection, sql
+from ironclaw.store.telling import tell
 from ironclaw.task import NoticeKind
 
 SENTENCE = "What was kept of this task cannot be read, so it was stopped. Look at the log, then ask again."
@@ -50,7 +51,7 @@ def end_unreadable(c: Connection, workflow_id: str, now: float) -> bool:
 
     :return: whether it was so
     """
-    if can_read(lambda: rows.load_flow(c, workflow_id)):
+    if can_read(lambda: load_flow(c, workflow_id)):
         return False
     _end(c, workflow_id, now)
     return True
