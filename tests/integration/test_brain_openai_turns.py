@@ -19,7 +19,7 @@ from tests.integration.planning import HELLO, KEY, asking, brain, refusal
 
 from ironclaw.errors import BrainError, ContextTooLong, SettingsError
 from ironclaw.settings import Settings, TenantSettings
-from ironclaw.task import Message, ModelUse, ProposedCall, Question, Role
+from ironclaw.task import Message, ModelUse, ProposedCall, Question, Role, SummarisingBrain
 from ironclaw_plugins.brain_openai import ModelBrain, OpenAIBrain
 
 BOTH = pytest.mark.parametrize("api", ["chat", "responses"])
@@ -333,6 +333,23 @@ async def test_a_tenant_that_came_later(server: FakeOpenAI) -> None:
     assert isinstance(planner, ModelBrain)
 
     assert "gone.md cannot be read" in await refusal(planner)
+
+
+@BOTH
+async def test_sums_up(server: FakeOpenAI, api: str) -> None:
+    """
+    A summary is asked for with its own instructions, of a transcript in its envelope, and without a tool.
+    """
+    server.on("transcript", text("They talked."))
+    planner = brain(server, openai_api=api, **OPENAI)
+    transcript = Message(Role.USER, "hello", source="transcript")
+    found = await planner.summarise(asking(transcript, can_ask=True), "Sum it up.")
+
+    (sent,) = server.requests
+    assert ("They talked.", "summary@") == (found.answer, found.uses[0].prompt[:8])
+    assert "Sum it up." == (sent.get("instructions") or sent["messages"][0]["content"])
+    assert "tools" not in sent
+    assert isinstance(planner, SummarisingBrain)
 
 
 async def test_cancelled_in_a_stream(server: FakeOpenAI) -> None:

@@ -90,10 +90,10 @@ async def test_model_never_sees_a_secret(tmp_path: Path, built_toolboxes: Path) 
 
 async def test_model_mends_its_arguments(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    Broken arguments and an unknown tool come back to the model as errors that it can mend; nothing ran.
+    Wrong arguments and an unknown tool come back to the model as errors that it can mend; nothing ran.
     """
     async with FakeOpenAI(KEY) as server:
-        server.on("look", calls(("files-list", '{"path": '), ("shell-run", {"cmd": "ls"})))
+        server.on("look", calls(("files-list", {"path": 5}), ("shell-run", {"cmd": "ls"})))
         server.on("look", calls(("files-list", {})), results=2)
         server.on("look", text("Nothing there."), results=3)
         async with thinking(tmp_path, built_toolboxes, server) as app:

@@ -18,6 +18,7 @@ from ironclaw_plugins.brain_openai.functions import functions
 from ironclaw_plugins.brain_openai.history import told
 from ironclaw_plugins.brain_openai.moves import move
 from ironclaw_plugins.brain_openai.patience import FIRST_PAUSE, patiently
+from ironclaw_plugins.brain_openai.prompts import Prompt
 from ironclaw_plugins.brain_openai.servers import Choice, Choices, Server, Target
 from ironclaw_plugins.brain_openai.wire import SAY_SECONDS, Ask, Draft, Reply, Used
 
@@ -63,7 +64,18 @@ class ModelBrain:
         :raises ContextTooLong: the model cannot read so much
         :raises BrainError: no usable move; the message names the remedy, ``uses`` what it cost all the same
         """
-        choice = self._choice(conversation.tenant)
+        return await self._turn(conversation, self._choice(conversation.tenant))
+
+    async def summarise(self, conversation: Conversation, request: str) -> Move:
+        """What a long conversation came to, by the same model and without tools: see SummarisingBrain.
+
+        :raises BrainError: as :meth:`plan`
+        """
+        prompt = Prompt.of("summary", request)
+        asked = replace(conversation, tools=(), can_ask=False)
+        return await self._turn(asked, replace(self._choice(conversation.tenant), prompt=prompt))
+
+    async def _turn(self, conversation: Conversation, choice: Choice) -> Move:
         meter = Meter(self._settings.prices, choice.prompt.version)
         try:
             found = await self._first_that_can(conversation, choice, meter)

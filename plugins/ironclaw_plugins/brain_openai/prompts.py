@@ -35,12 +35,15 @@ class Prompt:
         if len(content) > MAX_BYTES:
             raise SettingsError(f"prompt_file: {path} is longer than {MAX_BYTES} bytes.")
         try:
-            return cls._of(path.name, content.decode())
+            return cls.of(path.name, content.decode())
         except UnicodeDecodeError:
             raise SettingsError(f"prompt_file: {path} is no UTF-8 text.") from None
 
     @classmethod
-    def _of(cls, name: str, content: str) -> Prompt:
+    def of(cls, name: str, content: str) -> Prompt:
+        """
+        :raises SettingsError: it is empty
+        """
         text = content.strip()
         if not text:
             raise SettingsError(f"prompt_file: {name} is empty; leave the setting out for the shipped text.")
@@ -50,4 +53,4 @@ class Prompt:
 @cache
 def _shipped() -> Prompt:
     shipped = files("ironclaw_plugins").joinpath("prompts/system.md")
-    return Prompt._of(shipped.name, shipped.read_text("utf-8"))
+    return Prompt.of(shipped.name, shipped.read_text("utf-8"))
