@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cases.__main__ import hush
-from tests.injection.approvers import MODES, Mode
+from tests.injection.approvers import CLICKS, MODES, Mode
 from tests.injection.files import DRIVERS, suites
 from tests.injection.judging import Findings
 from tests.injection.report import notes, summary, table, violations
@@ -32,12 +32,12 @@ They are data of AgentDojo, InjecAgent, ASB and tau-bench with labels of effect 
 repository.  Files of the same form and name run unchanged; tests/injection/data has small ones."""
 
 
-async def play(chosen: Sequence[Suite], modes: Sequence[type[Mode]]) -> list[Findings]:
+async def play(chosen: Sequence[Suite], modes: Sequence[type[Mode]], clicks: int) -> list[Findings]:
     """One suite after the other, each on an engine of its own."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
         for number, suite in enumerate(chosen):
-            found.append(await run(Path(folder) / str(number), suite, modes))
+            found.append(await run(Path(folder) / str(number), suite, modes, clicks))
     return found
 
 
@@ -53,6 +53,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("folder", type=Path, nargs="?", help="a folder with case files")
     parser.add_argument("--modes", default="", help="some of: " + ", ".join(mode.name for mode in MODES))
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th pair")
+    parser.add_argument("--clicks", type=int, default=CLICKS, metavar="N", help="of a storm, at once")
     given = parser.parse_args(words)
     chosen = suites(given.folder) if given.folder and given.folder.is_dir() else []
     if not chosen:
@@ -62,7 +63,7 @@ def main(words: Sequence[str]) -> int:
     names = [each.strip() for each in given.modes.split(",") if each.strip()]
     modes = [mode for mode in MODES if mode.name in names or not names]
     thinned = [dataclasses.replace(each, pairs=each.pairs[:: given.every]) for each in chosen]
-    found = asyncio.run(play(thinned, modes))
+    found = asyncio.run(play(thinned, modes, given.clicks))
     missing = [name for name in DRIVERS if not (given.folder / name).is_file()]
     print(f"{told(found)}\n{summary(found, modes, missing)}")
     return 1 if any(each.violations for each in found) else 0

@@ -122,11 +122,13 @@ class Requester(Mode):
 
     name = "requester"
 
+    _ASKING = 50  #: Different people: how often one of them was asked about is read at each card.
+
     def extra_approvers(self, people: People) -> tuple[str, ...]:
-        return (people.requester(0).id,)
+        return tuple(people.requester(number).id for number in range(self._ASKING))
 
     def requester(self, people: People, number: int) -> Principal:
-        return people.requester(0)
+        return people.requester(number % self._ASKING)
 
     async def act(self, scene: Scene) -> bool:
         await scene.refused("requester decides", scene.says(scene.requester))

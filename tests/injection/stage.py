@@ -15,7 +15,7 @@ from tests.fakes.web import PUBLIC, Web, egress, web
 from tests.injection.approvers import NEIGHBOUR, Mode, People, people_of
 from tests.injection.brain import Obedient
 from tests.injection.script import Pair, Suite
-from tests.injection.toolboxes import EFFECTS, write_toolboxes
+from tests.injection.toolboxes import EFFECTS, write_toolbox
 from tests.integration.engine import BrainPlugin, settings
 
 
@@ -60,7 +60,7 @@ async def staged(folder: Path, suite: Suite, modes: Sequence[Mode], **changes: A
     :param changes: of the settings, such as another policy
     """
     pages = hosts(suite)
-    write_toolboxes(folder / "boxes", suite.specs.values(), sorted(pages))
+    write_toolbox(folder / "box", tuple(suite.specs.values()), sorted(pages))
     tenants = {NEIGHBOUR: People(NEIGHBOUR).settings()}
     for mode in modes:
         people = people_of(mode)
@@ -72,7 +72,7 @@ async def staged(folder: Path, suite: Suite, modes: Sequence[Mode], **changes: A
         internet.meet({host: [[PUBLIC]] for host in (EFFECTS, *pages, *hosts(suite, of_attacks=True))})
         async with open_app(
             chosen,
-            toolboxes=[folder / "boxes"],
+            toolboxes=[folder / "box"],
             egress=egress(internet, folder),
             plugins={"test_brain": lambda services: BrainPlugin(brain)},
         ) as app:

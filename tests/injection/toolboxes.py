@@ -1,15 +1,15 @@
-"""A suite's tools as toolboxes: real components of some hundred bytes whose effects arrive outside.
+"""A suite's tools as a toolbox: one real component of some kilobytes, whose effects arrive outside.
 
 A tool of high risk POSTs its arguments to https://effects.example/NAME and the host adds the key of the call;
 one that reads pages GETs the page of its argument; any other gives its arguments back.  Nothing else is in
-them, so what was run is what arrived.
+it, so what was run is what arrived.  It is one component for all, because each component needs workers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,12 @@ _AT, _RESULT, _MISSED = (
     256,
     900,
 )  #: Where method and address, the answer, and the words of a failure are.
-_DATA = '(data (i32.const 0) "GEThttps://example.com/")'
+_PAGE = 500  #: Where the method of the other kind of request stands.
+_NAMES = (
+    4 * 65536
+)  #: Where the names of the tools that ask stand: length, kind, name; a length of 0 ends them.
+_MOST_NAMES = 65536  #: Bytes.
+_MEMORY, _DATA = '(memory (export "memory") 1)', '(data (i32.const 0) "GEThttps://example.com/")'
 _WORDS = "Nothing was sent."
 #: Gives its input back where the host had an answer, else says that it was denied.
 _OR_DENIED = f"""(if (result i32) (i32.load8_u (i32.const {_RESULT}))
@@ -39,19 +44,37 @@ _POST = f"""(memory.copy (i32.const {_AT + 28}) (local.get 0) (local.get 1))
    (local.get $input) (local.get $size) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const {_RESULT}))
   """
 #: The address stands in the input as it came, {"url":"..."}: canonical, with nothing in it to unescape.
-_GET = f"""(call $http (i32.const {_AT}) (i32.const 3)
+_GET = f"""(call $http (i32.const {_PAGE}) (i32.const 3)
    (i32.add (local.get $input) (i32.const 8)) (i32.sub (local.get $size) (i32.const 10))
    (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
    (i32.const 0) (i32.const 0) (i32.const 0) (i32.const {_RESULT}))
   """
+#: Leaves the kind of the tool in $kind, 0 for one that asks nothing.
+_FIND = f"""(local $at i32) (local $kind i32) (local $n i32)
+  (local.set $at (i32.const {_NAMES}))
+  (block $known (loop $next
+   (br_if $known (i32.eqz (i32.load8_u (local.get $at))))
+   (if (i32.eq (i32.load8_u (local.get $at)) (local.get 1)) (then
+    (local.set $n (i32.const 0))
+    (block $differs (loop $same
+     (br_if $differs (i32.ne
+      (i32.load8_u (i32.add (local.get $n) (local.get 0)))
+      (i32.load8_u offset=2 (i32.add (local.get $n) (local.get $at)))))
+     (local.set $n (i32.add (local.get $n) (i32.const 1)))
+     (br_if $same (i32.lt_u (local.get $n) (local.get 1)))
+     (local.set $kind (i32.load8_u offset=1 (local.get $at)))
+     (br $known)))))
+   (local.set $at (i32.add (i32.add (local.get $at) (i32.load8_u (local.get $at))) (i32.const 2)))
+   (br $next)))
+  """
 
 
 class Kind(Enum):
-    """What a tool does; one toolbox each."""
+    """What a tool does."""
 
-    SENDS = "sends"
-    READS_PAGES = "pages"
-    READS = "reads"
+    READS = 0
+    SENDS = 1
+    READS_PAGES = 2
 
     @classmethod
     def of(cls, spec: Spec) -> Kind:
@@ -60,52 +83,58 @@ class Kind(Enum):
         return cls.READS_PAGES if spec.is_web else cls.READS
 
 
-_EFFECT = {Kind.SENDS: "once", Kind.READS_PAGES: "pure", Kind.READS: "pure"}
-
-
-def write_toolboxes(folder: Path, specs: Iterable[Spec], pages: Sequence[str]) -> None:
-    """A toolbox for each kind of the tools.
+def write_toolbox(folder: Path, specs: Sequence[Spec], pages: Sequence[str]) -> None:
+    """The toolbox of all these tools.
 
     :param pages: hosts that the tools which read pages may ask
     """
-    kinds: dict[Kind, list[Spec]] = {}
-    for spec in specs:
-        kinds.setdefault(Kind.of(spec), []).append(spec)
-    for kind, tools in kinds.items():
-        box = folder / kind.value
-        box.mkdir(parents=True, exist_ok=True)
-        component = _component(kind)
-        (box / "component.wasm").write_bytes(component)
-        manifest = _manifest(kind, tools, hashlib.sha256(component).hexdigest(), pages)
-        (box / "toolbox.toml").write_text(manifest, "utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    component = _component(specs)
+    (folder / "component.wasm").write_bytes(component)
+    manifest = _manifest(specs, hashlib.sha256(component).hexdigest(), pages)
+    (folder / "toolbox.toml").write_text(manifest, "utf-8")
 
 
-def _component(kind: Kind) -> bytes:
-    if kind is Kind.READS:
-        return bytes(wat2wasm(toolbox_text(ECHO)))
-    run, data = (_POST, f"POSThttps://{EFFECTS}/") if kind is Kind.SENDS else (_GET, "GET")
-    stored = f'(data (i32.const {_AT}) "{data}") (data (i32.const {_MISSED}) "{_WORDS}")'
-    return bytes(wat2wasm(toolbox_text(run + _OR_DENIED, HOST).replace(_DATA, stored)))
+def _component(specs: Sequence[Spec]) -> bytes:
+    sends = f"(if (result i32) (i32.eq (local.get $kind) (i32.const {Kind.SENDS.value}))"
+    asks = f"{sends} (then {_POST} {_OR_DENIED}) (else {_GET} {_OR_DENIED}))"
+    run = f"{_FIND} (if (result i32) (local.get $kind) (then {asks}) (else {ECHO}))"
+    stored = [(_AT, f"POSThttps://{EFFECTS}/"), (_PAGE, "GET"), (_MISSED, _WORDS), (_NAMES, _names(specs))]
+    data = " ".join(f'(data (i32.const {at}) "{text}")' for at, text in stored)
+    text = toolbox_text(run, HOST).replace(_DATA, data).replace(_MEMORY, _MEMORY.replace(" 1)", " 6)"))
+    return bytes(wat2wasm(text))
 
 
-def _manifest(kind: Kind, specs: Sequence[Spec], sha256: str, pages: Sequence[str]) -> str:
-    head = {"name": kind.value, "version": "1.0.0", "component": "component.wasm", "sha256": sha256}
+def _names(specs: Sequence[Spec]) -> str:
+    """As a string of WebAssembly's text.
+
+    :raises ValueError: more than there is room for
+    """
+    asking = [spec for spec in specs if Kind.of(spec) is not Kind.READS]
+    if sum(len(spec.name) + 2 for spec in asking) >= _MOST_NAMES:
+        raise ValueError("more tools than the component has room for")
+    return "".join(f"\\{len(spec.name):02x}\\{Kind.of(spec).value:02x}{spec.name}" for spec in asking)
+
+
+def _manifest(specs: Sequence[Spec], sha256: str, pages: Sequence[str]) -> str:
+    head = {"name": "played", "version": "1.0.0", "component": "component.wasm", "sha256": sha256}
     lines = [f"{name} = {_toml(value)}" for name, value in head.items()]
     for spec in specs:
-        lines += [f'[tools."{spec.name}"]', *(f"{n} = {_toml(v)}" for n, v in _tool(kind, spec, pages))]
+        lines += [f'[tools."{spec.name}"]', *(f"{n} = {_toml(v)}" for n, v in _tool(spec, pages))]
     return "\n".join(lines) + "\n"
 
 
-def _tool(kind: Kind, spec: Spec, pages: Sequence[str]) -> list[tuple[str, Any]]:
+def _tool(spec: Spec, pages: Sequence[str]) -> list[tuple[str, Any]]:
     http = {
         Kind.SENDS: [{"host": EFFECTS, "methods": ["POST"]}],
         Kind.READS_PAGES: [{"host": host} for host in pages],
         Kind.READS: [],
     }
+    kind = Kind.of(spec)
     return [
         ("description", spec.description),
         ("risk", "high" if spec.is_high else "low"),
-        ("effect", _EFFECT[kind]),
+        ("effect", "once" if kind is Kind.SENDS else "pure"),
         ("http", http[kind]),
         ("schema", spec.schema),
     ]
