@@ -16,6 +16,7 @@ from ironclaw.secrets import Keyring, check_all, check_key
 from ironclaw.settings import Settings
 from ironclaw.store import FOLDER, KEY, answers, belongings_in, kept_in
 from ironclaw_bot.authoring.showing import everything
+from ironclaw_bot.mcp_standing import standing
 from ironclaw_bot.policy import noting
 from ironclaw_plugins.policy_cedar import Library
 
@@ -64,7 +65,7 @@ async def examine(settings: Settings) -> list[Finding]:
     checks = (_tools, _policy, _slack, _jwt, _doors, _brain, _approvers)
     groups = (_rules, _left_out, *((_secrets,) if key.is_well else ()), _layers)
     found = (*here, *(check(settings) for check in checks))
-    return [*found, *(each for group in groups for each in group(settings))]
+    return [*found, *(each for group in groups for each in group(settings)), *await _mcp(settings)]
 
 
 def _python(settings: Settings) -> Finding:
@@ -131,6 +132,17 @@ def _left_out(settings: Settings) -> list[Finding]:
     except IronclawError:
         return []
     return [_noted(f"the toolbox {each}", "Its tools are not there.") for each in found]
+
+
+async def _mcp(settings: Settings) -> list[Finding]:
+    """Whether tools of MCP servers are there, as a bot that runs says, or as they were approved."""
+    try:
+        found = await standing(settings)
+    except IronclawError as error:
+        return [_broken(str(error))]
+    return [
+        _noted(f"{name}: {why}", "Its tools are not there.") if why else Finding(name) for name, why in found
+    ]
 
 
 def _policy(settings: Settings) -> Finding:

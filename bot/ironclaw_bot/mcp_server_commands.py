@@ -73,7 +73,7 @@ class McpServerCommands:
                 print("Nothing was changed.")
                 return 1
             after = await self._decide(door, chosen.name, found["pending"], "approved")
-        _say(f"{after['count']} tools of {chosen.name} are offered.")
+        _say(f"Tools of {chosen.name} that are offered: {after['count']}")
         _say(*(f"  left out: {each}" for each in after["left_out"]))
         return 0
 

@@ -12,6 +12,7 @@ from ironclaw.canonical import canonical_text, digest
 from ironclaw.errors import BadRequest
 from ironclaw.mcp.texts import plain
 from ironclaw.settings import McpServer
+from ironclaw.showing import in_line
 from ironclaw.task import Json
 
 MAX_TOOLS = 200
@@ -104,9 +105,4 @@ def _text(tool: Mapping[str, Any]) -> list[str]:
     description = str(tool["description"]).splitlines() or [""]
     rest = {field: tool[field] for field in FIELDS[2:]}
     shown = json.dumps(rest, indent=2, sort_keys=True, ensure_ascii=True).splitlines()
-    return [f"description: {_visible(line)}" for line in description] + shown
-
-
-def _visible(text: str) -> str:
-    """Everything stays, and what cannot be seen is written out."""
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+    return [f"description: {in_line(line)}" for line in description] + shown

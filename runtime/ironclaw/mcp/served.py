@@ -101,10 +101,18 @@ class Served:
         if now is None and time.monotonic() - self._away_since >= GRACE:
             return f"it is not connected: {self.link.why}"
         if approved is None:
-            return f"nobody has approved its tools; {look}" if self._rows else self.link.why
+            return self._undecided(look)
         if now and not self.is_pinned(approved, now):
             return f"its tools are not those that were approved; {look}"
         return ""
+
+    def _undecided(self, look: str) -> str:
+        waiting = self.waiting
+        if waiting is None:
+            return self.link.why
+        if waiting.state == "rejected":
+            return f"{waiting.decided_by} rejected its tools; {look}"
+        return f"nobody has approved its tools; {look}"
 
     @property
     def absent(self) -> tuple[Absent, ...]:

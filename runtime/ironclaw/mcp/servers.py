@@ -17,6 +17,7 @@ from ironclaw.mcp.offering import Absent
 from ironclaw.mcp.served import Seals, Served
 from ironclaw.registry import Registry, Where
 from ironclaw.settings import McpServer
+from ironclaw.store import McpListing
 from ironclaw.store.mcp_tools import McpTools, State
 from ironclaw.task import Json
 
@@ -135,7 +136,8 @@ class Servers:
                 for tool in served.offer.tools
             ],
             "left_out": [str(each) for each in served.absent],
-            "pending": {"component": waiting.component, "manifest": waiting.manifest} if waiting else None,
+            "pending": _digests(waiting),
+            "approved": _digests(approved),
             "differences": list(differences(was, now)) if now else [],
         }
 
@@ -149,7 +151,7 @@ class Servers:
         await self._renew()
 
     async def settled(self, seconds: float) -> None:
-        """Return when each server was tried once, or after the seconds."""
+        """Return when each server was tried once, or after the seconds, with their tools taken up."""
         tried = [asyncio.create_task(served.link.has_tried.wait()) for served in self.served.values()]
         if tried:
             _, late = await asyncio.wait(tried, timeout=seconds)
@@ -199,6 +201,10 @@ class Servers:
 
 async def _nothing() -> None:
     """Before there is a registry to renew."""
+
+
+def _digests(row: McpListing | None) -> dict[str, Json] | None:
+    return {"component": row.component, "manifest": row.manifest} if row else None
 
 
 def _shown(served: Served) -> dict[str, Json]:
