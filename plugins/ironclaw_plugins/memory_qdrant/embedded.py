@@ -20,7 +20,7 @@ from ironclaw_plugins.memory_qdrant.naming import checked
 from ironclaw_plugins.memory_qdrant.shard import Shard
 from ironclaw_plugins.memory_qdrant.shelf import Entry, Wanted
 
-MOST_OPEN = 64  #: Shards: about 1 MB and a thread each.
+MOST_OPEN = 128  #: Shards: about 1 MB and a thread each.
 THREADS = 3
 #: Up to here a search takes less time than to hand it to another thread, and is done at once.
 SMALL, SHORT = 20_000, 200
@@ -84,7 +84,7 @@ class EdgeShelf:
     async def close(self) -> None:
         """Close every shard once its call has ended, and give the folder free."""
         self._is_closed = True
-        for tenant in list(self._open):
+        for tenant in list(self._turns):
             async with self._turns[tenant]:
                 await self._shut(tenant)
         async with self._claiming:
@@ -142,9 +142,9 @@ class EdgeShelf:
         """
         :raises IndexUnavailable: another process has the folder, or nobody can
         """
-        if self._is_closed:
-            raise IndexUnavailable(CLOSED)
         async with self._claiming:
+            if self._is_closed:
+                raise IndexUnavailable(CLOSED)
             if self._claim is not None:
                 return
             try:
@@ -168,8 +168,10 @@ class EdgeShelf:
 
     async def _make_room(self) -> None:
         """Close the shards that were asked longest ago, but none that is at work."""
-        idle = [tenant for tenant in self._open if not self._turns[tenant].locked()]
-        for tenant in idle[: max(0, len(self._open) - self._most_open)]:
+        surplus = len(self._open) - self._most_open
+        if surplus <= 0:
+            return
+        for tenant in list(self._open)[:surplus]:
             if not self._turns[tenant].locked():
                 async with self._turns[tenant]:
                     await self._shut(tenant)
