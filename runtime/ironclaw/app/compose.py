@@ -22,7 +22,7 @@ from ironclaw.factors import Factors
 from ironclaw.mcp.confining import Guarded
 from ironclaw.mcp.runner import Runner as McpRunner
 from ironclaw.mcp.servers import Servers
-from ironclaw.orchestrator import Body, Budgets, Editor, Orchestrator
+from ironclaw.orchestrator import Body, Editor, Orchestrator
 from ironclaw.orchestrator.body import Runner
 from ironclaw.plugin_manager import Factory, Hooks, load
 from ironclaw.registry import Installed, Registry, Where
@@ -123,9 +123,10 @@ async def open_app(
         runners: dict[Where, Runner] = {Where.MCP: McpRunner(servers.served)}
         body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy, veto.take, runners)
         brains = _brains(settings, hooks)
-        budgets = _budgets(settings)
         places, hosts = functools.partial(_card_places, tenancy), tenancy.http_allow
-        orchestrator = Orchestrator(store, veto, registry, body, brains, hooks, budgets, places, hosts, clock)
+        orchestrator = Orchestrator(
+            store, veto, registry, body, brains, hooks, tenancy.budgets, places, hosts, clock
+        )
         editor = Editor(store, veto, registry, hooks, hosts, body.preview, clock)
         record = functools.partial(_record, store, tenancy, clock)
         tools = ReloadedTools(registry, lambda: servers.merged(own()), sandbox, record)
@@ -238,10 +239,6 @@ async def _sandbox(settings: Settings, scratch: Path, key: bytes, spares: bool) 
         layers=settings.sandbox_layers,
         spares=spares,
     )
-
-
-def _budgets(settings: Settings) -> Budgets:
-    return Budgets(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.history_tokens)
 
 
 def _brains(settings: Settings, hooks: Hooks) -> dict[str, Brain]:

@@ -6,6 +6,6 @@
 
 from ironclaw.orchestrator.body import Body
 from ironclaw.orchestrator.editing import Editor
-from ironclaw.orchestrator.loop import STOPPED, Budgets, Orchestrator
+from ironclaw.orchestrator.loop import STOPPED, Orchestrator
 
-__all__ = ["STOPPED", "Body", "Budgets", "Editor", "Orchestrator"]
+__all__ = ["STOPPED", "Body", "Editor", "Orchestrator"]

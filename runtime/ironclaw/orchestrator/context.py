@@ -2,53 +2,124 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from ironclaw.store import Flow, Past
-from ironclaw.task import Conversation, Message, Move, ProposedCall, Role, ToolOffer, ToolResult
+from ironclaw.orchestrator.compacting import left
+from ironclaw.orchestrator.counting import of_text
+from ironclaw.store import Flow, Past, Summary
+from ironclaw.task import (
+    CONTEXT_MARKER,
+    Conversation,
+    Message,
+    ModelUse,
+    Move,
+    ProposedCall,
+    Role,
+    ToolOffer,
+    ToolResult,
+)
+from ironclaw.untrusted import CONTEXT, OTHERS, SUMMARY
 
-CHARACTERS_PER_TOKEN = 4  #: A rule of thumb for budgets; the provider's own count is what is billed.
 MAX_KEPT = 64  #: Calls kept of one turn: each is a row, and a turn is one transaction that others wait for.
 MAX_TEXT = 100_000  #: Characters kept of an answer or of one call's arguments.
+MAX_NAME = 200  #: Of a call's id, a model's name, a prompt's.
+MAX_FIGURE = 10**12  #: Tokens, or micros, that are believed of one request.
 
 
-def conversation(flow: Flow, offers: tuple[ToolOffer, ...], history_tokens: int) -> Conversation:
-    """The thread's past within its budget, then this workflow's messages."""
+def conversation(
+    flow: Flow,
+    offers: tuple[ToolOffer, ...],
+    history: int,
+    summary: Summary | None = None,
+    recalled: Sequence[Message] = (),
+) -> Conversation:
+    """The thread's past within its budget, what nobody said just now, the task, and what came after it.
+
+    :param history: tokens of the past, by our own count
+    :param summary: stands for the messages that it covers
+    :param recalled: memories, each a user's message with its source
+    """
+    task, given, after = _parted(flow.messages)
+    sums = [Message(Role.USER, summary.text, source=SUMMARY)] if summary else []
+    rest = left(after, summary.covers) if summary else after
     return Conversation(
         tenant=flow.tenant,
         workflow_id=flow.id,
         requester=flow.requester,
-        messages=_past(flow, history_tokens) + flow.messages,
+        messages=(*past(flow, history), *recalled, *given, *sums, *task, *rest),
         tools=offers,
         door=flow.door,
     )
 
 
-def _past(flow: Flow, history_tokens: int) -> tuple[Message, ...]:
-    left = history_tokens * CHARACTERS_PER_TOKEN
+def _parted(messages: Sequence[Message]) -> tuple[Sequence[Message], Sequence[Message], Sequence[Message]]:
+    """The task in the person's words, the data that its caller gave along, and what came after it."""
+    if not messages or messages[0].role is not Role.USER:
+        return (), (), messages
+    task, marker, given = messages[0].text.rpartition(CONTEXT_MARKER)
+    if not marker:
+        return messages[:1], (), messages[1:]
+    data = Message(Role.USER, given, source=CONTEXT)
+    return (replace(messages[0], text=task),), (data,), messages[1:]
+
+
+def past(flow: Flow, history: int) -> tuple[Message, ...]:
+    """Earlier tasks of the thread with their answers, the newest that fit.
+
+    :param history: tokens, by our own count
+    """
     kept: list[Past] = []
     for each in reversed(flow.past):
-        left -= len(each.asked) + len(each.answered)
-        if left < 0:
+        history -= of_text(each.asked) + of_text(each.answered)
+        if history < 0:
             break
         kept.insert(0, each)
-    return tuple(
-        message
-        for each in kept
-        for message in (Message(Role.USER, each.asked), Message(Role.ASSISTANT, each.answered))
-    )
+    return tuple(message for each in kept for message in _told(flow, each))
+
+
+def _told(flow: Flow, before: Past) -> tuple[Message, Message]:
+    source = "" if before.requester == flow.requester else OTHERS
+    return Message(Role.USER, before.asked, source=source), Message(Role.ASSISTANT, before.answered)
 
 
 def safe_move(move: Move) -> Move:
     """The move as it can be stored: no text that none keeps, nothing endless, each call with an id."""
     calls = tuple(_safe_call(call, index) for index, call in enumerate(move.calls[:MAX_KEPT]))
     answer = None if move.answer is None else storable(move.answer)
-    return replace(move, calls=calls, answer=answer, left_out=len(move.calls) - len(calls))
+    uses = safe_uses(move.uses)
+    tokens = min(MAX_FIGURE, max(0, move.tokens, tokens_of(uses)))
+    left_out = len(move.calls) - len(calls)
+    return replace(move, calls=calls, answer=answer, left_out=left_out, uses=uses, tokens=tokens)
+
+
+def safe_uses(uses: Sequence[ModelUse]) -> tuple[ModelUse, ...]:
+    """What a turn used, as rows can hold it."""
+    return tuple(
+        ModelUse(
+            storable(use.model)[:MAX_NAME],
+            storable(use.prompt)[:MAX_NAME],
+            _figure(use.tokens_in),
+            _figure(use.tokens_cached),
+            _figure(use.tokens_out),
+            None if use.micros is None else _figure(use.micros),
+        )
+        for use in uses
+    )
+
+
+def tokens_of(uses: Sequence[ModelUse]) -> int:
+    """In and out."""
+    return sum(use.tokens_in + use.tokens_out for use in uses)
+
+
+def _figure(count: int) -> int:
+    return min(MAX_FIGURE, max(0, count))
 
 
 def _safe_call(call: ProposedCall, index: int) -> ProposedCall:
     return ProposedCall(
-        storable(call.id)[:200] or f"call-{index}", storable(call.tool), storable(call.arguments)
+        storable(call.id)[:MAX_NAME] or f"call-{index}", storable(call.tool), storable(call.arguments)
     )
 
 

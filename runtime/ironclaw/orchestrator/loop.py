@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import structlog
 
+from ironclaw.budgets import Budgets
 from ironclaw.errors import BrainError, Conflict, IronclawError, SandboxError, StoreError
 from ironclaw.failpoints import Point, reached
 from ironclaw.orchestrator.body import Body, still_json
 from ironclaw.orchestrator.checking import Checking
-from ironclaw.orchestrator.context import conversation, safe_move, storable, storable_result
+from ironclaw.orchestrator.context import safe_uses, storable, storable_result, tokens_of
 from ironclaw.orchestrator.crashed import Crashed
 from ironclaw.orchestrator.judging import HttpAllow, Judge
+from ironclaw.orchestrator.planning import Planner
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry
 from ironclaw.store import CallRow, Flow, Spent, Store
@@ -25,7 +25,7 @@ from ironclaw.task import (
     Brain,
     CallState,
     FailureKind,
-    Move,
+    ModelUse,
     ToolFailure,
     ToolResult,
     WorkflowState,
@@ -40,16 +40,6 @@ STOPPED = "Stopped. What had not begun will not run."
 LEFT = "Stopped: this tenant is not served here any more. What had not begun was not run."
 
 
-@dataclass(frozen=True, slots=True)
-class Budgets:
-    """What one workflow may use before it ends with a sentence."""
-
-    steps: int
-    tokens: int
-    seconds: float  #: Working time; waiting for people is free.
-    history_tokens: int
-
-
 class Orchestrator:
     """Advances one workflow at a time per id, as far as it goes without people."""
 
@@ -61,19 +51,19 @@ class Orchestrator:
         body: Body,
         brains: Mapping[str, Brain],
         hooks: Hooks,
-        budgets: Budgets,
+        budgets: Callable[[str], Budgets],
         card_places: Callable[[Flow], tuple[Address, ...]],
         http_allow: HttpAllow,
         clock: Callable[[], float],
     ) -> None:
+        """:param budgets: of a tenant, by its id"""
         self._store = store
         self._veto = veto
         self._registry = registry
         self._judge = Judge(registry, veto, http_allow, body.preview)
         self._body = body
-        self._brains = brains
+        self._planner = Planner(store, registry, brains, hooks, budgets, clock)
         self._hooks = hooks
-        self._budgets = budgets
         self._card_places = card_places
         self._is_parked = False
         self._clock = clock
@@ -131,7 +121,7 @@ class Orchestrator:
         except StoreError:
             raise
         except IronclawError as error:
-            await self._fail(flow, str(error))
+            await self._fail(flow, str(error), getattr(error, "uses", ()))
         except Exception:
             log.exception("step_failed")
             await self._fail(
@@ -180,12 +170,12 @@ class Orchestrator:
         return has_left
 
     async def _plan(self, flow: Flow) -> None:
-        self._check_budgets(flow)
         await self._check_denials(flow)
-        began = time.monotonic()
-        move = safe_move(await self._next_move(flow))
+        planned = await self._planner.next(flow)
+        if planned is None:
+            return None  # What was said is shorter now: the next step asks with that.
         reached(Point.PLANNED)
-        spent = Spent(1, move.tokens, time.monotonic() - began)
+        move, spent = planned.move, planned.spent
         if not move.calls:
             answer = self._hooks.redact(flow.tenant, move.answer or "(no answer)")
             return await self._end(flow, answer, spent, failed=move.failed)
@@ -213,30 +203,6 @@ class Orchestrator:
         now, spent = self._clock(), spent or Spent()
         await self._store.workflows.finish(flow, state, sentence, now, spent, line, actor)
         reached(Point.FINISHED)
-
-    async def _next_move(self, flow: Flow) -> Move:
-        offers = self._registry.offers(flow.tenant, flow.tools)
-        left = self._budgets.seconds - flow.worked
-        brain = self._brains.get(flow.brain)
-        if brain is None:
-            raise BrainError(f"There is no brain called {flow.brain!r} here any more.")
-        try:
-            async with asyncio.timeout(left):
-                return await brain.plan(conversation(flow, offers, self._budgets.history_tokens))
-        except TimeoutError:
-            raise BrainError(f"The model did not answer within {left:.0f} s. Try again.") from None
-
-    def _check_budgets(self, flow: Flow) -> None:
-        if flow.steps >= self._budgets.steps:
-            raise BrainError(f"Stopped after {flow.steps} steps, which is the limit. Ask for less at once.")
-        if flow.tokens >= self._budgets.tokens:
-            raise BrainError(
-                f"Stopped after {flow.tokens} tokens, which is over the limit. Ask for less at once."
-            )
-        if flow.worked >= self._budgets.seconds:
-            raise BrainError(
-                f"Stopped after {flow.worked:.0f} s of work, which is the limit. Ask for less at once."
-            )
 
     async def _check_denials(self, flow: Flow) -> None:
         """
@@ -300,11 +266,13 @@ class Orchestrator:
     async def _wait(self, flow: Flow, call: CallRow) -> None:
         await self._store.workflows.pause(flow, self._clock())
 
-    async def _fail(self, flow: Flow, sentence: str) -> None:
+    async def _fail(self, flow: Flow, sentence: str, uses: tuple[ModelUse, ...] = ()) -> None:
         fresh = await self._store.workflows.load(flow.id)
         if not fresh.state.is_final:
             text = storable(self._hooks.redact(flow.tenant, sentence))
-            await self._finish(fresh, WorkflowState.FAILED, text, Spent(steps=1))
+            kept = safe_uses(uses)
+            spent = Spent(steps=1, tokens=tokens_of(kept), uses=kept)
+            await self._finish(fresh, WorkflowState.FAILED, text, spent)
 
 
 def _is_to_stop(flow: Flow) -> bool:

@@ -1,0 +1,104 @@
+"""Asks the brain for its next move, within what its workflow may use and what its model can read."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from ironclaw.budgets import Budgets
+from ironclaw.errors import BrainError, ContextTooLong
+from ironclaw.orchestrator.condensing import Condenser, Scene, whose
+from ironclaw.orchestrator.context import safe_move
+from ironclaw.orchestrator.spending import Spending
+from ironclaw.plugin_manager import Hooks
+from ironclaw.registry import Registry
+from ironclaw.store import Flow, Spent, Store
+from ironclaw.task import Brain, Conversation, Move
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A move and what it cost."""
+
+    move: Move
+    spent: Spent
+
+
+class Planner:
+    """The brain's turn in a step."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        brains: Mapping[str, Brain],
+        hooks: Hooks,
+        budgets: Callable[[str], Budgets],
+        clock: Callable[[], float],
+    ) -> None:
+        """:param budgets: of a tenant, by its id"""
+        self._registry = registry
+        self._brains = brains
+        self._budgets = budgets
+        self._spending = Spending(store, clock)
+        self._condenser = Condenser(store, hooks, clock)
+
+    async def next(self, flow: Flow) -> Planned | None:
+        """The next move; None where the conversation was made shorter instead: the next step asks with it.
+
+        :raises BrainError: there is none, or a budget is used up; the sentence is for people
+        :raises Conflict: somebody else moved this workflow
+        """
+        budgets = self._budgets(flow.tenant)
+        await self._spending.check(flow, budgets)
+        brain = self._brain(flow)
+        offers = self._registry.offers(flow.tenant, flow.tools)
+        scene = await self._condenser.scene(flow, offers, budgets)
+        if scene.is_over and await self._condenser.shorten(flow, scene, brain, budgets):
+            return None
+        try:
+            return await self._asked(flow, scene, brain, budgets)
+        except ContextTooLong:
+            if not await self._forced(flow, scene, brain, budgets):
+                raise
+        return None
+
+    def _brain(self, flow: Flow) -> Brain:
+        brain = self._brains.get(flow.brain)
+        if brain is None:
+            raise BrainError(f"There is no brain called {flow.brain!r} here any more.")
+        return brain
+
+    async def _asked(self, flow: Flow, scene: Scene, brain: Brain, budgets: Budgets) -> Planned:
+        began = time.monotonic()
+        said = replace(scene.conversation, tokens_left=budgets.tokens - flow.tokens)
+        move = safe_move(await _plan(brain, said, budgets.seconds - flow.worked))
+        self._condenser.counting.learn(whose(flow), scene.counted, move.uses)
+        return Planned(move, Spent(1, move.tokens, time.monotonic() - began, move.uses))
+
+    async def _forced(self, flow: Flow, scene: Scene, brain: Brain, budgets: Budgets) -> bool:
+        """Make shorter what the model has refused as too long, once for each turn.
+
+        :return: whether it is worth asking again
+        """
+        self._condenser.counting.refused(whose(flow), scene.counted)
+        full = await self._condenser.scene_in_full(flow, scene)
+        if full.summaries and not scene.summaries:
+            return True  # One is there, which it seemed to need none of.
+        if full.summaries and full.summaries[0].is_forced and full.summaries[0].turn == flow.steps:
+            return False
+        return await self._condenser.shorten(flow, full, brain, budgets, is_forced=True)
+
+
+async def _plan(brain: Brain, conversation: Conversation, seconds: float) -> Move:
+    """
+    :param seconds: that the workflow has left
+    :raises BrainError: no usable move, or not in time
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await brain.plan(conversation)
+    except TimeoutError:
+        raise BrainError(f"The model did not answer within {seconds:.0f} s. Try again.") from None
