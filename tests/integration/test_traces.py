@@ -30,7 +30,7 @@ async def test_trace(played_on: Stage, name: str) -> None:
     assert EXPECTED[name] == await play(played_on, name)
 
 
-def test_no_outcome_without_a_driver() -> None:
+async def test_no_outcome_without_a_driver() -> None:
     """
     Each file is played.
     """
