@@ -141,7 +141,8 @@ class Program:
     """A program that runs under its keeper.  Made by :func:`started`."""
 
     def __init__(self, keeper: asyncio.subprocess.Process, control: int) -> None:
-        self._keeper, self._control = keeper, control
+        self._keeper = keeper
+        self._control: int | None = control
         self._words = b""
         self._listening = asyncio.create_task(self._listen())
 
@@ -182,7 +183,9 @@ class Program:
         if self._keeper.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._keeper.pid, signal.SIGKILL)
-        os.close(self._control)
+        if self._control is not None:
+            os.close(self._control)
+            self._control = None
         if self._keeper.stdin:
             self._keeper.stdin.close()
         await self._keeper.wait()

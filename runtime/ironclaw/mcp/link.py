@@ -128,9 +128,9 @@ class Link:
             yield session, listing or await self._look(session)
         except IronclawError:
             raise
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, TimeoutError):
             # Nobody knows what it is doing: what does not end in time is ended.
-            ended.say("a call did not end in time")
+            self._end(ended, "a call did not end in time")
             raise
 
     @property
@@ -140,7 +140,14 @@ class Link:
 
     def drop(self, why: str) -> None:
         """End this connection; another one follows."""
-        self._ended.say(why)
+        self._end(self._ended, why)
+
+    def _end(self, ended: Ended, why: str) -> None:
+        """No other call begins on a connection that is over."""
+        ended.say(why)
+        if ended is self._ended:
+            self._session = None
+            self._is_ready.clear()
 
 
 def _said(error: BaseException) -> str:
