@@ -80,8 +80,10 @@ class Embedder:
     async def _asked(self, texts: Sequence[str], seconds: float) -> Sequence[Meaning | None]:
         if self.is_up:
             try:
+                # In a thread: the import takes a second, the trust store a moment, and others must not wait.
+                client = await asyncio.to_thread(lambda: self._client)
                 async with asyncio.timeout(seconds):
-                    return await self._vectors(texts)
+                    return await self._vectors(client, texts)
             except Exception as error:  # noqa: BLE001  # whatever it is, the words still find
                 self._pause(error)
         return [None] * len(texts)
@@ -94,9 +96,7 @@ class Embedder:
             "embeddings_failed", why=why, remedy="memories are found by their words only until it answers"
         )
 
-    async def _vectors(self, texts: Sequence[str]) -> list[Meaning]:
-        # In a thread: the import takes a second, the trust store a moment, and others must not wait.
-        client = await asyncio.to_thread(lambda: self._client)
+    async def _vectors(self, client: AsyncOpenAI, texts: Sequence[str]) -> list[Meaning]:
         body: dict[str, Any] = {"model": self._settings.embeddings_model, "encoding_format": "float"}
         if self._chooses_length():
             body["dimensions"] = self._settings.embeddings_dimensions
