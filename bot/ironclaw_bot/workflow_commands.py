@@ -75,4 +75,5 @@ def _lines(found: Json) -> Iterator[str]:
     at = datetime.fromtimestamp(found["created_at"]).astimezone().strftime("%Y-%m-%d %H:%M")
     yield f"{found['workflow_id']}  {found['state']}, step {found['steps']}: {found['text'][:TEXT]}"
     again = f", again after {found['retry_of']}" if found["retry_of"] else ""
-    yield f"    asked by {found['requester']}, {at}{again}. {found['sentence']}"
+    models = f" ({found['used']})" if found["used"] else ""
+    yield f"    asked by {found['requester']}, {at}{again}. {found['sentence']}{models}"

@@ -7,9 +7,20 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from ironclaw.budgets import MICROS
 from ironclaw.canonical import parse
 from ironclaw.showing import show_effects
-from ironclaw.task import Address, ApprovalView, DoubtView, Json, Principal, Task, WorkflowState, WorkflowView
+from ironclaw.task import (
+    Address,
+    ApprovalView,
+    DoubtView,
+    Json,
+    ModelTotal,
+    Principal,
+    Task,
+    WorkflowState,
+    WorkflowView,
+)
 
 MAX_TASK_BYTES = 16 * 1024
 MAX_REASON = 1000  #: characters
@@ -156,6 +167,16 @@ class DoubtBody(Strict):
     asked_at: str
 
 
+class UsageBody(Strict):
+    """What the models of a workflow used, as their providers count."""
+
+    requests: int
+    tokens_in: int
+    tokens_cached: int  #: Of those in, what the provider had read before.
+    tokens_out: int
+    cost: float | None = None  #: Dollars, by the operator's prices; not there where a model has none.
+
+
 class RunResponse(Strict):
     """How a workflow stands."""
 
@@ -165,6 +186,7 @@ class RunResponse(Strict):
     reason: str | None = None  #: When failed or cancelled.
     approval: ApprovalBody | None = None
     doubt: DoubtBody | None = None
+    usage: UsageBody | None = None  #: Not there where no model was asked.
     created_at: str
     updated_at: str
 
@@ -187,8 +209,19 @@ def run_response(
         reason=view.outcome if final and not done else None,
         approval=approval_body(shown) if shown else None,
         doubt=doubt_body(doubt) if doubt else None,
+        usage=usage_body(view.models) if view.models else None,
         created_at=moment(view.created_at),
         updated_at=moment(view.updated_at),
+    )
+
+
+def usage_body(total: ModelTotal) -> UsageBody:
+    return UsageBody(
+        requests=total.requests,
+        tokens_in=total.tokens_in,
+        tokens_cached=total.tokens_cached,
+        tokens_out=total.tokens_out,
+        cost=None if total.micros is None else total.micros / MICROS,
     )
 
 

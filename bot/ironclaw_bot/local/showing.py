@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ironclaw.sentences import sentence
+from ironclaw.sentences import sentence, used
 from ironclaw.showing import show_effects
 from ironclaw.task import (
     ApprovalView,
@@ -23,6 +23,7 @@ def shown_workflow(view: WorkflowView) -> Json:
         "sentence": sentence(view),
         "outcome": view.outcome,
         "steps": view.steps,
+        "used": used(view.models) if view.models else "",
         "retry_of": view.retry_of,
         "created_at": view.created_at,
     }

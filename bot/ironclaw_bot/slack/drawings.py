@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ironclaw.deciders import Deciders
 from ironclaw.errors import Conflict
-from ironclaw.sentences import sentence
+from ironclaw.sentences import sentence, used
 from ironclaw.task import ApprovalView, DoubtView, GrantView, WorkflowState, WorkflowView
 from ironclaw_bot.slack import doubt_card, facts
 from ironclaw_bot.slack.blocks import Block, Drawing, context, drawing, link, preformatted, section
@@ -121,6 +121,7 @@ def one_workflow(view: WorkflowView) -> Drawing:
     if view.doubt:
         said.append(section(doubt_card.waiting_line(view.doubt)))
     about = [code(view.id), person(view.requester), moment(view.created_at), f"step {view.steps}"]
+    about += [used(view.models)] if view.models else []
     said.append(context(" · ".join(about + ([f"again {code(view.retry_of)}"] if view.retry_of else []))))
     return drawing(f"{STATES[view.state]}: {one_line(view.text, 200)}", said)
 
