@@ -11,13 +11,25 @@ from collections.abc import Awaitable, Callable
 
 from ironclaw_bot.build import build
 from ironclaw_bot.progress import Progress
-from tests.bench import deciding, durable, replicas, report, sandbox, scale, slack_ack, verdict, workflows
+from tests.bench import (
+    deciding,
+    durable,
+    loop,
+    replicas,
+    report,
+    sandbox,
+    scale,
+    slack_ack,
+    verdict,
+    workflows,
+)
 from tests.bench.measure import Result, keep, machine, say, table
 from tests.cases.__main__ import hush
 
 BENCHES: dict[str, Callable[[], Awaitable[Result]]] = {
     "verdict": verdict.measure,
     "deciding": deciding.measure,
+    "loop": loop.measure,
     "sandbox": sandbox.measure,
     "workflows": workflows.measure,
     "slack_ack": slack_ack.measure,

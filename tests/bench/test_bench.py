@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from tests.bench import deciding, durable, replicas, report, sandbox, scale, slack_ack, verdict, workflows
+from tests.bench import (
+    deciding,
+    durable,
+    loop,
+    replicas,
+    report,
+    sandbox,
+    scale,
+    slack_ack,
+    verdict,
+    workflows,
+)
 from tests.bench.measure import Result, Samples, keep, table
 from tests.fakes.postgres import programs
 
@@ -43,6 +54,16 @@ async def test_workflows_bench(built_toolboxes: Path, tmp_path: Path) -> None:
 
     assert 2 + 1 + 3 == numbers["tool"]["samples"]
     assert [4, 2, 2, 2, 2] == [row["samples"] for row in numbers["alone"].values()]
+
+
+async def test_loop_bench(tmp_path: Path) -> None:
+    """
+    Both floors send what the brain sent, byte by byte, and each is timed as often.
+    """
+    result = await loop.measure(loop.Size(rounds=2, warmup=0, steps=2))
+    numbers = kept(result, tmp_path)
+
+    assert [2, 2, 2] == [numbers[name]["samples"] for name in ("loop", "library", "plain")]
 
 
 async def test_slack_bench(built_toolboxes: Path, tmp_path: Path) -> None:
