@@ -78,10 +78,10 @@ class Specs:
         """
 
     @hookspec
-    def ironclaw_memory_indexes(self) -> MemoryIndexes:  # type: ignore[empty-body]
+    def ironclaw_memory_indexes(self) -> MemoryIndexes | None:
         """Called once at start; one plugin at most has it.
 
-        :return: what finds memories again, for every tenant
+        :return: what finds memories again, for every tenant; None where these settings allow none
         """
 
     @hookspec

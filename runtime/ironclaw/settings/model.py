@@ -30,6 +30,7 @@ BUNDLED = (
     "brain_openai",
     "brain_script",
     "leak_guard",
+    "memory_qdrant",
     "policy_cedar",
     "veto_rules",
 )
