@@ -102,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     add_mcp_servers(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")), _door)
     _add_audit(commands)
     add_backups(partial(_add, commands))
-    add_demo_options(_add(commands, "doctor", _doctor, "say what works here and what does not"))
+    doctor = _add(commands, "doctor", _doctor, "say what works here and what does not")
+    doctor.add_argument("--models", action="store_true", help="also ask each model to call a trivial tool")
+    add_demo_options(doctor)
     _add(commands, "version", _version, "print the version")
     return parser
 
@@ -275,9 +277,9 @@ async def _audit_rotate(settings: Settings, chosen: argparse.Namespace) -> int:
 
 
 async def _doctor(settings: Settings, chosen: argparse.Namespace) -> int:
-    from ironclaw_bot.doctor import examine, verdict  # noqa: PLC0415 - as _serve
+    from ironclaw_bot.doctor import ask_models, examine, verdict  # noqa: PLC0415 - as _serve
 
-    findings = await examine(settings)
+    findings = [*await examine(settings), *(await ask_models(settings) if chosen.models else ())]
     print(*findings, verdict(findings), sep="\n")
     return FAILED if any(finding.is_fatal for finding in findings) else DONE
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ironclaw.app.scratch import check_folder
@@ -16,36 +15,11 @@ from ironclaw.secrets import Keyring, check_all, check_key
 from ironclaw.settings import Settings
 from ironclaw.store import FOLDER, KEY, answers, belongings_in, kept_in
 from ironclaw_bot.authoring.showing import everything
+from ironclaw_bot.finding import Finding, broken, noted
 from ironclaw_bot.mcp_standing import standing
 from ironclaw_bot.policy import noting
+from ironclaw_plugins.brain_openai.probing import planners, probes
 from ironclaw_plugins.policy_cedar import Library
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str  #: What is the case: the good or the bad.
-    is_well: bool = True
-    remedy: str = ""
-    is_fatal: bool = False  #: The bot will not start, or would not be safe.
-
-    @property
-    def mark(self) -> str:
-        if self.is_well:
-            return "ok  "
-        return "FAIL" if self.is_fatal else "note"
-
-    def __str__(self) -> str:
-        return f"{self.mark} {self.what}" + (f"\n     {self.remedy}" if self.remedy else "")
-
-
-def _broken(what: str, remedy: str = "") -> Finding:
-    return Finding(what, False, remedy, True)
-
-
-def _noted(what: str, remedy: str = "") -> Finding:
-    return Finding(what, False, remedy)
 
 
 def verdict(findings: Sequence[Finding]) -> str:
@@ -70,14 +44,14 @@ async def examine(settings: Settings) -> list[Finding]:
 
 def _python(settings: Settings) -> Finding:
     what = f"Python {sys.version.split()[0]}"
-    return Finding(what) if sys.version_info >= (3, 11) else _broken(what, "IronClaw needs 3.11 or newer.")
+    return Finding(what) if sys.version_info >= (3, 11) else broken(what, "IronClaw needs 3.11 or newer.")
 
 
 def _tried(what: str, attempt: Callable[[], object]) -> Finding:
     try:
         attempt()
     except IronclawError as error:
-        return _broken(str(error))
+        return broken(str(error))
     return Finding(what)
 
 
@@ -95,11 +69,11 @@ def _data(settings: Settings) -> Finding:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         mode = folder.stat().st_mode
     except OSError as error:
-        return _broken(f"data_dir: {folder} cannot be used: {error.strerror}", "Set another data_dir.")
+        return broken(f"data_dir: {folder} cannot be used: {error.strerror}", "Set another data_dir.")
     if not os.access(folder, os.W_OK):
-        return _broken(f"data_dir: nothing can be written to {folder}", "Set another data_dir.")
+        return broken(f"data_dir: nothing can be written to {folder}", "Set another data_dir.")
     if mode & 0o077:
-        return _broken(f"data_dir: others can look into {folder}", f"Run chmod 700 {folder}.")
+        return broken(f"data_dir: others can look into {folder}", f"Run chmod 700 {folder}.")
     return Finding("the data folder is ours alone")
 
 
@@ -111,12 +85,12 @@ def _database(settings: Settings) -> Finding:
     try:
         return Finding(f"the database is {answers(_path(settings), settings.postgres)}")
     except IronclawError as error:
-        return _broken(str(error))
+        return broken(str(error))
 
 
 def _scratch(settings: Settings, known: str) -> Finding:
     if settings.postgres and not settings.scratch_dir:
-        return _broken("scratch_dir is not set, and others share the database", "Set it: docs/operate.md.")
+        return broken("scratch_dir is not set, and others share the database", "Set it: docs/operate.md.")
     where = settings.scratch_dir or "data_dir"
     return _tried(f"the tenants' files are in {where}", lambda: check_folder(settings, known))
 
@@ -131,7 +105,7 @@ def _left_out(settings: Settings) -> list[Finding]:
         found = everything(settings).left_out
     except IronclawError:
         return []
-    return [_noted(f"the toolbox {each}", "Its tools are not there.") for each in found]
+    return [noted(f"the toolbox {each}", "Its tools are not there.") for each in found]
 
 
 async def _mcp(settings: Settings) -> list[Finding]:
@@ -139,9 +113,9 @@ async def _mcp(settings: Settings) -> list[Finding]:
     try:
         found = await standing(settings)
     except IronclawError as error:
-        return [_broken(str(error))]
+        return [broken(str(error))]
     return [
-        _noted(f"{name}: {why}", "Its tools are not there.") if why else Finding(name) for name, why in found
+        noted(f"{name}: {why}", "Its tools are not there.") if why else Finding(name) for name, why in found
     ]
 
 
@@ -149,7 +123,7 @@ def _policy(settings: Settings) -> Finding:
     try:
         Library.read(settings)
     except SettingsError as error:
-        return _broken(str(error), "A bot that runs goes on with the policy it has.")
+        return broken(str(error), "A bot that runs goes on with the policy it has.")
     return Finding("policy is valid")
 
 
@@ -164,7 +138,7 @@ def _rules(settings: Settings) -> list[Finding]:
         *noting.about_groups(library.rules, settings),
         *noting.about_tenants(library, settings),
     )
-    return [_noted(note) for note in notes]
+    return [noted(note) for note in notes]
 
 
 def _slack(settings: Settings) -> Finding:
@@ -172,11 +146,11 @@ def _slack(settings: Settings) -> Finding:
     if not bot:
         return Finding("Slack is off")
     if not bot.get_secret_value().startswith("xoxb-"):
-        return _broken("SLACK_BOT_TOKEN is no bot token", "Set the one that begins with xoxb-.")
+        return broken("SLACK_BOT_TOKEN is no bot token", "Set the one that begins with xoxb-.")
     if app and not app.get_secret_value().startswith("xapp-"):
-        return _broken("SLACK_APP_TOKEN is no app-level token", "Set the one that begins with xapp-.")
+        return broken("SLACK_APP_TOKEN is no app-level token", "Set the one that begins with xapp-.")
     if not app and not settings.slack_signing_secret:
-        return _broken("Slack cannot reach the bot", "Set SLACK_APP_TOKEN or SLACK_SIGNING_SECRET.")
+        return broken("Slack cannot reach the bot", "Set SLACK_APP_TOKEN or SLACK_SIGNING_SECRET.")
     return Finding(f"Slack by {'Socket Mode' if app else 'events over HTTP'}")
 
 
@@ -184,29 +158,46 @@ def _jwt(settings: Settings) -> Finding:
     if not settings.jwt_issuer:
         return Finding("JWT is off")
     if settings.jwt_jwks is None or not settings.jwt_jwks.exists():
-        return _broken("JWT has no keys to check tokens with", "Set IRONCLAW_JWT_JWKS to a JWKS file.")
+        return broken("JWT has no keys to check tokens with", "Set IRONCLAW_JWT_JWKS to a JWKS file.")
     if not any(tenant.jwt for tenant in settings.tenants.values()):
-        return _noted("no tenant takes tokens", "Set jwt = true in a [tenants.NAME] table of ironclaw.toml.")
+        return noted("no tenant takes tokens", "Set jwt = true in a [tenants.NAME] table of ironclaw.toml.")
     return Finding(f"JWT by {settings.jwt_issuer}")
 
 
 def _doors(settings: Settings) -> Finding:
     if settings.slack_bot_token or settings.jwt_issuer:
         return Finding("a door takes tasks")
-    return _noted(
+    return noted(
         "no door takes tasks: neither Slack nor JWT is configured",
         "Set SLACK_BOT_TOKEN or IRONCLAW_JWT_ISSUER; `ironclaw run` and `ironclaw demo` need neither.",
     )
 
 
 def _brain(settings: Settings) -> Finding:
-    return Finding(f"the brain is {settings.brain_name}")
+    if settings.brain_name != "openai":
+        return Finding(f"the brain is {settings.brain_name}")
+    try:
+        return Finding(f"the brain is openai: {', then '.join(planners(settings))}")
+    except SettingsError as error:
+        return broken(str(error))
+
+
+async def ask_models(settings: Settings) -> list[Finding]:
+    """Whether each model that plans can call a trivial tool.  This is the one look that takes a network."""
+    if settings.brain_name != "openai" or not _brain(settings).is_well:
+        return []
+    found = []
+    async for probe in probes(settings):
+        well = Finding(f"{probe.model} at {probe.server} calls tools")
+        bad = Finding(f"{probe.model} at {probe.server}: {probe.problem}", False, "", probe.is_fatal)
+        found.append(bad if probe.problem else well)
+    return found
 
 
 def _approvers(settings: Settings) -> Finding:
     if settings.approvers or any(tenant.approvers for tenant in settings.tenants.values()):
         return Finding("somebody may approve")
-    return _noted("nobody may approve yet: every high-risk call will expire", "Set IRONCLAW_APPROVERS.")
+    return noted("nobody may approve yet: every high-risk call will expire", "Set IRONCLAW_APPROVERS.")
 
 
 def _layers(settings: Settings) -> list[Finding]:
@@ -221,7 +212,7 @@ def _secrets(settings: Settings) -> list[Finding]:
     try:
         keyring, (tenants, rows) = Keyring(settings), kept_in(_path(settings), settings.postgres)
     except IronclawError as error:
-        return [_broken(str(error))]
+        return [broken(str(error))]
     sealed = _tried(
         f"the secrets' key opens all that are kept: {len(rows)}", lambda: check_all(keyring, rows)
     )
@@ -241,7 +232,7 @@ def _needed(settings: Settings, tenants: frozenset[str]) -> list[tuple[str, str,
 
 
 def _missing(tenant: str, name: str, tool: str) -> Finding:
-    return _noted(
+    return noted(
         f"the tenant {tenant} has no secret {name}, which {tool} uses",
         f"Where that is wanted: ironclaw secrets set {name} --tenant {tenant} --host HOST",
     )
@@ -249,7 +240,7 @@ def _missing(tenant: str, name: str, tool: str) -> Finding:
 
 def _missing_layer(name: str, settings: Settings) -> Finding:
     if settings.sandbox_layers == "require":
-        return _broken(
+        return broken(
             f"sandbox layer {name}: missing here", 'Nothing starts, unless sandbox_layers = "warn".'
         )
-    return _noted(f"sandbox layer {name}: missing here; the other layers still hold")
+    return noted(f"sandbox layer {name}: missing here; the other layers still hold")

@@ -75,6 +75,15 @@ class ModelBrain:
         asked = replace(conversation, tools=(), can_ask=False)
         return await self._turn(asked, replace(self._choice(conversation.tenant), prompt=prompt))
 
+    async def ask(self, conversation: Conversation, target: Target, *, insists: bool) -> Move:
+        """What one model says, and no other: a probe's.
+
+        :param insists: on a call, where the server can
+        :raises BrainError: as :meth:`plan`
+        """
+        choice = replace(self._choice(conversation.tenant), targets=(target,), insists=insists)
+        return await self._turn(conversation, choice)
+
     async def _turn(self, conversation: Conversation, choice: Choice) -> Move:
         meter = Meter(self._settings.prices, choice.prompt.version)
         try:
@@ -184,6 +193,7 @@ def _ask(conversation: Conversation, choice: Choice, target: Target, settings: S
         who=_who(conversation),
         temperature=choice.temperature,
         max_output_tokens=choice.max_output_tokens,
+        insists=choice.insists,
         num_ctx=settings.openai_num_ctx,
     )
 

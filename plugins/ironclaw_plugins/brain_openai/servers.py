@@ -73,6 +73,7 @@ class Choice:
     prompt: Prompt
     temperature: float | None
     max_output_tokens: int | None
+    insists: bool = False  #: On a call: a probe's.
 
 
 class Choices:
@@ -96,6 +97,11 @@ class Choices:
         :raises SettingsError: as above, for a tenant that came later
         """
         return self._choice(self._tenant(tenant_id) or TenantSettings())
+
+    def all(self) -> list[Target]:
+        """Every model of the settings once, the common ones first."""
+        tenants = (TenantSettings(), *self._settings.tenants.values())
+        return list(dict.fromkeys(target for own in tenants for target in self._choice(own).targets))
 
     def _choice(self, own: TenantSettings) -> Choice:
         common = self._settings

@@ -1,0 +1,86 @@
+"""Whether the models that are configured can do the least of what is asked of them: call a trivial tool."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ironclaw.errors import BrainError
+from ironclaw.settings import Settings
+from ironclaw.task import Conversation, Message, Move, Role, ToolOffer
+from ironclaw_plugins.brain_openai.brain import ModelBrain
+from ironclaw_plugins.brain_openai.servers import Choices, Target
+
+NEVER = "It did not call a tool, not even when it had to: set openai_model to a model with tool calling."
+SELDOM = (
+    "It calls a tool only when it has to: expect words in the place of work, or set openai_model to another."
+)
+_WORDS = {"type": "string", "enum": ["ready"]}
+_READY = ToolOffer(
+    "probe.ready",
+    "Say that you can call functions.",
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["word"],
+        "properties": {"word": _WORDS},
+    },
+)
+_ASKED = Message(Role.USER, "Call the function probe-ready with the word ready.")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What came of asking one model."""
+
+    model: str
+    server: str  #: Its host.
+    problem: str = ""  #: A sentence; "" where all is well.
+    is_fatal: bool = False
+
+
+def planners(settings: Settings) -> list[str]:
+    """Every model that may be asked, in order, each in a few words.
+
+    :raises SettingsError: a prompt or a server is not there
+    """
+    return [
+        f"{each.model} at {_host(each)} ({each.server.api.name}, profile {each.server.profile.name})"
+        for each in Choices(settings, settings.tenants.get).all()
+    ]
+
+
+async def probes(settings: Settings) -> AsyncIterator[Probe]:
+    """Ask each model once, or twice.  This costs a few hundred tokens each.
+
+    :raises SettingsError: as :func:`planners`
+    """
+    choices = Choices(settings, settings.tenants.get)
+    brain = ModelBrain(settings, choices)
+    for target in choices.all():
+        try:
+            problem = await _problem(brain, target)
+            yield Probe(target.model, _host(target), problem, problem == NEVER)
+        except BrainError as error:
+            yield Probe(target.model, _host(target), str(error), True)
+
+
+async def _problem(brain: ModelBrain, target: Target) -> str:
+    """First free to answer in words, as in any turn; then with a call insisted on, where the server can."""
+    if _has_called(await _asked(brain, target, insists=False)):
+        return ""
+    can_insist = target.server.profile.tool_choice
+    return SELDOM if can_insist and _has_called(await _asked(brain, target, insists=True)) else NEVER
+
+
+async def _asked(brain: ModelBrain, target: Target, *, insists: bool) -> Move:
+    return await brain.ask(Conversation("", "", "", (_ASKED,), (_READY,)), target, insists=insists)
+
+
+def _has_called(move: Move) -> bool:
+    return any(call.tool == _READY.name and '"ready"' in call.arguments for call in move.calls)
+
+
+def _host(target: Target) -> str:
+    return urlsplit(target.server.base_url).hostname or target.server.base_url

@@ -1,0 +1,74 @@
+"""``ironclaw doctor --models``: whether the models that plan can call a trivial tool."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.fakes.openai_server import FakeOpenAI, calls, error, text
+from tests.integration.planning import KEY
+
+from ironclaw.settings import Settings
+from ironclaw_bot.doctor import ask_models, examine
+
+READY = calls(("probe-ready", {"word": "ready"}))
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeOpenAI]:
+    async with FakeOpenAI(key=KEY, tools=["probe.ready"]) as fake:
+        yield fake
+
+
+def settings(server: FakeOpenAI, **more: object) -> Settings:
+    return Settings.model_validate({"openai_base_url": server.url, "openai_api_key": KEY, **more})
+
+
+async def said(server: FakeOpenAI, **more: object) -> list[str]:
+    return [str(each) for each in await ask_models(settings(server, **more))]
+
+
+async def test_all_well(server: FakeOpenAI) -> None:
+    """
+    Each model that may plan for anybody is asked once.
+    """
+    server.play([READY, READY, READY])
+    tenants = {"t1": {"openai_model": "m9", "openai_fallbacks": ["m2"]}}
+
+    assert [f"ok   {model} at 127.0.0.1 calls tools" for model in ("m1", "m2", "m9")] == await said(
+        server, openai_model="m1", openai_fallbacks=["m2"], tenants=tenants
+    )
+
+
+async def test_only_when_it_must(server: FakeOpenAI) -> None:
+    """
+    A model that calls a tool only when it has to is noted.
+    """
+    server.play([text("Ready!"), READY])
+
+    (line,) = await said(server, openai_profile="vllm")
+    assert line.startswith("note gpt-5-mini at 127.0.0.1: It calls a tool only when it has to")
+    assert [None, "required"] == [body.get("tool_choice") for body in server.requests]
+
+
+async def test_never(server: FakeOpenAI) -> None:
+    """
+    One that does not call tools, or cannot be asked, is to be mended.
+    """
+    server.play([text("Ready!"), error(401)])
+
+    unable, refused = await said(server, openai_profile="ollama", openai_fallbacks=["m2"])
+    assert unable.startswith("FAIL gpt-5-mini at 127.0.0.1: It did not call a tool")
+    assert "check OPENAI_API_KEY" in refused
+
+
+async def test_without_a_network(server: FakeOpenAI) -> None:
+    """
+    Without the option nobody is asked; which models there are is said, and what of them is missing.
+    """
+    well = [str(each) for each in await examine(settings(server))]
+    bad = [str(each) for each in await examine(settings(server, prompt_file="gone.md"))]
+
+    assert "ok   the brain is openai: gpt-5-mini at 127.0.0.1 (chat, profile compatible)" in well
+    assert "FAIL prompt_file: gone.md cannot be read: No such file or directory." in bad
+    assert [] == server.requests
