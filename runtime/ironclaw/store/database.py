@@ -19,10 +19,14 @@ from ironclaw.store.instances import Instance
 from ironclaw.store.leases import Leases
 from ironclaw.store.looking import postgres
 from ironclaw.store.mcp_tools import McpTools
+from ironclaw.store.memories import Memories
+from ironclaw.store.memory_jobs import MemoryJobs
 from ironclaw.store.model_calls import ModelCalls
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.policies import Policies
+from ironclaw.store.recalls import Recalls
 from ironclaw.store.reminders import Reminders
+from ironclaw.store.retention import Retention
 from ironclaw.store.schedules import Schedules
 from ironclaw.store.secrets import Secrets
 from ironclaw.store.sql import Connection, sql
@@ -59,6 +63,10 @@ class Store:
         self.factors = Factors(writer)
         self.toolboxes = Toolboxes(writer)
         self.mcp_tools = McpTools(writer)
+        self.memories = Memories(writer)
+        self.memory_jobs = MemoryJobs(writer)
+        self.recalls = Recalls(writer)
+        self.retention = Retention(writer)
 
     @classmethod
     async def open(cls, path: Path, url: str = "") -> Store:
@@ -110,6 +118,11 @@ class Store:
         if not isinstance(self._writer, SqliteWriter):
             raise StoreError("PostgreSQL is backed up with its own tools, such as pg_dump: docs/operate.md.")
         await self._writer.copy_to(file)
+
+    async def scrub(self) -> None:
+        """Have what was removed be gone from the files too; PostgreSQL's vacuum sees to its own."""
+        if isinstance(self._writer, SqliteWriter):
+            await self._writer.scrub()
 
     async def close(self) -> None:
         await self._writer.close()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ironclaw.errors import NotFound
 from ironclaw.store import rows
 from ironclaw.store.model import Flow, Past
 from ironclaw.store.sql import Connection, Row, sql
-from ironclaw.task import CONTEXT_MARKER, Address, WorkflowState
+from ironclaw.task import CONTEXT_MARKER, Address, Message, WorkflowState
+from ironclaw.untrusted import MEMORY
 
 AT_WORK = frozenset({WorkflowState.QUEUED.value, WorkflowState.RUNNING.value})
 
@@ -42,7 +43,7 @@ def load_flow(c: Connection, workflow_id: str, *, to_step: bool = False) -> Flow
         tokens=row["tokens"],
         worked=row["worked"],
         created_at=row["created_at"],
-        messages=tuple(map(rows.message, parts["message"])),
+        messages=_in_order(map(rows.message, parts["message"])),
         calls=tuple(map(rows.call_row, parts["call"])),
         past=tuple(
             Past(each["text"], each["outcome"], each["requester"])
@@ -57,6 +58,11 @@ def load_flow(c: Connection, workflow_id: str, *, to_step: bool = False) -> Flow
         epoch=row["lease_epoch"],
         is_leased=row["lease_until"] > 0,
     )
+
+
+def _in_order(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """As they were said, but first what the brain was reminded of: the task stays the last word."""
+    return tuple(sorted(messages, key=lambda message: message.source != MEMORY))
 
 
 def _before(c: Connection, row: Row, workflow_id: str) -> Sequence[Row]:

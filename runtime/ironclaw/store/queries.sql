@@ -173,7 +173,7 @@ ORDER BY p.part, p.seq
 SELECT 'past' AS part, text, outcome, requester, '' AS circumstances, created_at FROM (
     SELECT text, outcome, requester, created_at FROM workflows
     WHERE tenant = :tenant AND thread = :thread AND thread <> '' AND state = 'done'
-        AND created_at < :before AND id <> :id
+        AND created_at < :before AND id <> :id AND erased_at = 0
     ORDER BY created_at DESC LIMIT 50) AS p
 UNION ALL SELECT DISTINCT 'taint', '', '', '', c.circumstances, 0
 FROM tool_calls c JOIN workflows w ON w.id = c.workflow_id
@@ -210,10 +210,11 @@ SELECT event FROM audit
 WHERE tenant = :tenant AND instr(event, '"grant":"') > 0 AND substr(event, instr(event, '"grant":"') + 9, 32) = :grant
 
 -- name: begin_call!
--- Spends the ticket: one row once, for exactly the bytes that were judged.
+-- Spends the ticket: one row once, for exactly the bytes that were judged, of a tenant that is served.
 UPDATE tool_calls SET state = 'executing', attempts = attempts + 1, effect_begun_at = NULL
 WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'approved' AND action_sha256 = :action_sha256
-    AND EXISTS (SELECT 1 FROM workflows WHERE id = :workflow_id AND lease_epoch = :epoch)
+    AND EXISTS (SELECT 1 FROM workflows w JOIN tenants t ON t.id = w.tenant
+        WHERE w.id = :workflow_id AND w.lease_epoch = :epoch AND t.state = 'active')
 
 -- name: begin_effect!
 UPDATE tool_calls SET effect_begun_at = :now
@@ -812,3 +813,288 @@ UPDATE summaries SET text = '' WHERE workflow_id = :workflow_id AND n = :n
 
 -- name: set_read_also!
 UPDATE workflows SET read_also = :read_also WHERE id = :id AND lease_epoch = :epoch
+
+-- Memories
+
+-- name: add_memory!
+INSERT INTO memories (tenant, id, subject_user, visibility, place, kind, text, source, source_ref, trust, taint,
+    created_at, expires_at, superseded_by, index_version, sha256, approved_by, mac)
+VALUES (:tenant, :id, :subject_user, :visibility, :place, :kind, :text, :source, :source_ref, :trust, :taint,
+    :created_at, :expires_at, :superseded_by, '', :sha256, :approved_by, :mac)
+
+-- name: memory^
+SELECT * FROM memories WHERE tenant = :tenant AND id = :id
+
+-- name: memories_saying
+SELECT * FROM memories WHERE tenant = :tenant AND sha256 = :sha256 ORDER BY created_at, id
+
+-- name: memories_of
+-- Oldest first, after the one that is named.
+SELECT * FROM memories WHERE tenant = :tenant AND (created_at, id) > (:after, :after_id)
+ORDER BY created_at, id LIMIT :limit
+
+-- name: has_memories^
+SELECT 1 AS has FROM memories WHERE tenant = :tenant LIMIT 1
+
+-- name: memory_tenants
+SELECT DISTINCT tenant FROM memories
+
+-- name: supersede_memory!
+UPDATE memories SET superseded_by = :by, mac = :mac, index_version = ''
+WHERE tenant = :tenant AND id = :id AND superseded_by = ''
+
+-- name: drop_memory!
+DELETE FROM memories WHERE tenant = :tenant AND id = :id
+
+-- name: memory_indexed!
+-- Only what is still as it was put.
+UPDATE memories SET index_version = :version WHERE tenant = :tenant AND id = :id AND superseded_by = ''
+
+-- name: indexable_memories^
+-- How many the index should have.
+SELECT COUNT(*) AS there FROM memories WHERE tenant = :tenant AND superseded_by = ''
+
+-- name: unindex_memories!
+-- As if no index had them.
+UPDATE memories SET index_version = '' WHERE tenant = :tenant AND index_version <> ''
+
+-- name: add_memory_job!
+INSERT INTO memory_jobs (tenant, memory_id, what, due_at, tries) VALUES (:tenant, :id, :what, :now, 0)
+ON CONFLICT (tenant, memory_id) DO UPDATE SET what = excluded.what, due_at = excluded.due_at, tries = 0
+
+-- name: queue_unindexed!
+-- What another index than this one has, or none.
+INSERT INTO memory_jobs (tenant, memory_id, what, due_at, tries)
+SELECT tenant, id, 'put', CAST(:now AS DOUBLE PRECISION), 0 FROM memories
+WHERE tenant = :tenant AND index_version <> :version AND superseded_by = ''
+ON CONFLICT (tenant, memory_id) DO NOTHING
+
+-- name: due_memory_jobs
+-- Of one tenant, with the text of what is to be put.
+SELECT j.memory_id, j.what, j.tries, m.text, m.superseded_by FROM memory_jobs j
+LEFT JOIN memories m ON m.tenant = j.tenant AND m.id = j.memory_id
+WHERE j.tenant = :tenant AND j.due_at <= :now ORDER BY j.due_at, j.memory_id LIMIT :limit
+
+-- name: memory_job_tenants
+SELECT DISTINCT tenant FROM memory_jobs WHERE due_at <= :now
+
+-- name: memory_jobs_left^
+SELECT COUNT(*) AS there FROM memory_jobs WHERE tenant = :tenant
+
+-- name: end_memory_job!
+DELETE FROM memory_jobs WHERE tenant = :tenant AND memory_id = :id AND what = :what
+
+-- name: delay_memory_job!
+UPDATE memory_jobs SET due_at = :due_at, tries = tries + 1
+WHERE tenant = :tenant AND memory_id = :id AND what = :what
+
+-- name: add_recall!
+INSERT INTO recalls (workflow_id, n, tenant, at, asked_by, memory_id, problem)
+VALUES (:workflow_id, (SELECT COALESCE(MAX(n), 0) + 1 FROM recalls WHERE workflow_id = :workflow_id),
+    :tenant, :now, :asked_by, :memory_id, :problem)
+
+-- name: recalls_of
+SELECT * FROM recalls WHERE workflow_id = :workflow_id AND tenant = :tenant ORDER BY n
+
+-- name: recalled_in
+SELECT DISTINCT workflow_id FROM recalls WHERE tenant = :tenant AND memory_id = :memory_id
+
+-- name: add_data_message!
+-- Of a user's, but nobody said it: see Message.source.
+INSERT INTO messages (workflow_id, seq, role, text, calls, call_id, source)
+VALUES (:workflow_id, (SELECT COALESCE(MAX(seq), 0) + 1 FROM messages WHERE workflow_id = :workflow_id),
+    'user', :text, '[]', '', :source)
+
+-- name: add_memory_receipt!
+INSERT INTO memory_receipts (tenant, id, at, actor, why, memories, places, digest)
+VALUES (:tenant, :id, :now, :actor, :why, :memories, :places, :digest)
+
+-- name: memory_receipts
+SELECT * FROM memory_receipts WHERE tenant = :tenant ORDER BY at, id
+
+-- Erasing texts
+
+-- name: said_in
+-- Everything of a workflow that may hold a text: where it is, and the text.
+SELECT 'message' AS what, CAST(seq AS TEXT) AS k, text AS a, calls AS b, '' AS c FROM messages
+    WHERE workflow_id = :workflow_id
+UNION ALL SELECT 'call', CAST(seq AS TEXT), args, COALESCE(output, ''), COALESCE(failure, '') FROM tool_calls
+    WHERE workflow_id = :workflow_id AND state NOT IN ('proposed', 'pending', 'approved', 'executing', 'in_doubt')
+UNION ALL SELECT 'asked', id, asked_args, '', '' FROM approvals
+    WHERE workflow_id = :workflow_id AND state <> 'pending'
+UNION ALL SELECT 'workflow', id, text, outcome, '' FROM workflows WHERE id = :workflow_id
+UNION ALL SELECT 'notice', CAST(id AS TEXT), body, '', '' FROM outbox WHERE workflow_id = :workflow_id
+
+-- name: rewrite_message!
+UPDATE messages SET text = :a, calls = :b WHERE workflow_id = :workflow_id AND seq = CAST(CAST(:k AS TEXT) AS BIGINT)
+
+-- name: rewrite_call!
+UPDATE tool_calls SET args = :a, output = CASE WHEN output IS NULL THEN NULL ELSE CAST(:b AS TEXT) END,
+    failure = CASE WHEN failure IS NULL THEN NULL ELSE CAST(:c AS TEXT) END
+WHERE workflow_id = :workflow_id AND seq = CAST(CAST(:k AS TEXT) AS BIGINT)
+
+-- name: rewrite_asked!
+UPDATE approvals SET asked_args = :a WHERE workflow_id = :workflow_id AND id = :k
+
+-- name: rewrite_workflow!
+UPDATE workflows SET text = :a, outcome = :b WHERE id = :workflow_id AND id = :k
+
+-- name: rewrite_notice!
+UPDATE outbox SET body = :a WHERE workflow_id = :workflow_id AND id = CAST(CAST(:k AS TEXT) AS BIGINT)
+
+-- name: workflows_to_erase
+-- Ended ones whose texts are there, the oldest first, after the one that is named.
+SELECT id, updated_at FROM workflows
+WHERE tenant = :tenant AND erased_at = 0 AND state IN ('done', 'failed', 'cancelled') AND updated_at < :until
+ORDER BY updated_at, id LIMIT :limit
+
+-- name: workflows_to_erase_audit
+SELECT id, updated_at FROM workflows
+WHERE tenant = :tenant AND audit_erased_at = 0 AND state IN ('done', 'failed', 'cancelled') AND updated_at < :until
+    AND (updated_at, id) > (:after, :after_id)
+ORDER BY updated_at, id LIMIT :limit
+
+-- name: erase_workflow!
+UPDATE workflows SET text = '', outcome = '', erased_at = :now WHERE id = :id
+
+-- name: audit_erased!
+UPDATE workflows SET audit_erased_at = :now WHERE id = :id
+
+-- name: erase_messages!
+UPDATE messages SET text = '', calls = '[]' WHERE workflow_id = :id
+
+-- name: erase_calls!
+UPDATE tool_calls SET args = '{}', output = NULL, failure = CASE WHEN failure IS NULL THEN NULL ELSE '' END,
+    circumstances = '{}'
+WHERE workflow_id = :id
+
+-- name: erase_asked!
+UPDATE approvals SET asked_args = '' WHERE workflow_id = :id
+
+-- name: erase_reasons!
+UPDATE decisions SET reason = '' WHERE approval_id IN (SELECT id FROM approvals WHERE workflow_id = :id)
+
+-- name: erase_notices!
+-- What is still to be told is told.
+UPDATE outbox SET body = '{}' WHERE workflow_id = :id AND state <> 'waiting'
+
+-- name: erase_summaries!
+UPDATE summaries SET text = '' WHERE workflow_id = :id
+
+-- name: expired_memories
+SELECT id FROM memories WHERE tenant = :tenant
+    AND ((expires_at > 0 AND expires_at <= :now) OR created_at < :until) ORDER BY created_at, id LIMIT :limit
+
+-- Tenants: whether each is served, and what goes when one is forgotten
+
+-- name: tenant_states
+SELECT id, state, changed_by, changed_at FROM tenants ORDER BY id
+
+-- name: tenant_state^
+SELECT state, changed_by, changed_at, created_at FROM tenants WHERE id = :tenant
+
+-- name: set_tenant_state!
+UPDATE tenants SET state = :state, changed_by = :by, changed_at = :now WHERE id = :tenant AND state = :was
+
+-- name: tenant_work
+-- What of a tenant has not ended, with the end of its lease.
+SELECT id, lease_until FROM workflows WHERE tenant = :tenant AND state IN ('queued', 'running')
+
+-- name: tenant_counts^
+SELECT (SELECT count(*) FROM workflows WHERE tenant = :tenant AND state IN ('queued', 'running', 'paused')) AS open,
+    (SELECT count(*) FROM approvals WHERE tenant = :tenant AND state = 'pending') AS waiting,
+    (SELECT count(*) FROM schedules WHERE tenant = :tenant AND state <> 'removed') AS schedules,
+    (SELECT count(*) FROM secrets WHERE tenant = :tenant) AS secrets,
+    (SELECT count(*) FROM memories WHERE tenant = :tenant) AS memories,
+    (SELECT count(*) FROM audit WHERE tenant = :tenant) AS events,
+    (SELECT count(*) FROM audit WHERE tenant = :tenant AND commitment = '') AS uncommitted
+
+-- name: tenant_usage^
+SELECT COUNT(*) AS requests, CAST(COALESCE(SUM(tokens_in), 0) AS BIGINT) AS tokens_in,
+    CAST(COALESCE(SUM(tokens_out), 0) AS BIGINT) AS tokens_out, CAST(COALESCE(SUM(micros), 0) AS BIGINT) AS micros
+FROM model_calls WHERE tenant = :tenant AND at >= :since
+
+-- name: forget_tenant_inbox!
+-- Of its workflows, and what its callers and its workspaces named themselves.
+DELETE FROM inbox WHERE workflow_id IN (SELECT id FROM workflows WHERE tenant = :tenant)
+    OR instr(source, 'http:' || :tenant || ':') = 1 OR instr(source, 'http:schedule:' || :tenant || ':') = 1
+    OR (source = 'slack' AND EXISTS (SELECT 1 FROM installations i WHERE i.tenant = :tenant
+        AND instr(event_id, i.team_id || ':') = 1))
+    OR (source = 'slack' AND instr(event_id, :tenant || ':') = 1)
+
+-- name: forget_tenant_testimonies!
+DELETE FROM testimonies WHERE doubt_id IN (SELECT id FROM doubts WHERE tenant = :tenant)
+
+-- name: forget_tenant_doubts!
+DELETE FROM doubts WHERE tenant = :tenant
+
+-- name: forget_tenant_decisions!
+DELETE FROM decisions WHERE approval_id IN (SELECT id FROM approvals WHERE tenant = :tenant)
+
+-- name: forget_tenant_grants!
+DELETE FROM grants WHERE tenant = :tenant
+
+-- name: forget_tenant_approvals!
+DELETE FROM approvals WHERE tenant = :tenant
+
+-- name: forget_tenant_tool_calls!
+DELETE FROM tool_calls WHERE workflow_id IN (SELECT id FROM workflows WHERE tenant = :tenant)
+
+-- name: forget_tenant_messages!
+DELETE FROM messages WHERE workflow_id IN (SELECT id FROM workflows WHERE tenant = :tenant)
+
+-- name: forget_tenant_model_calls!
+DELETE FROM model_calls WHERE tenant = :tenant
+
+-- name: forget_tenant_summaries!
+DELETE FROM summaries WHERE tenant = :tenant
+
+-- name: forget_tenant_recalls!
+DELETE FROM recalls WHERE tenant = :tenant
+
+-- name: forget_tenant_memory_jobs!
+DELETE FROM memory_jobs WHERE tenant = :tenant
+
+-- name: forget_tenant_memories!
+DELETE FROM memories WHERE tenant = :tenant
+
+-- name: forget_tenant_memory_receipts!
+DELETE FROM memory_receipts WHERE tenant = :tenant
+
+-- name: forget_tenant_outbox!
+DELETE FROM outbox WHERE tenant = :tenant
+
+-- name: forget_tenant_workflows!
+DELETE FROM workflows WHERE tenant = :tenant
+
+-- name: forget_tenant_schedules!
+DELETE FROM schedules WHERE tenant = :tenant
+
+-- name: forget_tenant_secrets!
+DELETE FROM secrets WHERE tenant = :tenant
+
+-- name: forget_tenant_factors!
+DELETE FROM factors WHERE tenant = :tenant
+
+-- name: forget_tenant_group_members!
+DELETE FROM group_members WHERE tenant = :tenant
+
+-- name: forget_tenant_toolboxes!
+DELETE FROM toolboxes WHERE tenant = :tenant
+
+-- name: forget_tenant_installations!
+DELETE FROM installations WHERE tenant = :tenant
+
+-- name: add_receipt!
+INSERT INTO tenant_receipts (tenant, what, removed) VALUES (:tenant, :what, :removed)
+ON CONFLICT (tenant, what) DO UPDATE SET removed = tenant_receipts.removed + excluded.removed
+
+-- name: set_receipt!
+INSERT INTO tenant_receipts (tenant, what, removed) VALUES (:tenant, :what, :removed)
+ON CONFLICT (tenant, what) DO UPDATE SET removed = excluded.removed
+
+-- name: receipt
+SELECT what, removed FROM tenant_receipts WHERE tenant = :tenant ORDER BY what
+
+-- name: drop_receipt!
+DELETE FROM tenant_receipts WHERE tenant = :tenant

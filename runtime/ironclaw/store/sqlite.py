@@ -28,6 +28,7 @@ from ironclaw.store.migrations import migrate_sqlite
 from ironclaw.store.units import T, Unit
 
 BATCH = 128  #: Units in one transaction at most.
+SCRUBS = 3  #: Each waits for readers as long as busy_timeout says.
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # A decision that vanishes with the power is a security bug.
@@ -241,6 +242,19 @@ class SqliteWriter:
             self._between = None
             await between.finish(self._hop)
 
+    async def scrub(self) -> None:
+        """Bring all that is committed into the database's file, and empty its log.
+
+        :raises StoreError: somebody reads so long that it cannot be emptied; what is removed is still in it
+        """
+        hop = self._between.run if self._between else self._hop
+        for _ in range(SCRUBS):
+            if not await hop(_checkpoint):
+                return
+        raise StoreError(
+            "What was removed is still in the database's log: a long reader keeps it. Try again."
+        )
+
     def _pause(self, connection: sqlite3.Connection) -> None:
         """Between two pieces of a copy."""
         if self._closed:
@@ -308,6 +322,11 @@ class SqliteWriter:
         # Both private names are held by a test: one thread hop a batch is where the speed comes from.
         raw = self._connection._conn
         return await self._connection._execute(unit, raw)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _checkpoint(connection: sqlite3.Connection) -> int:
+    """Truncate the log; 1 where somebody still reads it, 0 where it is done."""
+    return int(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

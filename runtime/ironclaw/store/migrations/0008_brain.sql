@@ -67,3 +67,89 @@ CREATE TABLE summaries (
 
 -- Sources of untrusted text that the brain was given beside results of tools, JSON; '' for none.
 ALTER TABLE workflows ADD COLUMN read_also TEXT NOT NULL DEFAULT '';
+
+-- What is remembered.  place: of a channel's, its door and id; taint: sources that were read before it was proposed,
+-- JSON; expires_at: unix seconds, 0 for never; superseded_by: the memory that took its place; approved_by: who said
+-- yes to its text; index_version: the index that has all of it; mac: the host's seal over all but that.
+CREATE TABLE memories (
+    tenant TEXT NOT NULL REFERENCES tenants (id),
+    id TEXT NOT NULL,
+    subject_user TEXT NOT NULL,
+    visibility TEXT NOT NULL CHECK (visibility IN ('everybody', 'channel', 'author')),
+    place TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    source TEXT NOT NULL CHECK (source IN ('user', 'approver', 'tool', 'web', 'summary')),
+    source_ref TEXT NOT NULL,
+    trust TEXT NOT NULL,
+    taint TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
+    superseded_by TEXT NOT NULL,
+    index_version TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    approved_by TEXT NOT NULL,
+    mac TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE INDEX memories_by_text ON memories (tenant, sha256);
+CREATE INDEX memories_by_age ON memories (tenant, created_at, id);
+
+-- What the index of memories is still to be told; the newest word on a memory counts.
+CREATE TABLE memory_jobs (
+    tenant TEXT NOT NULL REFERENCES tenants (id),
+    memory_id TEXT NOT NULL,
+    what TEXT NOT NULL CHECK (what IN ('put', 'remove')),
+    due_at REAL NOT NULL,
+    tries INTEGER NOT NULL,
+    PRIMARY KEY (tenant, memory_id)
+) STRICT;
+
+-- What a workflow was reminded of, one row for each memory, in order; memory_id '' where there was none, and then
+-- problem says why where it failed.  asked_by: 'plan' before its first step, or the tool that asked.
+CREATE TABLE recalls (
+    workflow_id TEXT NOT NULL REFERENCES workflows (id),
+    n INTEGER NOT NULL,
+    tenant TEXT NOT NULL REFERENCES tenants (id),
+    at REAL NOT NULL,
+    asked_by TEXT NOT NULL,
+    memory_id TEXT NOT NULL,
+    problem TEXT NOT NULL,
+    PRIMARY KEY (workflow_id, n)
+) STRICT;
+CREATE INDEX recalls_of_memories ON recalls (tenant, memory_id);
+
+-- What was forgotten: how much, and a digest with the host's key, from which nobody finds what it said.
+CREATE TABLE memory_receipts (
+    tenant TEXT NOT NULL REFERENCES tenants (id),
+    id TEXT NOT NULL,
+    at REAL NOT NULL,
+    actor TEXT NOT NULL,
+    why TEXT NOT NULL,
+    memories INTEGER NOT NULL,
+    places INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT;
+
+-- When its texts were removed, and its events of the audit log: unix seconds, 0 for not yet.
+ALTER TABLE workflows ADD COLUMN erased_at REAL NOT NULL DEFAULT 0;
+ALTER TABLE workflows ADD COLUMN audit_erased_at REAL NOT NULL DEFAULT 0;
+CREATE INDEX workflows_to_erase ON workflows (tenant, updated_at)
+    WHERE erased_at = 0 AND state IN ('done', 'failed', 'cancelled');
+CREATE INDEX workflows_to_erase_audit ON workflows (tenant, updated_at)
+    WHERE audit_erased_at = 0 AND state IN ('done', 'failed', 'cancelled');
+
+-- Whether a tenant is served, and who said so when, unix seconds.  forgetting: what it has is being removed.
+ALTER TABLE tenants ADD COLUMN state TEXT NOT NULL DEFAULT 'active'
+    CHECK (state IN ('active', 'suspended', 'forgetting', 'forgotten'));
+ALTER TABLE tenants ADD COLUMN changed_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE tenants ADD COLUMN changed_at REAL NOT NULL DEFAULT 0;
+
+-- What was removed of a tenant that was forgotten: how much of what, and nothing of it.
+CREATE TABLE tenant_receipts (
+    tenant TEXT NOT NULL REFERENCES tenants (id),
+    what TEXT NOT NULL,
+    removed INTEGER NOT NULL,
+    PRIMARY KEY (tenant, what)
+) STRICT;
