@@ -1,5 +1,5 @@
 # What a newcomer types: make demo, make test.  Everything sets itself up.
-.PHONY: demo test lint bench cases probes sabotage faults soak lock clean
+.PHONY: demo test lint bench cases injection probes sabotage faults soak lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -30,6 +30,11 @@ bench: $(VENV)/.dev $(VENV)/.bench
 
 cases: $(VENV)/.dev
 	$(BIN)/python -m tests.cases $(CASES)
+
+# A brain that always obeys the attacker, over the case files of AgentDojo, InjecAgent, ASB and tau-bench in a
+# folder: make injection CASES=../shared/cases.  See docs/injection.md.
+injection: $(VENV)/.dev
+	$(BIN)/python -m tests.injection $(CASES) $(ARGS)
 
 # Every attack of the malicious toolbox as a row: what stopped it, how, in which time.
 probes: $(VENV)/.dev
