@@ -24,6 +24,7 @@ from ironclaw.mcp.runner import Runner as McpRunner
 from ironclaw.mcp.servers import Servers
 from ironclaw.orchestrator import Body, Editor, Orchestrator
 from ironclaw.orchestrator.body import Runner
+from ironclaw.orchestrator.results import Results
 from ironclaw.plugin_manager import Factory, Hooks, load
 from ironclaw.registry import Installed, Registry, Where
 from ironclaw.registry.installed import FOLDER
@@ -124,8 +125,9 @@ async def open_app(
         body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy, veto.take, runners)
         brains = _brains(settings, hooks)
         places, hosts = functools.partial(_card_places, tenancy), tenancy.http_allow
+        results = Results(scratch, tenancy.quota)
         orchestrator = Orchestrator(
-            store, veto, registry, body, brains, hooks, tenancy.budgets, places, hosts, clock
+            store, veto, registry, body, brains, hooks, tenancy.budgets, places, hosts, results, clock
         )
         editor = Editor(store, veto, registry, hooks, hosts, body.preview, clock)
         record = functools.partial(_record, store, tenancy, clock)

@@ -10,6 +10,7 @@ import structlog
 from ironclaw.capabilities import Scratch
 from ironclaw.failpoints import Point, reached
 from ironclaw.orchestrator.checking import Checking, Found, is_as_judged
+from ironclaw.orchestrator.observing import Observing
 from ironclaw.registry import Registry, Tool
 from ironclaw.store import CallRow, Flow, Spent, Store
 from ironclaw.task import Address, CallState, Effect, ToolResult
@@ -32,6 +33,7 @@ class Crashed:
         veto: Veto,
         registry: Registry,
         checking: Checking,
+        observing: Observing,
         places: Callable[[Flow], tuple[Address, ...]],
         clock: Callable[[], float],
     ) -> None:
@@ -39,6 +41,7 @@ class Crashed:
         self._veto = veto
         self._registry = registry
         self._checking = checking
+        self._observing = observing
         self._places = places
         self._clock = clock
 
@@ -80,7 +83,7 @@ class Crashed:
     async def _end(self, flow: Flow, call: CallRow, found: Found) -> None:
         """It happened, and its check says what it gave."""
         result = ToolResult(output=found.output, usage=found.usage)
-        seen = '{"output":' + found.output + "}"
+        seen = await self._observing.of(flow, call, result)
         await self._store.calls.end(
             flow, call, CallState.SUCCEEDED, result, seen, Spent(seconds=found.usage.seconds), self._clock()
         )

@@ -10,7 +10,7 @@ from ironclaw.canonical import canonical_text
 from ironclaw.errors import BadRequest, Conflict
 from ironclaw.orchestrator.judging import DryRun, HttpAllow, previewed
 from ironclaw.orchestrator.reach import beyond_reach
-from ironclaw.orchestrator.taint import adds, hosts_of
+from ironclaw.orchestrator.taint import brings, hosts_of
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry, Tool, parse_arguments
 from ironclaw.store import Edited, Flow, Store
@@ -63,7 +63,7 @@ class Editor:
         await self._check_room(asked, args)
         flow = await self._store.workflows.load(asked.workflow_id)
         files = await self._veto.contents.of(flow.tenant, tool.files, args)
-        known = replace(_circumstances(asked, tool, args, defaults, principal), files=files)
+        known = replace(_circumstances(flow, asked, tool, args, defaults, principal), files=files)
         call = tool_call(flow, asked.seq, tool, args, known)
         verdict = await self._judge(flow, call, asked)
         call = await previewed(call, tool, self._dry_run)
@@ -107,13 +107,13 @@ class Editor:
 
 
 def _circumstances(
-    asked: ApprovalView, tool: Tool, args: str, defaults: tuple[str, ...], editor: Principal
+    flow: Flow, asked: ApprovalView, tool: Tool, args: str, defaults: tuple[str, ...], editor: Principal
 ) -> Circumstances:
     """Those of the proposal, which the brain made; what follows from arguments follows from the new ones."""
     return replace(
         asked.circumstances,
         hosts=hosts_of(tool, args),
-        taints=adds(tool, args),
+        taints=brings(flow, tool, args),
         defaults=defaults,
         reach=tool.capabilities.lines,
         edited_by=editor.id,

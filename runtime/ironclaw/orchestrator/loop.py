@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 
@@ -11,12 +10,14 @@ import structlog
 from ironclaw.budgets import Budgets
 from ironclaw.errors import BrainError, Conflict, IronclawError, SandboxError, StoreError
 from ironclaw.failpoints import Point, reached
-from ironclaw.orchestrator.body import Body, still_json
+from ironclaw.orchestrator.body import Body
 from ironclaw.orchestrator.checking import Checking
 from ironclaw.orchestrator.context import safe_uses, storable, storable_result, tokens_of
 from ironclaw.orchestrator.crashed import Crashed
 from ironclaw.orchestrator.judging import HttpAllow, Judge
+from ironclaw.orchestrator.observing import Observing
 from ironclaw.orchestrator.planning import Planner
+from ironclaw.orchestrator.results import Results
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry
 from ironclaw.store import CallRow, Flow, Spent, Store
@@ -54,6 +55,7 @@ class Orchestrator:
         budgets: Callable[[str], Budgets],
         card_places: Callable[[Flow], tuple[Address, ...]],
         http_allow: HttpAllow,
+        results: Results,
         clock: Callable[[], float],
     ) -> None:
         """:param budgets: of a tenant, by its id"""
@@ -68,7 +70,8 @@ class Orchestrator:
         self._is_parked = False
         self._clock = clock
         checking = Checking(store, veto, registry, body, clock)
-        self._crashed = Crashed(store, veto, registry, checking, card_places, clock)
+        self._observing = Observing(results, hooks, registry, budgets)
+        self._crashed = Crashed(store, veto, registry, checking, self._observing, card_places, clock)
 
     def park(self) -> None:
         """Begin no step any more: what runs comes to a rest at the end of its step."""
@@ -229,7 +232,7 @@ class Orchestrator:
         reached(Point.EFFECT_DONE)
         state = CallState.FAILED if result.failure else CallState.SUCCEEDED
         spent = Spent(seconds=time.monotonic() - began)
-        seen = self._seen(flow, call, result)
+        seen = await self._observing.of(flow, call, result)
         await self._store.calls.end(flow, call, state, result, seen, spent, self._clock())
         return reached(Point.RESULT_WRITTEN)
 
@@ -250,14 +253,6 @@ class Orchestrator:
         except Exception:
             log.exception("call_failed_in_host", tool=call.tool, seq=call.seq)
             return ToolResult(failure=ToolFailure(FailureKind.CRASHED, HOST_FAULT))
-
-    def _seen(self, flow: Flow, call: CallRow, result: ToolResult) -> str:
-        """What the brain sees of a result; of arguments that are not its own, which they were."""
-        if not call.circumstances.edited_by:
-            return _seen(result)
-        args = still_json(self._hooks.redact(flow.tenant, call.args))
-        more = {"edited_by": call.circumstances.edited_by, "arguments": json.loads(args)}
-        return f"{_seen(result)[:-1]},{json.dumps(more, ensure_ascii=False)[1:]}"
 
     async def _before_effect(self, flow: Flow, call: CallRow) -> None:
         await self._store.calls.begin_effect(flow, call, self._clock())
@@ -286,10 +281,3 @@ def _last_line(calls: tuple[CallRow, ...]) -> str:
     ends = {call.state for call in calls if call.action_sha256}
     lines = {CallState.DENIED: "Denied.", CallState.EXPIRED: "Expired."}
     return lines.get(ends.pop(), "") if len(ends) == 1 else ""
-
-
-def _seen(result: ToolResult) -> str:
-    """What the brain sees of a result."""
-    if result.failure:
-        return observation(result.failure.kind.value, result.failure.message)
-    return '{"output":' + (result.output or "null") + "}"

@@ -7,11 +7,13 @@ import json
 from ironclaw.capabilities import TENANT_ALLOWLIST, Scratch
 from ironclaw.egress.urls import parse_url
 from ironclaw.errors import EgressDenied
+from ironclaw.orchestrator.results import named
 from ironclaw.registry import Tool
 from ironclaw.store import Flow
 from ironclaw.task import CONTEXT_MARKER, CallState, Role
 from ironclaw.terms import Circumstances
 
+UNKNOWN = frozenset({"another task"})  #: Where a result of another task came from.
 #: A call that got so far may have put its result, or its failure's text, before the brain.
 RAN = frozenset({CallState.SUCCEEDED, CallState.FAILED, CallState.IN_DOUBT})
 
@@ -21,7 +23,7 @@ def circumstances(flow: Flow, tool: Tool, args: str, defaults: tuple[str, ...]) 
     return Circumstances(
         taint=read_so_far(flow),
         channel=flow.address.place.get("channel_type", ""),
-        taints=adds(tool, args),
+        taints=brings(flow, tool, args),
         defaults=defaults,
         reach=tool.capabilities.lines,
         hosts=hosts_of(tool, args),
@@ -38,6 +40,17 @@ def read_so_far(flow: Flow) -> frozenset[str]:
     asked = next((each.text for each in flow.messages if each.role is Role.USER), "")
     context = frozenset({"context"} if CONTEXT_MARKER in asked else ())
     return taint | flow.past_taint | flow.read_also | context
+
+
+def brings(flow: Flow, tool: Tool, args: str) -> frozenset[str]:
+    """What the result of a call may bring before the brain: by its tool, and by kept results that it names.
+
+    Who reads on in a result has read from where that came; of another task nobody here knows from where.
+    """
+    mine = {call.seq: call.circumstances.taints for call in flow.calls}
+    kept = named(args) if tool.capabilities.scratch is not Scratch.NONE else ()
+    found = [mine.get(seq, UNKNOWN) if workflow_id == flow.id else UNKNOWN for workflow_id, seq in kept]
+    return adds(tool, args).union(*found)
 
 
 def adds(tool: Tool, args: str) -> frozenset[str]:

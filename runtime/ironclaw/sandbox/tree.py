@@ -113,6 +113,19 @@ class Tree:
         with self._parent(path) as (folder, name):
             (os.rmdir if before == FOLDER else os.unlink)(name, dir_fd=folder)
 
+    def remove_all(self, path: str) -> None:
+        """Remove a folder with everything in it.
+
+        :raises OSError: it is no folder, or is not there
+        """
+        with self._parent(path) as (folder, name):
+            inner = os.open(name, _FOLDER, dir_fd=folder)
+            try:
+                _clear(inner)
+            finally:
+                os.close(inner)
+            os.rmdir(name, dir_fd=folder)
+
     @contextmanager
     def _parent(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
         """The folder that a path lies in, open, and the path's last part."""
