@@ -15,6 +15,7 @@ from tests.bench import (
     deciding,
     durable,
     loop,
+    memory,
     replicas,
     report,
     sandbox,
@@ -37,6 +38,7 @@ BENCHES: dict[str, Callable[[], Awaitable[Result]]] = {
     "durable_postgres": durable.measure_postgres,
     "replicas": replicas.measure,
     "scale": scale.measure,
+    "memory": memory.measure,
 }
 MILLION, REPORT = "--million", "report"
 

@@ -13,6 +13,7 @@ from tests.bench import (
     deciding,
     durable,
     loop,
+    memory,
     replicas,
     report,
     sandbox,
@@ -181,3 +182,15 @@ async def test_scale_bench(built_toolboxes: Path, tmp_path: Path) -> None:
 
     assert [1, 3, 6] == [each["paused"] for each in restarts]
     assert [1, 2, 2] == [each["resume"]["samples"] for each in restarts]
+
+
+async def test_memory_bench(tmp_path: Path) -> None:
+    """
+    Both ways are asked as often; what shares words is found, and meaning is not worse for being fused.
+    """
+    numbers = kept(await memory.measure(memory.Size((50,), questions=5, warmup=1)), tmp_path)
+    recall = numbers["recall"]
+
+    assert [5, 5] == [each["samples"] for each in numbers["search"]["50"].values()]
+    assert 1.0 == recall["BM25"]["easy@5"]
+    assert recall["BM25"]["hard@5"] < recall["both, fused"]["hard@5"] >= 0.95 * recall["dense stub"]["hard@5"]
