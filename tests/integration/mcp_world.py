@@ -62,7 +62,7 @@ def names(app: Ironclaw, tenant: str = "T1") -> list[str]:
 async def until(holds: Callable[[], object]) -> None:
     """Return when something holds, which nobody tells."""
     async with asyncio.timeout(SECONDS):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
 
 

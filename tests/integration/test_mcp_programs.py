@@ -38,6 +38,11 @@ async def session(server: McpServer, data: Path, ended: Ended | None = None) -> 
             yield session
 
 
+async def called(server: McpServer, data: Path, ended: Ended) -> None:
+    async with session(server, data, ended) as open_session, asyncio.timeout(20):
+        await open_session.call("look_up", {}, {})
+
+
 async def said(server: McpServer, data: Path) -> str:
     """The one text of what a call of it gives."""
     async with session(server, data) as open_session:
@@ -47,11 +52,11 @@ async def said(server: McpServer, data: Path) -> str:
 
 @pytest.fixture
 async def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What a hostile program says came of each of its attempts, beside a secret and a server of this machine."""
+    """What a hostile program says came of each attempt, beside a secret and a server of this machine."""
     (tmp_path / "secret").write_text("secret")
     monkeypatch.setenv("IRONCLAW_LEAK", "secret")
-    with socket.create_server(("127.0.0.1", 0)) as listening, open(tmp_path / "secret") as leaking:
-        os.set_inheritable(leaking.fileno(), True)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        os.set_inheritable(listening.fileno(), True)
         port = str(listening.getsockname()[1])
         server = hostile("tries", str(tmp_path / "secret"), port, str(os.getpid()), env={"GIVEN": "yes"})
         found: dict[str, str] = json.loads(await said(server, tmp_path / "data"))
@@ -110,15 +115,19 @@ async def test_bot_that_is_killed(tmp_path: Path) -> None:
     """
     Where the bot ends without a word, the keeper sees its end of the pipe, and ends everything.
     """
-    code = "import subprocess\nprint(subprocess.Popen(['/bin/sleep', '600']).pid, flush=True)\nimport time\ntime.sleep(600)"
-    async with own_folder(tmp_path, "x") as folder:
-        async with started(confined(program(Path("-c"), code), folder, tmp_path)) as running:
-            child = int(await running.receive())
-            os.close(running._control or -1)  # As the end of a process does.
-            running._control = None
-            await until(lambda: not is_alive(child))
+    code = (
+        "import subprocess, time\n"
+        "print(subprocess.Popen(['/bin/sleep', '600']).pid, flush=True)\n"
+        "time.sleep(600)"
+    )
+    server = program(Path("-c"), code)
+    async with own_folder(tmp_path, "x") as folder, started(confined(server, folder, tmp_path)) as running:
+        child = int(await running.receive())
+        os.close(running._control or -1)  # As the end of a process does.
+        running._control = None
+        await until(lambda: not is_alive(child))
 
-    assert b"" == await running.receive()
+        assert b"" == await running.receive()
 
 
 async def test_what_is_our_own(tmp_path: Path) -> None:
@@ -157,9 +166,7 @@ async def test_what_it_may_say(how: str, why: str, tmp_path: Path) -> None:
     """
     ended = Ended()
     with pytest.raises(Exception):  # noqa: B017, PT011 - the package's own; what counts is why
-        async with session(hostile(how), tmp_path, ended) as open_session:
-            async with asyncio.timeout(20):
-                await open_session.call("look_up", {}, {})
+        await called(hostile(how), tmp_path, ended)
 
     assert why == ended.why
 
@@ -169,6 +176,14 @@ async def test_what_it_asks(tmp_path: Path) -> None:
     Sampling, elicitation and roots are refused, each with an error, and the call goes on.
     """
     assert "[true, true, true]" == await said(hostile("asks"), tmp_path)
+
+
+async def late_call(kept: Link) -> Session:
+    """A call that is cut off; the session that it was on."""
+    with contextlib.suppress(TimeoutError):
+        async with kept.session() as (session, _), asyncio.timeout(0.2):
+            await session.call("look_up", {}, {})
+    return session
 
 
 async def test_killed_when_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,10 +201,7 @@ async def test_killed_when_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     kept = Link("x", open_session, str, told, lambda: None)
     running = asyncio.create_task(kept.run())
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(5), kept.session() as (first, _):
-            async with asyncio.timeout(0.2):
-                await first.call("look_up", {}, {})
+    first = await late_call(kept)
     async with kept.session() as (second, listing):
         assert (True, ["look_up"]) == (second is not first, [tool["name"] for tool in listing.tools])
     running.cancel()
