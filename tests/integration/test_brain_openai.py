@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 from tests.fakes.openai_server import FakeOpenAI, Reply, calls, cut, error, slow, text
 from tests.fakes.services import PlainServices
@@ -306,6 +307,18 @@ async def test_the_fake_is_strict(server: FakeOpenAI) -> None:
     await refusal(brain(server))
 
     assert ["no rule for 'hello' after 0 results"] == server.forgive()
+
+
+async def test_a_bad_request_fails_its_test() -> None:
+    """
+    Whatever the linter dislikes, and nobody forgave, is an error when the server is left.
+    """
+    body = {"model": "m", "instructions": "s", "input": [{"role": "user", "content": "hello"}]}
+    with pytest.raises(AssertionError):
+        async with FakeOpenAI() as fake, aiohttp.ClientSession() as session:
+            await session.post(f"{fake.url}/responses", json=body)
+
+    assert ["store is on"] == fake.complaints
 
 
 async def test_plugin_offers_the_brain() -> None:

@@ -105,6 +105,22 @@ async def test_model_mends_its_arguments(tmp_path: Path, built_toolboxes: Path) 
     assert [] == server.complaints
 
 
+async def test_tenants_apart(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    Two tenants' threads of one name: no request holds a word of both.
+    """
+    marks = {"T1": ["aardvark-5512"], "T2": ["zebra-9937"]}
+    async with FakeOpenAI(KEY, marks=marks) as server:
+        server.on("remember", text("I will."))
+        async with thinking(tmp_path, built_toolboxes, server) as app:
+            for tenant in ("T1", "T2", "T1"):
+                task = ask(f"remember {marks[tenant][0]}", f"slack:{tenant}:U_A", tenant, thread="x")
+                after = await app.wait(tenant, await app.submit(task), 30)
+                assert "I will." == after.outcome
+
+    assert [1, 1, 2] == [json.dumps(body).count("I will.") + 1 for body in server.requests]
+
+
 async def test_server_that_fails(tmp_path: Path, built_toolboxes: Path) -> None:
     """
     A server that refuses the key ends the workflow with the setting to check.

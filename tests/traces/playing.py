@@ -39,6 +39,9 @@ class Switch:
     async def plan(self, conversation: Conversation) -> Move:
         return await self.brain.plan(conversation)
 
+    async def summarise(self, conversation: Conversation, request: str) -> Move:
+        return await self.brain.summarise(conversation, request)
+
 
 @dataclass
 class Stage:
