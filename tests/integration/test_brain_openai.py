@@ -291,6 +291,21 @@ async def test_ignores_the_environment(server: FakeOpenAI, monkeypatch: pytest.M
     assert "OpenAI-Organization" not in server.headers[0]
 
 
+async def test_azure_ignores_it_too(server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Neither a token nor an endpoint of the environment takes the place of the settings' key and server.
+    """
+    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "somebody-elses")
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OPENAI_API_VERSION", "1999-01-01")
+    server.on("hello", text("Hi."))
+    server.url = server.origin
+
+    older = {"openai_profile": "azure", "openai_api_version": "2024-10-21"}
+    assert "Hi." == (await brain(server, **older).plan(asking())).answer
+    assert server.paths[0].endswith("?api-version=2024-10-21")
+
+
 async def test_declining_is_an_answer(server: FakeOpenAI) -> None:
     """
     A model's refusal is told to the person.
