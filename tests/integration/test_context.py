@@ -141,15 +141,17 @@ async def test_a_summary_is_asked_for_as_data(tmp_path: Path, built_toolboxes: P
     The model that sums up gets the transcript as one message of data, no tools, and no secret.
     """
     secret = "ghp_" + "x1Y2" * 9
-    plant(tmp_path, f"token {secret}\n" + LINES * 60)
-    brain = Summing(replace(SAYS, answer=f"## Goal\n- use {secret}"), *reads(8))
+    plant(tmp_path)
+    called = moves(wants("no.such", "n", text=secret))
+    brain = Summing(replace(SAYS, answer=f"## Goal\n- use {secret}"), called, *reads(8))
     async with engine(tmp_path, brain, built_toolboxes, **SMALL) as app:
         await app.wait("T1", await app.submit(ask("read on")), 60)
 
     assert ["transcript"] == sources(brain.asked[0])
     assert (1, ()) == (len(brain.asked[0].messages), brain.asked[0].tools)
     assert "files.read" in brain.asked[0].messages[0].text
-    assert secret not in str(brain.asked) + str(brain.seen)
+    assert "no.such" in brain.asked[0].messages[0].text
+    assert secret not in str(brain.asked)
     assert brain.seen[-1].messages[0].text.startswith("## Goal\n- use [")
 
 
