@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from qdrant_client import AsyncQdrantClient
-from tests.fakes.embeddings import FakeEmbeddings
+from tests.fakes.embeddings import FakeEmbeddings, by_digest
 from tests.fakes.memory import files, meaning, on_server, rows
 from tests.fakes.qdrant import FakeQdrant
 
@@ -60,7 +60,7 @@ async def test_the_rarity_of_words_is_the_tenants_own(server: FakeQdrant, tmp_pa
     Another tenant that uses a rare word often does not change the order of this one's memories.
     """
     own = rows("billing billing outage", "outage payroll cache", "cache cache payroll", "billing cache queue")
-    async with FakeEmbeddings() as embeddings:
+    async with FakeEmbeddings(by_digest) as embeddings:
         changes = meaning(embeddings) if kind == "hybrid" else {}
         async with on_server(tmp_path, server, **changes) as memory:
             await memory.of("acme").put(own)
@@ -71,13 +71,12 @@ async def test_the_rarity_of_words_is_the_tenants_own(server: FakeQdrant, tmp_pa
             assert len(before) >= 3
 
 
-def test_statistics_of_all_would_change_the_order() -> None:
+def test_the_tenant_is_in_every_part() -> None:
     """
-    What the test above relies on: without the corpus, others' words weigh in the scores.
+    At the top, in both prefetches, and in the statistics of the one by words, where alone they count.
     """
-    asked = wire.ServerShelf("http://127.0.0.1:1", "", "p", LEXICAL, 0)
-    wanted = wire.Wanted("billing", 5, (1.0,))
-    question = asked._question(wire.mine("acme"), wanted)
+    shelf = wire.ServerShelf("http://127.0.0.1:1", "", "p", LEXICAL, 0)
+    question = shelf._question(wire.mine("acme"), wire.Wanted("billing", 5, (1.0,)))
 
     assert question is not None
     assert [wire.mine("acme")] * 4 == [
