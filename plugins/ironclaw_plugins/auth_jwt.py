@@ -36,7 +36,7 @@ ALGORITHMS = frozenset(
 #: Headers that name or carry a key, compress, or ask for what we do not know.
 FORBIDDEN_HEADERS = frozenset({"jku", "x5u", "jwk", "x5c", "zip", "crit", "cty", "b64"})
 SEGMENT = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+TENANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", re.ASCII)
 #: sub and jti stand in logs, on cards and in lists of approvers: visible ASCII, no alphabet's twin.
 VISIBLE = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 

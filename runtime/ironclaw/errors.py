@@ -8,6 +8,7 @@ IronclawError
 ├── Conflict             somebody else decided or wrote first
 ├── Expired              nobody decided in time
 ├── Refused              policy, a rule or a limit says no
+│   ├── Suspended        nothing is done for this tenant until its operator resumes it
 │   ├── StepUpNeeded     a rule says yes, once a second factor is shown
 │   └── QueueFull        as much is at work or in the queue as may be; later there is room again
 ├── NotAuthorized        a call without a ticket, or with one that was spent
@@ -76,6 +77,10 @@ class Expired(IronclawError):
 
 class Refused(IronclawError):
     """A rule says no."""
+
+
+class Suspended(Refused):
+    """IronClaw is suspended here: nothing is done now, nothing is lost. Ask whoever runs it."""
 
 
 class StepUpNeeded(Refused):

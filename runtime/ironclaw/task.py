@@ -55,6 +55,19 @@ class Opinion:
     terms: Terms = Terms()  #: Of a REVIEW: what it asks of the people who decide.
 
 
+class TenantState(Enum):
+    """Whether a tenant is served."""
+
+    ACTIVE = "active"  #: Whatever its settings allow is done.
+    SUSPENDED = "suspended"  #: Nothing is done, nothing is lost: the operator resumes it.
+    FORGETTING = "forgetting"  #: What it has is being removed; to the doors there is no such tenant.
+    FORGOTTEN = "forgotten"  #: Nothing of it is left; to the doors there is no such tenant.
+
+    @property
+    def is_gone(self) -> bool:
+        return self in (TenantState.FORGETTING, TenantState.FORGOTTEN)
+
+
 class WorkflowState(Enum):
     """Where the execution of one task stands."""
 

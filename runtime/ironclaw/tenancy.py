@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ironclaw.budgets import MICROS, Budgets
 from ironclaw.capabilities import Limits, Quota, Room
-from ironclaw.settings import Settings, TenantSettings
+from ironclaw.errors import SettingsError, Suspended
+from ironclaw.settings import Settings, TenantSettings, twin_of
+from ironclaw.task import TenantState
 
 #: Seconds that Slack's word for who is in a group is good for, at every door and the last gate.
 SLACKS_WORD = 600.0
@@ -25,36 +27,73 @@ class Tenancy:
         self._tenants = dict(settings.tenants)
         self.own = ""  #: The tenant of the bot's own workspace, once it is adopted.
         self._slack_groups: dict[tuple[str, str], tuple[frozenset[str], float]] = {}
-        self._workspaces = {team: name for name, tenant in settings.tenants.items() for team in tenant.slack}
+        self._workspaces = _workspaces(settings.tenants)
+        self._states: Mapping[str, TenantState] = {}  #: Of those that are not active.
 
     @property
     def ids(self) -> frozenset[str]:
-        return frozenset(self._tenants)
+        return frozenset(name for name in self._tenants if not self.state(name).is_gone)
 
     @property
     def workspaces(self) -> dict[str, str]:
         """Tenant by Slack team or enterprise id."""
-        return dict(self._workspaces)
+        return {team: name for team, name in self._workspaces.items() if self.tenant(name)}
 
     def tenant(self, tenant_id: str) -> TenantSettings | None:
+        return None if self.state(tenant_id).is_gone else self._tenants.get(tenant_id)
+
+    def named(self, tenant_id: str) -> TenantSettings | None:
+        """What the settings say of a tenant, also of one that was forgotten."""
         return self._tenants.get(tenant_id)
 
     def of_workspace(self, team_id: str, enterprise_id: str = "") -> str | None:
         """The team's tenant; an enterprise's where the team itself is not named."""
-        return self._workspaces.get(team_id) or (
+        named = self._workspaces.get(team_id) or (
             self._workspaces.get(enterprise_id) if enterprise_id else None
         )
+        return named if named and self.tenant(named) else None
 
     def is_gone(self, tenant_id: str) -> bool:
         """Whether nobody is this tenant any more.  Until the bot's own workspace is known, it may be that."""
         awaits_own = self._settings.slack_bot_token is not None and not self.own
-        return tenant_id not in self._tenants and not awaits_own
+        return self.tenant(tenant_id) is None and not awaits_own
+
+    # Whether something is done for them
+
+    def learn_states(self, states: Mapping[str, TenantState]) -> None:
+        """Take the database's word for who is served; of whom it says nothing is."""
+        self._states = {name: state for name, state in states.items() if state is not TenantState.ACTIVE}
+
+    def state(self, tenant_id: str) -> TenantState:
+        return self._states.get(tenant_id, TenantState.ACTIVE)
+
+    def serves(self, tenant_id: str) -> bool:
+        """Whether anything may be done for this tenant now."""
+        return tenant_id in self._tenants and self.state(tenant_id) is TenantState.ACTIVE
+
+    def check_served(self, tenant_id: str) -> None:
+        """
+        :raises Suspended: nothing is done for this tenant now
+        """
+        if self.state(tenant_id) is not TenantState.ACTIVE:
+            raise Suspended
+
+    def reread(self, fresh: Settings) -> None:
+        """Have the tenants of these settings; who is not in them any more stays until the next start."""
+        own = {name: each for name, each in self._tenants.items() if name not in fresh.tenants}
+        if twin := twin_of([*own, *fresh.tenants]):
+            raise SettingsError(f"tenants: {twin} is there in other letters too. Nothing was changed.")
+        kept = {team: name for team, name in self._workspaces.items() if name in own}
+        self._tenants = {**own, **fresh.tenants}
+        self._workspaces = {**kept, **_workspaces(fresh.tenants)}
 
     def adopt(self, team_id: str) -> str:
         """Make the bot's own workspace a tenant of its id, unless the settings say whose it is.
 
         :return: the tenant's id
         """
+        if team_id not in self._workspaces and (twin := twin_of(self._tenants, team_id)):
+            raise SettingsError(f"tenants: {twin} is the bot's own workspace {team_id} in other letters.")
         self.own = self._workspaces.setdefault(team_id, team_id)
         if self.own not in self._tenants:
             approvers = tuple(
@@ -155,7 +194,19 @@ class Tenancy:
             per_day=_micros(self._least(tenant_id, "budget_per_day")),
         )
 
+    def days(self, tenant_id: str, what: str) -> float:
+        """How long something of this tenant is kept; 0 for ever.
+
+        :param what: "history", "memory" or "audit"
+        """
+        return float(self._own(tenant_id, f"{what}_days") or 0)
+
     # Tools
+
+    def has_toolbox(self, tenant_id: str, toolbox: str) -> bool:
+        """Whether this tenant has the tools of a toolbox."""
+        tenant = self.tenant(tenant_id)
+        return tenant is not None and (tenant.toolboxes is None or toolbox in tenant.toolboxes)
 
     def http_allow(self, tenant_id: str) -> tuple[str, ...]:
         """The hosts that this tenant's tools may ask."""
@@ -197,6 +248,10 @@ class Tenancy:
         """The channel that gets a copy of every card; "" for none."""
         tenant = self.tenant(tenant_id)
         return tenant.approvals_channel if tenant else ""
+
+
+def _workspaces(tenants: Mapping[str, TenantSettings]) -> dict[str, str]:
+    return {team: name for name, tenant in tenants.items() for team in tenant.slack}
 
 
 def _human(principal_id: str) -> str:

@@ -21,10 +21,12 @@ class Accepting:
     def check(self, task: Task) -> None:
         """
         :raises NotFound: no such tenant
+        :raises Suspended: nothing is done for it now
         :raises BadRequest: an empty or endless task, or a brain, a tool or a place that it cannot name
         """
         if self._tenancy.tenant(task.tenant) is None:
             raise NotFound("There is no such tenant here.")
+        self._tenancy.check_served(task.tenant)
         if not task.text.strip():
             raise BadRequest("The task is empty: say what you want.", "/task")
         if "\0" in task.text + task.thread:

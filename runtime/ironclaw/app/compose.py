@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ironclaw.app.engine import Clock, Ironclaw, Parts
+from ironclaw.app.remembering import Remembering
 from ironclaw.app.scratch import bind, scratch_root
 from ironclaw.app.tools import ReloadedTools, facts, prepare_all, warn
 from ironclaw.audit import Checkpoints, keep_checkpoints
@@ -121,17 +122,24 @@ async def open_app(
         veto = Veto(store, hooks, registry, tenancy, Contents(scratch), seal_key, clock)
         await _prepare(servers, settings, scratch, vault, egress, store, seal_key, tenancy, clock)
         registry.replace(servers.merged(registry))
-        runners: dict[Where, Runner] = {Where.MCP: McpRunner(servers.served)}
+        registry.restrict(tenancy.has_toolbox)
+        results = Results(scratch, tenancy.quota)
+        remembering = Remembering.over(store, hooks, tenancy, key, results, clock)
+        stack.push_async_callback(remembering.close)
+        registry.replace(remembering.offered(registry))
+        runners: dict[Where, Runner] = {Where.MCP: McpRunner(servers.served), Where.HOST: remembering.runner}
         body = Body(sandbox, Lender(vault, egress), hooks, scratch, tenancy, veto.take, runners)
         brains = _brains(settings, hooks)
         places, hosts = functools.partial(_card_places, tenancy), tenancy.http_allow
-        results = Results(scratch, tenancy.quota)
+        remind = remembering.recalling.remind
         orchestrator = Orchestrator(
-            store, veto, registry, body, brains, hooks, tenancy.budgets, places, hosts, results, clock
+            store, veto, registry, body, brains, hooks, tenancy.budgets, places, hosts, results, remind, clock
         )
         editor = Editor(store, veto, registry, hooks, hosts, body.preview, clock)
         record = functools.partial(_record, store, tenancy, clock)
-        tools = ReloadedTools(registry, lambda: servers.merged(own()), sandbox, record)
+        tools = ReloadedTools(
+            registry, lambda: remembering.offered(servers.merged(own())), sandbox, record
+        )
         factors, links = Factors(store, key, clock), Links(seal_key)
         parts = Parts(
             tenancy,
@@ -149,6 +157,9 @@ async def open_app(
             _dispatcher(settings, store, orchestrator, tenancy, clock),
             settings.lease_seconds,
             clock,
+            scratch,
+            reread or (lambda: settings),
+            remembering,
         )
         app = Ironclaw(parts)
         app.step_ups.base_url = settings.public_url.rstrip("/")

@@ -91,9 +91,11 @@ class Doubts:
         """What the page shows, and to whom.
 
         :raises NotFound: not a link of ours, or its time is over
+        :raises Suspended: nothing is done for its tenant now
         :raises Conflict: the doubt is not about the call any more that the link was made for
         """
         asked = self._links.read(token, self._clock())
+        self._tenancy.check_served(asked.tenant)
         doubt = await self.view(asked.tenant, asked.doubt_id)
         check_meant(doubt, asked.action_sha256, asked.attempt)
         return doubt, asked

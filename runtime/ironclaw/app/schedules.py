@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import structlog
 
-from ironclaw.errors import BadRequest, Conflict, NotFound, QueueFull, Refused, TryLater
+from ironclaw.errors import BadRequest, Conflict, NotFound, QueueFull, Refused, Suspended, TryLater
 from ironclaw.failpoints import Point, reached
 from ironclaw.schedule import Schedule, ScheduleState
 from ironclaw.store import Store
@@ -141,6 +141,8 @@ class Schedules:
         """One that is due: begun, put off, or paused where it could never begin."""
         if self._tenancy.tenant(due.tenant) is None:
             return await (self._end(due, GONE) if self._tenancy.is_gone(due.tenant) else self._put_off(due))
+        if not self._tenancy.serves(due.tenant):
+            return await self._put_off(due)
         try:
             timing = Timing.read(due.timing.cron, due.timing.zone)
             self._check(_task(due, new_id()))
@@ -149,7 +151,7 @@ class Schedules:
             return await self._end(due, str(error), tells=error.pointer != "/reply_to")
         try:
             await self._fire(due, timing)
-        except QueueFull as error:
+        except (QueueFull, Suspended) as error:
             log.warning("schedule_waits", tenant=due.tenant, schedule=due.id, why=str(error))
             await self._put_off(due)
 

@@ -48,9 +48,11 @@ class StepUps:
         """What the page shows, and to whom.
 
         :raises NotFound: not a link of ours, or its time is over
+        :raises Suspended: nothing is done for its tenant now
         :raises Conflict: the call is not as it was when the link was made
         """
         asked = self._links.read(token, self._clock())
+        self._tenancy.check_served(asked.tenant)
         approval = await self._approvals.view(asked.tenant, asked.approval_id)
         if (approval.version, approval.action_sha256) != (asked.version, asked.action_sha256):
             raise Conflict(CHANGED)

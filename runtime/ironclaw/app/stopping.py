@@ -73,6 +73,16 @@ class Stopping:
             raise refused[0]
         return stopped
 
+    async def end(self, tenant: str, workflow_id: str, actor: str) -> None:
+        """End a workflow for the operator, whoever asked for it; what runs was waited for before.
+
+        :raises Conflict: it has ended, or moves all the time
+        """
+        for _ in range(ATTEMPTS):
+            if await self._stop(workflow_id, Principal(tenant, actor)):
+                return
+        raise Conflict(BUSY)
+
     async def _stop(self, workflow_id: str, principal: Principal) -> bool:
         """
         :return: False where it has moved meanwhile

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ironclaw.errors import ToolboxError
@@ -27,6 +27,7 @@ class Registry:
         self.left_out = tuple(left_out)
         self._tools = _by_name(tools)
         self._validators = {name: validator(tool.schema) for name, tool in self._tools.items()}
+        self._has: Callable[[str, str], bool] = lambda tenant, toolbox: True
 
     @classmethod
     def load(
@@ -47,6 +48,17 @@ class Registry:
         """Have the tools of another one from now on.  A tool that somebody got before stays as it was."""
         self._tools, self._validators = fresh._tools, fresh._validators
         self.left_out = fresh.left_out
+
+    def restrict(self, has: Callable[[str, str], bool]) -> None:
+        """Ask from now on, of a tenant's and a toolbox's name, whether that one has its tools.
+
+        It stays so, whatever tools come by :meth:`replace`.
+        """
+        self._has = has
+
+    def is_for(self, tenant: str, tool: Tool) -> bool:
+        """Whether a tenant may know of a tool."""
+        return tool.is_for(tenant) and self._has(tenant, tool.toolbox.name)
 
     def without(self, gone: Sequence[LeftOut]) -> Registry:
         """The same without some toolboxes."""
@@ -75,7 +87,7 @@ class Registry:
         :param names: only these; names that no tool has are left out
         """
         return tuple(
-            tool for tool in self.tools if tool.is_for(tenant) and (names is None or tool.name in names)
+            tool for tool in self.tools if self.is_for(tenant, tool) and (names is None or tool.name in names)
         )
 
     def offers(self, tenant: str, names: tuple[str, ...] | None = None) -> tuple[ToolOffer, ...]:

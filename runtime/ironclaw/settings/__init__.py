@@ -5,7 +5,7 @@ where they come from.
 """
 
 from ironclaw.settings.brain import ModelServer, Price
-from ironclaw.settings.forms import LOCAL, PERSON
+from ironclaw.settings.forms import LOCAL, PERSON, TENANT_ID, twin_of
 from ironclaw.settings.loading import PREFIX, WELL_KNOWN, load
 from ironclaw.settings.mcp_servers import McpServer
 from ironclaw.settings.model import Settings
@@ -15,6 +15,7 @@ __all__ = [
     "LOCAL",
     "PERSON",
     "PREFIX",
+    "TENANT_ID",
     "WELL_KNOWN",
     "McpServer",
     "ModelServer",
@@ -22,4 +23,5 @@ __all__ = [
     "Settings",
     "TenantSettings",
     "load",
+    "twin_of",
 ]

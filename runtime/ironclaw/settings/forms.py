@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 from pydantic import Field
 
-#: Tenant ids name folders and appear in logs: plain ASCII, no dot, no slash.
-TenantId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+#: Tenant ids name folders and appear in logs and commands: plain ASCII, no dot, no slash, no dash in front.
+TENANT_ID = r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"
+TenantId = Annotated[str, Field(pattern=TENANT_ID)]
 Words = tuple[str, ...]
 LOCAL = "local:"
 #: A person as they are named in every door.
@@ -36,3 +37,12 @@ def check_people(names: Words, is_member: Callable[[str], object] = lambda name:
 
 def is_blank(value: Any) -> bool:
     return isinstance(value, str) and not value.strip()
+
+
+def twin_of(names: Iterable[str], name: str = "") -> str:
+    """One of the names that only case tells from another, or from ``name``; "" for none."""
+    seen = {name.casefold(): name} if name else {}
+    for each in names:
+        if seen.setdefault(each.casefold(), each) != each:
+            return each
+    return ""

@@ -19,8 +19,10 @@ from ironclaw.settings.forms import (
     Words,
     check_people,
     is_blank,
+    twin_of,
 )
 from ironclaw.settings.mcp_servers import McpServer, ServerName
+from ironclaw.settings.retention import RetentionSettings
 from ironclaw.settings.tenant import TenantSettings
 
 BUNDLED = (
@@ -47,7 +49,7 @@ PATHS = (
 )
 
 
-class Settings(BrainSettings, BudgetSettings):
+class Settings(BrainSettings, BudgetSettings, RetentionSettings):
     """All settings.  ``IRONCLAW_<NAME>`` in the environment, ``<name>`` in ironclaw.toml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -225,6 +227,14 @@ class Settings(BrainSettings, BudgetSettings):
         if not all(map(form.fullmatch, words)):
             raise ValueError("a public key has 64 hex digits, as ironclaw tool keygen prints it.")
         return words
+
+    @field_validator("tenants")
+    @classmethod
+    def _no_twins(cls, tenants: dict[str, TenantSettings]) -> dict[str, TenantSettings]:
+        """Some file systems take T1 and t1 for one folder, and so do people."""
+        if twin := twin_of(tenants):
+            raise ValueError(f"{twin} is there in other letters too: tenants differ in more than case.")
+        return tenants
 
     @property
     def local_approvers(self) -> Words:

@@ -10,10 +10,11 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_va
 from ironclaw.settings.brain import TenantBrain
 from ironclaw.settings.budgets import TenantBudgets
 from ironclaw.settings.forms import SLACK_GROUP, Name, Words, check_people, is_blank
+from ironclaw.settings.retention import TenantRetention
 from ironclaw.timing import check_zone
 
 
-class TenantSettings(TenantBrain, TenantBudgets):
+class TenantSettings(TenantBrain, TenantBudgets, TenantRetention):
     """One tenant: a table ``[tenants.NAME]`` in ironclaw.toml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -51,6 +52,9 @@ class TenantSettings(TenantBrain, TenantBudgets):
     )
     cards_per_hour: int = Field(60, ge=1, description="Cards for one requester; likewise.")
     denials: int = Field(3, ge=1, description="Calls denied by people that end their workflow.")
+    toolboxes: Words | None = Field(
+        None, description="Toolboxes whose tools this tenant has, by name; all of them when not set."
+    )
     max_open: int = Field(1_000, ge=1, description="Tasks at work or in the queue; more are refused.")
     max_running: int = Field(16, ge=1, description="Tasks that one process works on at once.")
     max_schedules: int = Field(50, ge=0, description="Schedules that there may be, paused ones too.")

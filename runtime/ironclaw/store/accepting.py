@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from ironclaw.canonical import canonical_text
 from ironclaw.capabilities import Room
-from ironclaw.errors import QueueFull
+from ironclaw.errors import QueueFull, Suspended
 from ironclaw.store import threads
 from ironclaw.store.chain import note
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.telling import opening, tell, under
 from ironclaw.store.units import announce
-from ironclaw.task import CONTEXT_MARKER, NoticeKind, Role, Task
+from ironclaw.task import CONTEXT_MARKER, NoticeKind, Role, Task, TenantState
 
 MOST = "which is the most. Nothing was kept of this one: send it again when some have ended."
 ROOM = Room()
@@ -23,8 +23,10 @@ KEEP_DELIVERIES = 7 * 24 * 3600.0  #: Seconds that a delivery id is remembered.
 def add_task(c: Connection, task: Task, workflow_id: str, now: float, room: Room = ROOM) -> tuple[str, bool]:
     """Accept a task in the caller's transaction: see :meth:`Workflows.add`.
 
-    :raises Refused: too many of this tenant are at work
+    :raises Suspended: its tenant is not served
+    :raises QueueFull: too many of this tenant are at work
     """
+    check_served(c, task.tenant)
     known = delivered(c, task.delivery, workflow_id, now)
     if known != workflow_id:
         return known, False
@@ -42,6 +44,15 @@ def add_task(c: Connection, task: Task, workflow_id: str, now: float, room: Room
     if threads.tell_place(c, sql.workflow(c, id=workflow_id), now):
         announce(c, workflow_id)
     return workflow_id, True
+
+
+def check_served(c: Connection, tenant: str) -> None:
+    """
+    :raises Suspended: nothing is done for this tenant now
+    """
+    row = sql.tenant_state(c, tenant=tenant)
+    if row and row["state"] != TenantState.ACTIVE.value:
+        raise Suspended
 
 
 def _opened(c: Connection, task: Task, workflow_id: str, now: float) -> Task:

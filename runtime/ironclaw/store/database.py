@@ -32,6 +32,7 @@ from ironclaw.store.secrets import Secrets
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.sqlite import SqliteWriter
 from ironclaw.store.summaries import Summaries
+from ironclaw.store.tenants import EMPTIED, Tenants
 from ironclaw.store.toolboxes import Toolboxes
 from ironclaw.store.units import Writer
 from ironclaw.store.workflows import Workflows
@@ -62,6 +63,7 @@ class Store:
         self.secrets = Secrets(writer)
         self.factors = Factors(writer)
         self.toolboxes = Toolboxes(writer)
+        self.tenants = Tenants(writer)
         self.mcp_tools = McpTools(writer)
         self.memories = Memories(writer)
         self.memory_jobs = MemoryJobs(writer)
@@ -119,10 +121,10 @@ class Store:
             raise StoreError("PostgreSQL is backed up with its own tools, such as pg_dump: docs/operate.md.")
         await self._writer.copy_to(file)
 
-    async def scrub(self) -> None:
+    async def empty_log(self) -> None:
         """Have what was removed be gone from the files too; PostgreSQL's vacuum sees to its own."""
         if isinstance(self._writer, SqliteWriter):
-            await self._writer.scrub()
+            await self._writer.empty_log()
 
     async def close(self) -> None:
         await self._writer.close()
@@ -161,6 +163,13 @@ class Store:
         return await self._writer.glance(
             lambda c: tuple(Head(row["tenant"], row["n"], row["hash"]) for row in sql.audit_heads(c))
         )
+
+    async def rewrite(self) -> None:
+        """Leave nothing of rows that were removed in any page of the database: it is written anew.
+
+        :raises StoreError: it could not be done; what is there is as it was
+        """
+        await self._writer.rewrite((*EMPTIED, "audit"))
 
     async def note_backup(self, actor: str, now: float) -> None:
         """Say in every tenant's audit log that all of it is about to be copied."""

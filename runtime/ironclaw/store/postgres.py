@@ -32,6 +32,7 @@ from ironclaw.store.waiting import Waiting, in_greenlet, wait_for
 log = structlog.get_logger(__name__)
 
 CONNECTIONS = 16  #: Of one process at most.
+REWRITING = 3600.0  #: Seconds that writing one table anew may take.
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  #: Seconds between tries.
 STATEMENTS = 1024  #: Prepared ones that a connection keeps: more than queries.sql has.
 #: A process that is stopped, or whose machine is gone, keeps its locks no longer than this.
@@ -118,6 +119,15 @@ class PostgresWriter:
     async def glance(self, unit: Unit[T]) -> T:
         """Run one statement that only reads, without a transaction around it."""
         return await self._shielded(lambda: self._glance(unit))
+
+    async def rewrite(self, tables: Sequence[str]) -> None:
+        """Write these tables anew; what the server's own log still has, it removes by itself in time."""
+        for table in tables:
+            await self._shielded(lambda table=table: self._rewrite(table))  # type: ignore[misc]
+
+    async def _rewrite(self, table: str) -> None:
+        async with self._borrowed() as raw:
+            await raw.execute(f"VACUUM FULL {table}", timeout=REWRITING)
 
     def hold_to(self, instance: Instance) -> None:
         """From now on, write to no other life of the database."""

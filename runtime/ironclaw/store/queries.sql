@@ -996,9 +996,13 @@ SELECT state, changed_by, changed_at, created_at FROM tenants WHERE id = :tenant
 -- name: set_tenant_state!
 UPDATE tenants SET state = :state, changed_by = :by, changed_at = :now WHERE id = :tenant AND state = :was
 
--- name: tenant_work
--- What of a tenant has not ended, with the end of its lease.
-SELECT id, lease_until FROM workflows WHERE tenant = :tenant AND state IN ('queued', 'running')
+-- name: tenant_open
+-- What of a tenant has not ended, with the end of its lease; followers first, so that none begins for another's end.
+SELECT id, lease_until FROM workflows WHERE tenant = :tenant AND state IN ('queued', 'running', 'paused')
+ORDER BY created_at DESC, id DESC
+
+-- name: tenant_notice^
+SELECT id FROM outbox WHERE tenant = :tenant AND state = 'waiting' LIMIT 1
 
 -- name: tenant_counts^
 SELECT (SELECT count(*) FROM workflows WHERE tenant = :tenant AND state IN ('queued', 'running', 'paused')) AS open,

@@ -28,7 +28,7 @@ from ironclaw.store.migrations import migrate_sqlite
 from ironclaw.store.units import T, Unit
 
 BATCH = 128  #: Units in one transaction at most.
-SCRUBS = 3  #: Each waits for readers as long as busy_timeout says.
+EMPTYINGS = 3  #: Tries; each waits for readers as long as busy_timeout says.
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # A decision that vanishes with the power is a security bug.
@@ -242,18 +242,32 @@ class SqliteWriter:
             self._between = None
             await between.finish(self._hop)
 
-    async def scrub(self) -> None:
+    async def empty_log(self) -> None:
         """Bring all that is committed into the database's file, and empty its log.
 
         :raises StoreError: somebody reads so long that it cannot be emptied; what is removed is still in it
         """
         hop = self._between.run if self._between else self._hop
-        for _ in range(SCRUBS):
+        for _ in range(EMPTYINGS):
             if not await hop(_checkpoint):
                 return
         raise StoreError(
             "What was removed is still in the database's log: a long reader keeps it. Try again."
         )
+
+    async def rewrite(self, tables: Sequence[str]) -> None:
+        """Leave nothing of what was removed in any page of the file or its log.  Everybody waits meanwhile.
+
+        :param tables: see :meth:`Writer.rewrite`; here all of the file is written anew
+        :raises StoreError: it could not be done, as long as somebody reads or copies it
+        """
+        if self._between:
+            raise StoreError("A backup is just being made. Run it again when it is done.")
+        try:
+            await self._hop(_vacuum)
+        except sqlite3.Error as error:
+            raise StoreError(f"The database could not be written anew: {error}. Run it again.") from None
+        await self.scrub()
 
     def _pause(self, connection: sqlite3.Connection) -> None:
         """Between two pieces of a copy."""
@@ -343,6 +357,14 @@ def _migrate(connection: sqlite3.Connection) -> None:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _vacuum(connection: sqlite3.Connection) -> None:
+    connection.set_authorizer(None)  # It works by statements that the guard would refuse.
+    try:
+        connection.execute("VACUUM")
+    finally:
+        connection.set_authorizer(guard)
 
 
 def is_in_use(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
 from ironclaw.store.instances import Instance
@@ -47,6 +47,14 @@ class Writer(Protocol):
         """Run one single statement that only reads: cheaper than ``read``.
 
         :raises StoreError: the database is closed, or cannot be reached
+        """
+        ...
+
+    async def rewrite(self, tables: Sequence[str]) -> None:
+        """Leave nothing of the rows that were removed in the files of the database.
+
+        :param tables: that rows were removed from
+        :raises StoreError: it could not be done
         """
         ...
 

@@ -38,12 +38,12 @@ class Asked:
 
     async def call_behind(self, approval: ApprovalView) -> ToolCall | None:
         """The call behind a review as it would run now; None where its tool or its files are gone."""
-        tool = self._registry.get(approval.tool)
+        tool = self._tool(approval.tenant, approval.tool)
         return None if tool is None else await self._with_files(asked_call(approval, tool), tool)
 
     async def as_it_would_run(self, flow: Flow, call: CallRow) -> ToolCall | None:
         """A call of a workflow as it would run now; None where its tool or its files are gone."""
-        tool = self._registry.get(call.tool)
+        tool = self._tool(flow.tenant, call.tool)
         if tool is None:
             return None
         return await self._with_files(tool_call(flow, call.seq, tool, call.args, call.circumstances), tool)
@@ -73,6 +73,11 @@ class Asked:
         if opinion.verdict is not Verdict.REVIEW:
             return known
         return replace(known, terms=approval.terms.within(opinion.terms))
+
+    def _tool(self, tenant: str, name: str) -> Tool | None:
+        """The tool, where the tenant has it now."""
+        tool = self._registry.get(name)
+        return tool if tool and self._registry.is_for(tenant, tool) else None
 
     async def _with_files(self, call: ToolCall, tool: Tool) -> ToolCall | None:
         """With what is in its files now; None where there is nothing."""

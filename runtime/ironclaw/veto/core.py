@@ -125,7 +125,7 @@ class Veto:
 
     def serves(self, tenant_id: str) -> bool:
         """Whether anything may be done for this tenant now."""
-        return self._tenancy.tenant(tenant_id) is not None
+        return self._tenancy.serves(tenant_id)
 
     def has_left(self, tenant_id: str) -> bool:
         """Whether nothing will ever be done for this tenant again."""

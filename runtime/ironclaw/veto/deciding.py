@@ -82,6 +82,7 @@ class Deciding:
         self, principal: Principal, approval_id: str, decision: Decision, version: int | None = None
     ) -> ApprovalView:
         """See :meth:`ironclaw.veto.Veto.entitled`."""
+        self._tenancy.check_served(principal.tenant)
         stored = await self._store.approvals.view(principal.tenant, approval_id)
         current = await self._asked.call_behind(stored)
         opinion = await self._asked.opinion_now(stored, current)

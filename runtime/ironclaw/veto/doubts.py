@@ -85,6 +85,7 @@ class Doubts:
 
         :raises NotFound, Refused: as :meth:`testify`
         """
+        self._tenancy.check_served(principal.tenant)
         doubt = await self._store.doubts.view(principal.tenant, doubt_id)
         asked = await self._veto.asked_now(doubt)
         opinion = await self._veto.witnesses.may_testify(asked, principal)

@@ -125,6 +125,7 @@ class Grants:
         :raises Refused: they are no approver, and did not give it
         :raises Conflict: it was revoked before
         """
+        self._tenancy.check_served(principal.tenant)
         grant = await self._store.grants.view(principal.tenant, grant_id)
         roles = principal.roles & self._tenancy.roles(principal.tenant, principal.id)
         if not roles and principal.id != grant.granted_by:

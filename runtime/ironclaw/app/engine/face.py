@@ -12,11 +12,13 @@ from ironclaw.app.doubts import Doubts
 from ironclaw.app.engine.parts import Parts
 from ironclaw.app.engine.reviews import Reviews
 from ironclaw.app.engine.work import Work
+from ironclaw.app.forgetting import Forgetting, Grounds
 from ironclaw.app.retrying import Retrying
 from ironclaw.app.step_ups import StepUps
+from ironclaw.app.tenants import Tenants
 from ironclaw.app.tools import HOST
 from ironclaw.settings import TenantSettings
-from ironclaw.task import Address, Credential, Principal, Sender, ToolOffer
+from ironclaw.task import Address, Bearer, Credential, Principal, Sender, ToolOffer
 from ironclaw.veto import Doubts as Testimonies
 from ironclaw.veto import new_id
 
@@ -43,17 +45,44 @@ class Ironclaw(Work, Reviews):
             clock,
         )
         self.retrying = Retrying(store, tenancy, self.submit)
+        grounds = Grounds(parts.scratch, parts.hooks.memory_indexes)
+        forgetting = Forgetting(
+            store,
+            tenancy,
+            grounds,
+            self.stopping,
+            lambda: self._dispatcher.at_work,
+            self._delivery.ring,
+            clock,
+        )
+        self.tenants = Tenants(
+            store,
+            tenancy,
+            forgetting,
+            parts.scratch,
+            parts.reread,
+            self._know_tenants,
+            self._reconcile,
+            clock,
+        )
 
     # Who
 
     async def authenticate(self, credential: Credential) -> Principal:
         """
         :raises IdentityError: nobody we know
+        :raises Suspended: of a token, whose door can only refuse: nothing is done for its tenant now
         :raises StoreError: nobody can say now
         """
         principal = await self._hooks.authenticate(credential)
         structlog.contextvars.bind_contextvars(tenant=principal.tenant)  # For each log line from here on.
+        if isinstance(credential, Bearer):
+            self._tenancy.check_served(principal.tenant)
         return principal
+
+    def is_suspended(self, tenant_id: str) -> bool:
+        """Whether the operator has closed the tenant's doors: whoever asks is told so."""
+        return not self._tenancy.serves(tenant_id)
 
     @property
     def tenant_ids(self) -> frozenset[str]:
@@ -74,10 +103,14 @@ class Ironclaw(Work, Reviews):
         :return: its tenant's id
         """
         tenant = self._tenancy.adopt(team_id)
-        await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
-        await self._tools.record()
+        await self._know_tenants()
         await self._reconcile()  # Its workflows waited for it.
         return tenant
+
+    async def _know_tenants(self) -> None:
+        """Have the database, the audit log and policy know of the tenants there are."""
+        await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
+        await self._tools.record()
 
     # Telling
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ironclaw.app.accepting import Accepting
 from ironclaw.app.answering import Answering
 from ironclaw.app.cards import Cards
 from ironclaw.app.policies import Policies
+from ironclaw.app.remembering import Remembering
 from ironclaw.app.recovery import Recovery
 from ironclaw.app.schedules import Schedules
 from ironclaw.app.slack_groups import SlackGroups
@@ -22,6 +24,7 @@ from ironclaw.mcp.servers import Servers
 from ironclaw.orchestrator import Editor, Orchestrator
 from ironclaw.plugin_manager import Hooks
 from ironclaw.secrets import Vault
+from ironclaw.settings import Settings
 from ironclaw.store import Store
 from ironclaw.tenancy import Tenancy
 from ironclaw.veto import Links, Reminding, Veto
@@ -48,6 +51,9 @@ class Parts:
     dispatch: Callable[[Callable[[], None]], Dispatcher]  #: Given whom to ring.
     lease: float  #: Seconds.
     clock: Clock
+    scratch: Path  #: The folder above the tenants' folders.
+    reread: Callable[[], Settings]  #: The settings as they are now.
+    remembering: Remembering
 
 
 class Assembled:
@@ -73,6 +79,8 @@ class Assembled:
         self._chores: list[asyncio.Task[None]] = []
         self.vault = parts.vault
         self.mcp = parts.mcp
+        self._remembering = parts.remembering
+        self.memories = parts.remembering.memories
         self.factors = parts.factors
         self.cards = Cards(store, parts.hooks, parts.veto)
         self.slack_groups = SlackGroups(store, tenancy, clock)

@@ -23,6 +23,7 @@ class Running(Assembled):
 
     async def start(self) -> None:
         """Take up what a stop or a crash left, and begin the chores."""
+        self._tenancy.learn_states(await self._store.tenants.states())
         await self._store.map_tenants(self._tenancy.workspaces, self._tenancy.ids, self._clock())
         await self.policies.begin()
         await self._tools.record()
@@ -34,9 +35,12 @@ class Running(Assembled):
             self.policies.look_through(),
             self._every(WATCH, self.policies.watch),
             self._every(SWEEP, self.vault.keep_up),
+            self._every(SWEEP, self._keep_up),
             self._every(SWEEP, self._expire),
             self._every(SWEEP, self._remind),
             self._every(SWEEP, self.schedules.sweep),
+            self._every(SWEEP, self._remembering.indexing.keep_up),
+            self._every(RECONCILE, self._remembering.keeping.sweep),
             self._every(RECONCILE, self._reconcile),
         )
         self._chores = [asyncio.create_task(chore) for chore in chores]
@@ -64,6 +68,11 @@ class Running(Assembled):
         await asyncio.gather(*self._chores, return_exceptions=True)
         await self._answering.close()
         await self._dispatcher.close()
+
+    async def _keep_up(self) -> None:
+        """Know whom other processes have suspended since."""
+        if self._store.is_shared:
+            self._tenancy.learn_states(await self._store.tenants.states())
 
     async def _expire(self) -> None:
         for approval in await self._veto.expire():
