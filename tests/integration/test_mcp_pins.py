@@ -277,3 +277,20 @@ async def test_gone(
 
         assert ([], False) == (names(app), shown["is_well"])
     assert shown["state"].startswith("it is not connected: ")
+
+
+async def test_gone_while_it_runs(
+    tmp_path: Path, built_toolboxes: Path, mood: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A server that ends and does not come back loses its tools, while the bot runs on.
+    """
+    async with world(tmp_path, built_toolboxes, turns=turning(mood)) as app:
+        await approve(app, "turns")
+        offered = names(app)
+        monkeypatch.setattr("ironclaw.mcp.served.GRACE", 0.0)
+        forget(mood)
+        app.mcp.served["turns"].link.drop("it was let go")
+        await until(lambda: not names(app))
+
+        assert (["turns.look_up"], []) == (offered, names(app))

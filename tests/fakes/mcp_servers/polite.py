@@ -32,7 +32,7 @@ def keep_note(text: str, ctx: Context[Any]) -> str:
     return "kept"
 
 
-@server.tool()
+@server.tool(structured_output=False)
 def draw() -> list[Any]:
     """Draw a picture."""
     return ["a picture:", Image(data=b"\x89PNG", format="png")]
