@@ -35,8 +35,8 @@ LONGEST_WAIT = 60.0  #: Seconds between attempts while the other side is merely 
 IDLE = 30.0  #: Seconds between looks when nobody rings.
 #: Seconds for which the note that a notice was told may wait for another write to share its flush.
 SOON = 0.02
-#: Of these it is noted at once where they stand: what stands under an opening waits for it, and a click counts
-#: only on a message that is known to be that card.
+#: Of these it is noted at once where they stand: what is under an opening waits for it, and a click counts
+#: nowhere but on a message that is known to be that card.
 AWAITED = frozenset({NoticeKind.OPENING, NoticeKind.CARD, NoticeKind.DOUBT})
 APART = 0.03  #: Seconds from a take to the look for what became due while it was told, unless somebody rings.
 MOMENT = 0.02  #: Seconds between looks while a stop waits for the rest.
