@@ -35,6 +35,9 @@ LONGEST_WAIT = 60.0  #: Seconds between attempts while the other side is merely 
 IDLE = 30.0  #: Seconds between looks when nobody rings.
 #: Seconds for which the note that a notice was told may wait for another write to share its flush.
 SOON = 0.02
+#: Of these it is noted at once where they stand: what is under an opening waits for it, and a click counts
+#: nowhere but on a message that is known to be that card.
+AWAITED = frozenset({NoticeKind.OPENING, NoticeKind.CARD, NoticeKind.DOUBT})
 APART = 0.03  #: Seconds from a take to the look for what became due while it was told, unless somebody rings.
 MOMENT = 0.02  #: Seconds between looks while a stop waits for the rest.
 LAST_WORDS = 3.0  #: Seconds that a stop leaves to what is being told.
@@ -206,7 +209,7 @@ class Delivery:
         if notice.kind in SHOWN:
             reached(SHOWN[notice.kind])
         reached(Point.OUTBOX_SENT)
-        within = 0.0 if notice.kind is NoticeKind.OPENING else SOON  # The rest waits for where it stands.
+        within = 0.0 if notice.kind in AWAITED else SOON
         if not await self._noted(lambda: self._outbox.sent(notice, ref, within)):
             log.warning("notice_taken_by_another", notice=notice.id)
 

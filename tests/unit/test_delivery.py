@@ -256,6 +256,19 @@ async def test_what_has_no_time_left_is_given_back(store: Store, clock: Clock) -
     assert not second.is_uncertain
 
 
+@pytest.mark.parametrize("kind", [NoticeKind.CARD, NoticeKind.DOUBT, NoticeKind.OPENING])
+async def test_where_a_card_stands_is_noted_at_once(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch, kind: NoticeKind
+) -> None:
+    """
+    A click counts only on a message that is known to be the card: that is noted before anybody can click.
+    """
+    monkeypatch.setattr("ironclaw.delivery.SOON", 60.0)
+    await put(store, "c", kind=kind)
+    async with delivering(store, clock, Board()):
+        await told(store, "c")
+
+
 async def test_a_slow_workspace(store: Store, clock: Clock) -> None:
     """
     However many of a tenant hang, only so many of them are begun, and another tenant's is told at once.

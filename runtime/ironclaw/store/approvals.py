@@ -30,7 +30,7 @@ class Asked:
 
     cards: int  #: Of the workflow.
     denied: int  #: Calls of the workflow that a person denied.
-    lately: int  #: Cards of the requester, in all their workflows.
+    lately: int  #: Cards of the requester, in all their workflows, as far as they were counted.
 
 
 class Approvals:
@@ -143,12 +143,15 @@ class Approvals:
             )
         )
 
-    async def asked(self, tenant: str, requester: str, workflow_id: str, since: float) -> Asked:
-        """How much people were asked for a workflow, and for its requester after ``since``."""
+    async def asked(self, tenant: str, requester: str, workflow_id: str, since: float, most: int) -> Asked:
+        """How much people were asked for a workflow, and for its requester after ``since``.
+
+        :param most: cards of the requester that are counted; whether there are more does not matter
+        """
 
         def unit(c: Connection) -> Asked:
             row = sql.reviews_asked(
-                c, workflow_id=workflow_id, tenant=tenant, requester=requester, since=since
+                c, workflow_id=workflow_id, tenant=tenant, requester=requester, since=since, most=most
             )
             return Asked(row["cards"], row["denied"], row["lately"])
 

@@ -70,10 +70,9 @@ SELECT id, tenant FROM workflows w WHERE state IN ('queued', 'running') AND NOT 
 ORDER BY created_at
 
 -- name: executing_calls
--- What runs now, or ran when a process died.
-SELECT w.id, w.tenant, w.lease_until, c.seq, c.attempts FROM workflows w
-JOIN tool_calls c ON c.workflow_id = w.id
-WHERE w.state IN ('queued', 'running') AND c.state = 'executing'
+-- What runs now, or ran when a process died; from the few that are open: calls are many.
+SELECT w.id, w.tenant, w.lease_until, c.seq, c.attempts FROM workflows w CROSS JOIN tool_calls c
+WHERE c.workflow_id = w.id AND w.state IN ('queued', 'running') AND c.state = 'executing'
 
 -- name: how_many_open^
 SELECT (SELECT count(*) FROM workflows WHERE state IN ('queued', 'running')) AS of_all,
@@ -335,11 +334,13 @@ WHERE d.decision = 'deny' AND d.at > :since AND a.id = d.approval_id AND a.state
 LIMIT 1
 
 -- name: reviews_asked^
--- Of a workflow, and of its requester from their workflows: a tenant's approvals are many.
+-- Of a workflow, and of its requester from their workflows that moved since, as far as it matters: a tenant's approvals
+-- are many, and so are the workflows of one who never sleeps.
 SELECT count(DISTINCT card) AS cards, COUNT(CASE WHEN state = 'denied' THEN 1 END) AS denied, (
-    SELECT count(DISTINCT a.card) FROM workflows w CROSS JOIN approvals a
-    WHERE w.tenant = :tenant AND w.requester = :requester AND a.workflow_id = w.id AND a.tenant = :tenant
-        AND a.created_at > :since) AS lately
+    SELECT count(*) FROM (
+        SELECT DISTINCT a.card FROM workflows w CROSS JOIN approvals a
+        WHERE w.tenant = :tenant AND w.requester = :requester AND w.updated_at > :since AND a.workflow_id = w.id
+            AND a.tenant = :tenant AND a.created_at > :since LIMIT :most) AS shown) AS lately
 FROM approvals WHERE workflow_id = :workflow_id
 
 -- name: group_members
@@ -472,8 +473,9 @@ SELECT count(*) AS there FROM workflows WHERE tenant NOT IN (SELECT tenant FROM 
 SELECT hash FROM audit WHERE tenant = :tenant AND n = :n
 
 -- name: audit_heads
-SELECT a.tenant, a.n, a.hash FROM tenants t
-JOIN audit a ON a.tenant = t.id AND a.n = (SELECT MAX(n) FROM audit WHERE tenant = t.id)
+-- From the tenants, in this order: events are many.
+SELECT a.tenant, a.n, a.hash FROM tenants t CROSS JOIN audit a
+WHERE a.tenant = t.id AND a.n = (SELECT MAX(n) FROM audit WHERE tenant = t.id)
 ORDER BY a.tenant
 
 -- name: add_audit!

@@ -25,7 +25,9 @@ async def too_much(
             "denied-before",
             "A person has already denied this same call. Do not propose it again.",
         )
-    asked = await store.approvals.asked(call.tenant, call.requester, call.workflow_id, since)
+    asked = await store.approvals.asked(
+        call.tenant, call.requester, call.workflow_id, since, tenant.cards_per_hour
+    )
     if asked.cards + cards > tenant.cards_per_workflow or asked.lately + cards > tenant.cards_per_hour:
         return Opinion(
             Verdict.DENY,

@@ -134,7 +134,7 @@ class Veto:
     async def denials_left(self, flow: Flow) -> int:
         """How many more calls of a workflow people may deny before it ends; 0 and less: none."""
         tenant = self._tenancy.tenant(flow.tenant) or NO_TENANT
-        asked = await self._store.approvals.asked(flow.tenant, flow.requester, flow.id, self._clock())
+        asked = await self._store.approvals.asked(flow.tenant, flow.requester, flow.id, self._clock(), 0)
         return tenant.denials - asked.denied
 
     # Decisions

@@ -14,6 +14,8 @@ CREATE INDEX workflows_in_thread ON workflows (tenant, thread, created_at)
     WHERE thread <> '' AND state IN ('queued', 'running', 'paused');
 -- A person's own tasks, newest first.
 CREATE INDEX workflows_by_requester ON workflows (tenant, requester, created_at);
+-- And those that moved of late: only they can have asked anybody anything since then.
+CREATE INDEX workflows_moved ON workflows (tenant, requester, updated_at);
 
 -- How many a tenant has, and all have, is asked of each new task: from the index alone.
 DROP INDEX workflows_open;
