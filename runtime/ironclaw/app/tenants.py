@@ -73,10 +73,8 @@ class Tenants:
         """
         row = await self._store.tenants.row(tenant)
         settings, now = self._tenancy.named(tenant), self._clock()
-        moment = time.gmtime(now)
-        month = now - (
-            (moment.tm_mday - 1) * 86400 + moment.tm_hour * 3600 + moment.tm_min * 60 + moment.tm_sec
-        )
+        today = datetime.fromtimestamp(now, UTC)
+        month = datetime(today.year, today.month, 1, tzinfo=UTC).timestamp()
         used = await asyncio.to_thread(_used, self._scratch / tenant)
         return {
             "tenant": tenant,
