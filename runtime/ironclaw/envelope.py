@@ -42,6 +42,7 @@ class Preview:
     files: tuple[FileEffect, ...] = ()
     requests: tuple[RequestEffect, ...] = ()
     problem: str = ""  #: One sentence; then it has no effects, and the run is held to nothing.
+    notes: tuple[str, ...] = ()  #: What else it does, or what a reader must be told of it: our own words.
 
     @property
     def is_binding(self) -> bool:
@@ -50,7 +51,9 @@ class Preview:
 
     def as_json(self) -> dict[str, Any]:
         """For a row, and for what an approval is bound to."""
-        return {
+        # Left out where there are none: what was bound before there were any stays bound.
+        notes = {"notes": [*self.notes]} if self.notes else {}
+        return notes | {
             "files": [[f.path, f.before, f.after, f.size, list(f.lines), f.note] for f in self.files],
             "requests": [
                 [
@@ -71,7 +74,8 @@ class Preview:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Preview:
         """What :meth:`as_json` wrote."""
-        return cls(tuple(map(_file, row["files"])), tuple(map(_request, row["requests"])), row["problem"])
+        files, requests = tuple(map(_file, row["files"])), tuple(map(_request, row["requests"]))
+        return cls(files, requests, row["problem"], tuple(row.get("notes", ())))
 
 
 def _file(row: Sequence[Any]) -> FileEffect:

@@ -213,7 +213,7 @@ def show_effects(preview: Preview) -> tuple[str, ...]:
     """What a call will do, as its dry run says: a line for each effect, and then what each consists of."""
     effects = [(_file(each), list(_rest(each))) for each in preview.files]
     effects += [(_request(each), list(_rest(each))) for each in preview.requests]
-    heads = [LINE + head for head, _ in effects]
+    heads = [LINE + head for head in (*(head for head, _ in effects), *map(spelled, preview.notes))]
     if len(effects) == 1:
         return (*heads, *effects[0][1])
     return (*heads, *(line for head, rest in effects if rest for line in (_again(head), *rest)))
@@ -221,7 +221,7 @@ def show_effects(preview: Preview) -> tuple[str, ...]:
 
 def count_effects(preview: Preview) -> int:
     """How many of the lines of :func:`show_effects` name an effect: the first ones."""
-    return len(preview.files) + len(preview.requests)
+    return len(preview.files) + len(preview.requests) + len(preview.notes)
 
 
 def _again(head: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -49,6 +49,17 @@ class Runner(Protocol):
         What it gives is cleaned by who asked; what it raises is a crash of the call.
 
         :param before_effect: to be awaited just before what changes something
+        """
+        ...
+
+
+@runtime_checkable
+class Foretelling(Protocol):
+    """A runner that can say what a call will do."""
+
+    async def preview(self, call: ToolCall) -> Preview | None:
+        """
+        :raises BadRequest: it will do nothing, whoever says yes
         """
         ...
 
@@ -125,9 +136,15 @@ class Body:
         self._holding = Holding(scratch_root)
 
     async def preview(self, call: ToolCall, tool: Tool) -> Preview | None:
-        """What the tool says that the call will do, without doing it; None where it has no preview."""
+        """What the tool says that the call will do, without doing it; None where it has no preview.
+
+        :raises BadRequest: it will do nothing, whoever says yes
+        """
         if not tool.preview:
             return None
+        runner = self._runners.get(tool.toolbox.where)
+        if isinstance(runner, Foretelling):
+            return await runner.preview(call)
         redact = functools.partial(self._hooks.redact, call.tenant)
         dry = self._as_sandbox_call(call, tool, call.capabilities, self._folder(call.tenant))
         most = self._tenancy.most(call.tenant)

@@ -70,7 +70,10 @@ class Judge:
         cards = cards_of_turn([*waiting, len(call.args)])[-1]
         verdict = await self._veto.judge(call, denial, cards)
         if verdict.opinion.verdict is Verdict.REVIEW:
-            call = await previewed(call, tool, self._dry_run)
+            try:
+                call = await previewed(call, tool, self._dry_run)
+            except BadRequest as error:
+                return _refused(flow, seq, proposed, _Flawed("unfit", "correct", str(error)))
         return _judged(flow, seq, proposed, call, verdict.of(call))
 
     async def _files(self, flow: Flow, tool: Tool, args: str) -> tuple[tuple[str, str], ...]:

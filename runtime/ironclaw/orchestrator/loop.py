@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -56,9 +56,13 @@ class Orchestrator:
         card_places: Callable[[Flow], tuple[Address, ...]],
         http_allow: HttpAllow,
         results: Results,
+        remind: Callable[[Flow], Awaitable[bool]],
         clock: Callable[[], float],
     ) -> None:
-        """:param budgets: of a tenant, by its id"""
+        """
+        :param budgets: of a tenant, by its id
+        :param remind: gives a workflow its recollections; whether its rows are to be read anew
+        """
         self._store = store
         self._veto = veto
         self._registry = registry
@@ -67,6 +71,7 @@ class Orchestrator:
         self._planner = Planner(store, registry, brains, hooks, budgets, clock)
         self._hooks = hooks
         self._card_places = card_places
+        self._remind = remind
         self._is_parked = False
         self._clock = clock
         checking = Checking(store, veto, registry, body, clock)
@@ -173,6 +178,8 @@ class Orchestrator:
         return has_left
 
     async def _plan(self, flow: Flow) -> None:
+        if await self._remind(flow):
+            return None  # The next step asks with what it is reminded of.
         await self._check_denials(flow)
         planned = await self._planner.next(flow)
         if planned is None:

@@ -37,7 +37,8 @@ def read_so_far(flow: Flow) -> frozenset[str]:
     An answer may hold what was read for it, and the brain sees the thread's answers.
     """
     taint = frozenset(each for call in flow.calls if call.state in RAN for each in call.circumstances.taints)
-    asked = next((each.text for each in flow.messages if each.role is Role.USER), "")
+    said = (each.text for each in flow.messages if each.role is Role.USER and not each.source)
+    asked = next(said, "")
     context = frozenset({"context"} if CONTEXT_MARKER in asked else ())
     return taint | flow.past_taint | flow.read_also | context
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ironclaw.errors import NotFound
 from ironclaw.memory import Memory, Source, Visibility
@@ -15,6 +15,7 @@ from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.units import Writer
 
 PAGE = 500  #: Rows that are read at a time.
+MOST_NAMED = 100  #: Ids that one event of the audit log names.
 Seal = Callable[[Memory], bool]
 
 
@@ -105,7 +106,7 @@ class Memories:
     async def forget(self, tenant: str, forgotten: Sequence[Memory], receipt: Receipt, now: float) -> Receipt:
         """Remove memories, and their texts from wherever a brain was given them or had proposed them.
 
-        Their index is told by a job.  :meth:`ironclaw.store.Store.scrub` makes it true of the files.
+        Their index is told by a job.  :meth:`ironclaw.store.Store.empty_log` makes it true of the files.
 
         :param receipt: with what is known beforehand
         :return: with what was found
@@ -116,12 +117,25 @@ class Memories:
             for each in there:
                 memory_jobs.remove(c, tenant, each.id, now)
             places = take_out(c, tenant, there)
-            found = _counted(receipt, len(there), places)
+            found = replace(receipt, memories=len(there), places=places)
             if there:
                 _keep_receipt(c, tenant, found, [each.id for each in there])
             return found
 
         return await self._writer.write(unit, tenant)
+
+    async def searched_by(self, tenant: str, forgotten: Sequence[Memory]) -> frozenset[str]:
+        """The workflows whose tools were given some of these: they may have kept a long result in a file."""
+
+        def unit(c: Connection) -> frozenset[str]:
+            found = (
+                row["workflow_id"]
+                for each in forgotten
+                for row in list(sql.recalled_in(c, tenant=tenant, memory_id=each.id))
+            )
+            return frozenset(map(str, found))
+
+        return await self._writer.read(unit)
 
     async def receipts(self, tenant: str) -> tuple[Receipt, ...]:
         """What was forgotten, oldest first."""
@@ -179,9 +193,8 @@ def _columns(memory: Memory) -> dict[str, object]:
 def _known(c: Connection, new: Memory, now: float, is_ours: Seal) -> Memory | None:
     """What says the same to the same people, and is believed as much."""
     found = map(memory_of, list(sql.memories_saying(c, tenant=new.tenant, sha256=new.sha256)))
-    return next(
-        (each for each in found if _is_as_good(each, new) and each.is_live(now) and is_ours(each)), None
-    )
+    good = (each for each in found if _is_as_good(each, new) and each.is_live(now) and is_ours(each))
+    return next(good, None)
 
 
 def _is_as_good(old: Memory, new: Memory) -> bool:
@@ -216,22 +229,9 @@ def _every(c: Connection, tenant: str) -> Iterable[Memory]:
         after = (rows[-1]["created_at"], rows[-1]["id"])
 
 
-def _counted(receipt: Receipt, memories: int, places: int) -> Receipt:
-    return Receipt(receipt.id, receipt.at, receipt.actor, receipt.why, memories, places, receipt.digest)
-
-
 def _keep_receipt(c: Connection, tenant: str, found: Receipt, ids: Collection[str]) -> None:
     counts = {"memories": found.memories, "places": found.places}
-    sql.add_memory_receipt(
-        c,
-        tenant=tenant,
-        id=found.id,
-        now=found.at,
-        actor=found.actor,
-        why=found.why,
-        digest=found.digest,
-        **counts,
-    )
-    note(
-        c, tenant, found.at, "memories_forgotten", found.actor, why=found.why, ids=sorted(ids)[:100], **counts
-    )
+    who = {"actor": found.actor, "why": found.why, "digest": found.digest}
+    sql.add_memory_receipt(c, tenant=tenant, id=found.id, now=found.at, **who, **counts)
+    more = {"why": found.why, "ids": sorted(ids)[:MOST_NAMED], **counts}
+    note(c, tenant, found.at, "memories_forgotten", found.actor, **more)

@@ -35,7 +35,7 @@ class MemoryJobs:
         )
 
     async def due(self, tenant: str, now: float) -> tuple[MemoryJob, ...]:
-        """The next of a tenant's, oldest first.  What is gone or superseded is removed, whatever was wanted."""
+        """The next of a tenant's, oldest first; of what is gone or superseded its removal."""
 
         def unit(c: Connection) -> tuple[MemoryJob, ...]:
             found = []

@@ -1,4 +1,4 @@
-"""Removes what was kept long enough: texts of workflows that have ended, and what the audit log says of them."""
+"""Removes what was kept long enough: texts of ended workflows, and the audit log's words on them."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class Retention:
             gone = {str(row["id"]): _forget(c, tenant, str(row["id"]), live, now) for row in rows}
             if any(gone.values()):
                 note(c, tenant, now, "events_forgotten", "host", count=sum(gone.values()), ended_before=until)
-            last = (rows[-1]["updated_at"], rows[-1]["id"]) if rows else (0.0, "")
+            last = (float(rows[-1]["updated_at"]), str(rows[-1]["id"])) if rows else (0.0, "")
             erased = tuple(each for each, count in gone.items() if count)
-            return Page(*last, erased=erased, is_last=len(rows) < BATCH)
+            return Page(last[0], last[1], erased, len(rows) < BATCH)
 
         return await self._writer.write(unit, tenant)
 
