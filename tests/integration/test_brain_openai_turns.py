@@ -68,6 +68,7 @@ BROKEN = {
     "no JSON": (calls(("files-read", '{"path": ')), "must be one JSON object"),
     "a key twice": (calls(("files-read", '{"path": "a", "path": "b"}')), "same key twice"),
     "no object": (calls(("files-read", '["secret-of-the-turn"]')), "must be a JSON object"),
+    "too many": (calls(*[("files-read", {"path": "a"})] * 129), "far too many"),
     "nothing": (text(""), "held neither"),
     "cut": (cut(text("secret-of-the-turn and then")), "broke off"),
     "garbled": (Reply(events=('{"choices": 5}', "[DONE]")), "came garbled"),

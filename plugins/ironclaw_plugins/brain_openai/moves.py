@@ -17,6 +17,7 @@ from ironclaw_plugins.brain_openai.functions import ASK, CHOICES, Function
 from ironclaw_plugins.brain_openai.strict import without_nulls
 from ironclaw_plugins.brain_openai.wire import End, Reply
 
+MAX_CALLS = 128  #: Of one turn, before it is broken; how many of them are judged is the engine's.
 SHORTENED = "\n(The answer was cut off at the model's length limit.)"
 
 
@@ -43,6 +44,8 @@ def move(reply: Reply, offered: Sequence[Function]) -> Move:
         return Move(answer=_answer(reply))
     if reply.end is End.LENGTH:
         raise BrainError(CUT_OFF)
+    if len(reply.calls) > MAX_CALLS:
+        raise told.too_many()
     by_name = {each.name: each for each in offered}
     calls = [_call(index, call, by_name) for index, call in enumerate(reply.calls)]
     asks = ASK in by_name and by_name[ASK].tool == ASK

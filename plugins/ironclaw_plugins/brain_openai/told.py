@@ -38,6 +38,14 @@ def bad_arguments(position: int, why: str) -> Broken:
     )
 
 
+def too_many() -> Broken:
+    """More calls than anybody would look at."""
+    return _broken(
+        "The model wanted far too many tool calls at once. Ask for less at once.",
+        "held far too many tool calls: propose a few at a time",
+    )
+
+
 def bad_question() -> Broken:
     """It asks the person, but says nothing."""
     return _broken(
