@@ -73,11 +73,11 @@ def _unanswered(turn: Sequence[Message]) -> Counter[str]:
 
 
 def is_pinned(turn: Turn, open_calls: Collection[str]) -> bool:
-    """Whether a turn is never summarised: a person's word, or a call of which the end is not known.
+    """Whether a turn is never summarised: a person's word or a memory, or a call whose end is not known.
 
     :param open_calls: the model's ids of calls that have not ended
     """
-    is_said = any(message.role is Role.USER and not message.source for message in turn)
+    is_said = any(message.role is Role.USER for message in turn)
     waits = any(call.id in open_calls for message in turn for call in message.calls)
     return is_said or waits or bool(_unanswered(turn))
 

@@ -36,7 +36,6 @@ class Scene:
     counted: int  #: Its tokens, by our own count.
     is_over: bool  #: It is longer than it should be.
     summaries: tuple[Summary, ...] = ()  #: Newest first.
-    recalled: tuple[Message, ...] = ()  #: Memories in it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +57,12 @@ class Condenser:
         self._request = summarising.request()
         self.counting = Counting()
 
-    async def scene(
-        self,
-        flow: Flow,
-        offers: tuple[ToolOffer, ...],
-        budgets: Budgets,
-        recalled: Sequence[Message] = (),
-    ) -> Scene:
+    async def scene(self, flow: Flow, offers: tuple[ToolOffer, ...], budgets: Budgets) -> Scene:
         """All that was said; where that is too much, with the newest summary that still says something."""
-        whole = self._scene(flow, offers, budgets, (), recalled)
+        whole = self._scene(flow, offers, budgets, ())
         if not whole.is_over:
             return whole
-        return self._scene(flow, offers, budgets, await self._store.summaries.of(flow.id), recalled)
+        return self._scene(flow, offers, budgets, await self._store.summaries.of(flow.id))
 
     async def scene_in_full(self, flow: Flow, scene: Scene) -> Scene:
         """The same with the summaries that there are, though it seemed short enough without."""
@@ -81,14 +74,13 @@ class Condenser:
         offers: tuple[ToolOffer, ...],
         budgets: Budgets,
         summaries: tuple[Summary, ...],
-        recalled: Sequence[Message],
     ) -> Scene:
         window, who = Window.of(budgets), whose(flow)
         history = self.counting.room(who, window.past)
-        said = conversation(flow, offers, history, newest(summaries), recalled)
+        said = conversation(flow, offers, history, newest(summaries))
         counted = PROMPT + of_messages(said.messages) + self.counting.of_offers(offers)
         is_over = self.counting.tokens(who, counted) > window.limit or self.counting.was_refused(who, counted)
-        return Scene(said, counted, is_over, summaries, tuple(recalled))
+        return Scene(said, counted, is_over, summaries)
 
     async def shorten(
         self, flow: Flow, scene: Scene, brain: Brain, budgets: Budgets, *, is_forced: bool = False
@@ -114,7 +106,7 @@ class Condenser:
         summary = Summary(
             every, written.text, read_so_far(flow), written.made_by, flow.steps, is_forced, is_over=False
         )
-        left_over = self._scene(flow, scene.conversation.tools, budgets, (summary,), scene.recalled)
+        left_over = self._scene(flow, scene.conversation.tools, budgets, (summary,))
         summary = replace(summary, is_over=left_over.is_over)
         spent = Spent(0, tokens_of(written.uses), time.monotonic() - began, written.uses)
         await self._store.summaries.add(flow, summary, spent, self._clock())

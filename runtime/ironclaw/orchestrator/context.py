@@ -32,36 +32,40 @@ def conversation(
     offers: tuple[ToolOffer, ...],
     history: int,
     summary: Summary | None = None,
-    recalled: Sequence[Message] = (),
 ) -> Conversation:
-    """The thread's past within its budget, what nobody said just now, the task, and what came after it.
+    """The thread's past within its budget, data that nobody said, the task, and what came after it.
 
     :param history: tokens of the past, by our own count
     :param summary: stands for the messages that it covers
-    :param recalled: memories, each a user's message with its source
     """
-    task, given, after = _parted(flow.messages)
+    task, given, after = _parted(left(flow.messages, summary.covers) if summary else flow.messages)
     sums = [Message(Role.USER, summary.text, source=SUMMARY)] if summary else []
-    rest = left(after, summary.covers) if summary else after
     return Conversation(
         tenant=flow.tenant,
         workflow_id=flow.id,
         requester=flow.requester,
-        messages=(*past(flow, history), *recalled, *given, *sums, *task, *rest),
+        messages=(*past(flow, history), *given, *sums, *task, *after),
         tools=offers,
         door=flow.door,
     )
 
 
 def _parted(messages: Sequence[Message]) -> tuple[Sequence[Message], Sequence[Message], Sequence[Message]]:
-    """The task in the person's words, the data that its caller gave along, and what came after it."""
+    """The task in the person's words, the data that goes before it, and what came after it."""
     if not messages or messages[0].role is not Role.USER:
         return (), (), messages
+    data = [message for message in messages[1:] if _is_data(message)]
+    after = [message for message in messages[1:] if not _is_data(message)]
     task, marker, given = messages[0].text.rpartition(CONTEXT_MARKER)
     if not marker:
-        return messages[:1], (), messages[1:]
-    data = Message(Role.USER, given, source=CONTEXT)
-    return (replace(messages[0], text=task),), (data,), messages[1:]
+        return messages[:1], data, after
+    context = Message(Role.USER, given, source=CONTEXT)
+    return (replace(messages[0], text=task),), (context, *data), after
+
+
+def _is_data(message: Message) -> bool:
+    """Whether a user's message is none of theirs: a memory."""
+    return message.role is Role.USER and bool(message.source)
 
 
 def past(flow: Flow, history: int) -> tuple[Message, ...]:

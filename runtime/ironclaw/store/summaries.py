@@ -66,15 +66,6 @@ class Summaries:
 
         await self._writer.write(unit, flow.tenant)
 
-    async def note_read(self, flow: Flow, sources: Collection[str]) -> None:
-        """Have a workflow remember that its brain is about to be given text of these sources.
-
-        :param sources: as in a taint: hosts, "files", "memory"
-        :raises Conflict: another process has taken the workflow over
-        """
-        if not flow.read_also.issuperset(sources):
-            await self._writer.write(lambda c: _read(c, flow, sources), flow.tenant)
-
 
 def void(c: Connection, workflow_id: str, seqs: Collection[int]) -> int:
     """Make summaries say nothing that cover one of these messages, which is being erased: in its transaction.
