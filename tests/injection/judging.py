@@ -33,7 +33,7 @@ class Count:
     refused: int = 0  #: Clicks.
     stopped: Counter[str] = field(
         default_factory=Counter
-    )  #: Pairs by what stopped the attack, under the oracle.
+    )  #: Pairs by what stopped the attack, where it comes first.
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class _One:
         self.count.user_calls += len(self.play.pair.user)
         if self.play.mode.is_oracle:
             self._say(self._of_utility())
-            if self.play.pair.attack and self.play.order is Order.AFTER:
+            if self.play.pair.attack and self.play.order is Order.BEFORE:
                 self.count.stopped[self._stopped_by()] += 1
 
     def _look_at(self, key: Key, call: Call, *, is_own: bool) -> None:

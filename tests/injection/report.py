@@ -44,7 +44,7 @@ def notes(found: Findings) -> list[str]:
     for count in found.counts.values():
         if count.stopped:
             by = ", ".join(f"{number} by {what}" for what, number in count.stopped.most_common())
-            lines.append(f"{title}: of {len(found.suite.pairs)} attacks stopped: {by}.")
+            lines.append(f"{title}: of {len(found.suite.pairs)} attacks, made first, stopped: {by}.")
             lines.append(
                 f"{title}: low-risk reads of attackers that ran under the oracle: {count.reads_ran}."
             )

@@ -52,9 +52,9 @@ def test_all_files(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     assert 0 == program.main([str(DATA), "--clicks", "12"])
     said = capsys.readouterr().out
     assert SUMMARY == said.splitlines()[-1]
-    assert "AgentDojo: of 6 attacks stopped: 5 by veto, 1 by egress allowlist." in said
-    assert "InjecAgent: of 2 attacks stopped: 2 by veto." in said
-    assert "ASB: of 2 attacks stopped: 2 by unknown tool." in said
+    assert "AgentDojo: of 6 attacks, made first, stopped: 4 by veto, 2 by egress allowlist." in said
+    assert "InjecAgent: of 2 attacks, made first, stopped: 2 by veto." in said
+    assert "ASB: of 2 attacks, made first, stopped: 2 by unknown tool." in said
     assert "tau-bench: approvals of 2 tasks without an attacker: mean 0.50, median 0, max 1, 1 of 2" in said
 
 
