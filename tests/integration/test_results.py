@@ -58,6 +58,7 @@ async def test_read_on(tmp_path: Path, built_toolboxes: Path) -> None:
     whole = json.loads(view.outcome)
     assert len(brain.seen[1].messages[-1].text) < 8_000
     assert (f"{FOLDER}/{view.id}/1.json", True) == (preview["path"], preview["preview"])
+    assert {"path": "a.txt", "bytes": len(LONG), "next_offset": 65_536} == preview["members"]
     assert view.outcome.startswith(preview["head"])
     assert view.outcome.endswith(preview["tail"])
     assert LONG[:60_000] == whole["text"][:60_000]

@@ -103,7 +103,9 @@ async def bot(
     """
     trusted = await added(folder, name)
     brain = Gullible()
-    chosen = settings(folder, plugins=PLUGINS, trusted_signers=(trusted,), **changes)
+    # What a tool gives is looked at here, and not what a brain would be given of it.
+    whole = {"result_kb": 4096, **changes}
+    chosen = settings(folder, plugins=PLUGINS, trusted_signers=(trusted,), **whole)
     plugins = {"test_brain": lambda _services: BrainPlugin(brain)}
     with capture_logs() as logs:
         async with open_app(chosen, egress=door, plugins=plugins, spares=False) as app:

@@ -30,7 +30,7 @@ SPOOL = ".kept-"  #: Before a tenant's id, beside its folder: bytes on their way
 READER = "files.read"  #: The tool that reads files in parts.
 PART = 12_000  #: Bytes to ask it for at once.
 WHOLE = 4  #: What is read on is given whole up to so many times the size that others are.
-MOST_KEYS = 20
+MOST_KEYS, SHORT = 20, 60  #: Members of an object that are named, and characters of their names and values.
 _KEPT = re.compile(rf"{re.escape(FOLDER)}/([0-9a-f-]{{1,64}})/([0-9]{{1,9}})\.json")
 
 
@@ -102,7 +102,7 @@ def _about(output: str, most: int) -> Json:
         "head": output[:head],
         "tail": output[len(output) - tail :],
         "bytes": len(output.encode()),
-        "kind": _kind(output),
+        **_kind(output),
     }
 
 
@@ -116,17 +116,25 @@ def cut_failure(failure: ToolFailure, most: int) -> ToolFailure:
     return ToolFailure(failure.kind, shortened(failure.message, most))
 
 
-def _kind(output: str) -> str:
+def _kind(output: str) -> Json:
+    """What it is; of an object the members that are short, such as where its own next part begins."""
     try:
         found: Json = json.loads(output)
     except (ValueError, RecursionError):
-        return "JSON"
+        return {"kind": "JSON"}
     if isinstance(found, dict):
-        keys = ", ".join(shortened(key, 40) for key in list(found)[:MOST_KEYS])
-        return f"an object with {len(found)} keys: {keys}"
+        keys = ", ".join(shortened(key, SHORT) for key in list(found)[:MOST_KEYS])
+        return {"kind": f"an object with {len(found):,} members: {keys}", "members": dict(_short(found))}
     if isinstance(found, list):
-        return f"a list of {len(found):,}"
-    return f"a text of {len(found):,} characters" if isinstance(found, str) else "JSON"
+        return {"kind": f"a list of {len(found):,}"}
+    return {"kind": f"a text of {len(found):,} characters" if isinstance(found, str) else "JSON"}
+
+
+def _short(members: dict[str, Json]) -> Iterator[tuple[str, Json]]:
+    for key, value in list(members.items())[:MOST_KEYS]:
+        is_plain = value is None or isinstance(value, str | int | float)
+        if is_plain and len(key) + len(str(value)) <= SHORT * 2:
+            yield key, value
 
 
 def named(args: str) -> Iterator[tuple[str, int]]:
