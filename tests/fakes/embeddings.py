@@ -43,6 +43,7 @@ class FakeEmbeddings:
     """
     :ivar texts: that were sent, in order
     :ivar status: answered instead of the truth, where it is not 200
+    :ivar elsewhere: where a redirect leads; here when empty
     :ivar raw: the body instead of the truth, where it is not empty
     :ivar is_slow: nothing is answered before the client goes away
     :ivar complaints: what was wrong with requests
@@ -53,6 +54,7 @@ class FakeEmbeddings:
         self.texts: list[str] = []
         self.requests = 0
         self.status = 200
+        self.elsewhere = ""
         self.raw = b""
         self.is_slow = False
         self.complaints: list[str] = []
@@ -78,7 +80,7 @@ class FakeEmbeddings:
         if self.is_slow:
             await asyncio.Event().wait()
         if self.status != 200:
-            where = {"Location": self.url} if self.status in (301, 307) else {}
+            where = {"Location": f"{self.elsewhere or self.url}/embeddings"}
             return web.json_response({"error": {"message": "as told"}}, status=self.status, headers=where)
         if self.raw:
             return web.Response(body=self.raw, content_type="application/json")

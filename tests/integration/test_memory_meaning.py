@@ -154,13 +154,28 @@ async def test_long_texts_are_cut_for_the_server_only(server: FakeEmbeddings, tm
 
 async def test_an_endless_answer_is_not_read(server: FakeEmbeddings) -> None:
     """
-    What is longer than vectors can be is cut, not kept in memory.
+    What is longer than vectors can be is cut, even where the vectors are in it.
     """
-    server.raw = b" " * 2**23
-    asked = embedder(server)
+    asked = embedder(server, pause_seconds=0.0)
+    server.raw = reply(by_digest("billing"))
+    assert await asked.query("billing") is not None
+    server.raw += b" " * 2**20
 
     assert await asked.query("billing") is None
     await asked.close()
+
+
+async def test_a_redirect_is_not_followed(server: FakeEmbeddings) -> None:
+    """
+    Texts go to the server that was named, and not to whom it names.
+    """
+    async with FakeEmbeddings() as other:
+        server.status, server.elsewhere = 307, other.url
+        asked = embedder(server)
+        assert await asked.query("billing") is None
+        await asked.close()
+
+        assert (1, 0) == (server.requests, other.requests)
 
 
 async def test_nothing_of_the_text_is_logged(server: FakeEmbeddings, caplog: Any, capsys: Any) -> None:
