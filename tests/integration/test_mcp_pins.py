@@ -294,3 +294,19 @@ async def test_gone_while_it_runs(
         await until(lambda: not names(app))
 
         assert (["turns.look_up"], []) == (offered, names(app))
+
+
+@pytest.mark.parametrize(
+    ("how", "why"), [("plain", "a call did not end in time"), ("fills", "its folder is too full")]
+)
+async def test_late_or_full(how: str, why: str, tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A program that does not answer in time, or fills its folder, is ended; the call says so.
+    """
+    server = hostile(how, low=("look_up",), seconds=1 if how == "plain" else 60)
+    async with world(tmp_path, built_toolboxes, Moves(moves(wants("bad.look_up"))), bad=server) as app:
+        await approve(app, "bad")
+        done = await run(app)
+        await until(lambda: app.mcp.served["bad"].link.why == why)
+
+    assert ("timeout" if how == "plain" else "it may have done it") in done.outcome

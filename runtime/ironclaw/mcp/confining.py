@@ -15,12 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ironclaw.errors import SettingsError
+from ironclaw.mcp.flow import Flood, Meter
 from ironclaw.mcp.texts import plain
 from ironclaw.sandbox import landlock
 from ironclaw.settings import McpServer, Settings
 
 MAX_MESSAGE = 4 << 20  #: Bytes of one message of a server.
 MAX_WORDS = 2000  #: Characters of what it writes to its standard error that are kept.
+FOLDER_BYTES, FOLDER_ENTRIES = 512 << 20, 20_000  #: That a program's own folder may hold.
 FOLDER = "mcp"  #: In data_dir; within it a folder for each program that runs.
 #: What any program needs of the system.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/System", "/Library")
@@ -131,6 +133,20 @@ async def own_folder(data_dir: Path, name: str) -> AsyncIterator[Path]:
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
 
+def is_full(folder: Path) -> bool:
+    """Whether a program's folder holds more than it may.  It blocks."""
+    entries = size = 0
+    for place, _, files in os.walk(folder):
+        entries += 1
+        for name in files:
+            entries += 1
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(place, name)).st_blocks * 512
+            if size > FOLDER_BYTES or entries > FOLDER_ENTRIES:
+                return True
+    return entries > FOLDER_ENTRIES
+
+
 def _new_folder(data_dir: Path, name: str) -> Path:
     above = data_dir.resolve() / FOLDER
     above.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -175,8 +191,12 @@ class Program:
         return b"" if pipe is None else await pipe.readline()
 
     async def _listen(self) -> None:
-        while self._keeper.stderr and (part := await self._keeper.stderr.read(4096)):
-            self._words = (self._words + part)[-MAX_WORDS:]
+        """Keep the last of what it says; one that says too much is not listened to, and waits for it."""
+        meter = Meter()
+        with contextlib.suppress(Flood):
+            while self._keeper.stderr and (part := await self._keeper.stderr.read(4096)):
+                meter.take(len(part))
+                self._words = (self._words + part)[-MAX_WORDS:]
 
     async def kill(self) -> None:
         """End it and all that it started; returns when it is gone."""

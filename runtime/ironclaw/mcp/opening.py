@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from ironclaw.egress import Egress
 from ironclaw.egress.credentials import covers
 from ironclaw.egress.endpoint import Endpoint
 from ironclaw.errors import SettingsError
-from ironclaw.mcp.confining import Guarded, confinement, own_folder
+from ironclaw.mcp.confining import Guarded, confinement, is_full, own_folder
 from ironclaw.mcp.flow import Ended
 from ironclaw.mcp.http import web
 from ironclaw.mcp.session import Session, opened
@@ -21,6 +22,15 @@ from ironclaw.mcp.stdio import pipes
 from ironclaw.secrets import Vault
 from ironclaw.settings import McpServer
 from ironclaw.store import Store
+
+WATCH = 2.0  #: Seconds between two looks at what a program keeps in its folder.
+
+
+async def _watch(folder: Path, ended: Ended) -> None:
+    """End a program whose folder is too full."""
+    while not await asyncio.to_thread(is_full, folder):  # noqa: ASYNC110 - a disk has no event
+        await asyncio.sleep(WATCH)
+    ended.say("its folder is too full")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +66,12 @@ class Opener:
             await self._note(name, server, frozenset(server.env_secrets.values()))
             env = {**server.env, **{variable: secret.value for variable, secret in given.items()}}
             confined = confinement(name, server, env, folder, self.guarded, require=self.must_hold)
-            async with opened(pipes(confined, ended), version("ironclaw"), changed) as session:
-                yield session
+            watching = asyncio.create_task(_watch(folder, ended))
+            try:
+                async with opened(pipes(confined, ended), version("ironclaw"), changed) as session:
+                    yield session
+            finally:
+                watching.cancel()
 
     @contextlib.asynccontextmanager
     async def _web(

@@ -131,6 +131,9 @@ def call(number: object) -> None:
     if HOW == "junk":
         while True:
             sys.stdout.write("this is no JSON\n")
+    if HOW == "fills":
+        for at in range(100_000):
+            Path(os.environ["TMPDIR"], str(at)).touch()
     if HOW == "dies":
         os._exit(1)
     if HOW == "asks":
