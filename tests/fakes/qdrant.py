@@ -107,7 +107,7 @@ class FakeQdrant:
     async def _query(self, request: web.Request) -> web.Response:
         body = await request.json()
         asked = models.QueryRequest.model_validate(body)
-        parts = [asked, *_parts(asked.prefetch)]
+        parts: list[Any] = [asked, *_parts(asked.prefetch)]
         self._want_tenant("query", *(part.filter for part in parts))
         for part in parts:
             if part.using == "lexical":

@@ -9,6 +9,7 @@ import pytest
 
 from ironclaw.errors import SettingsError
 from ironclaw.settings import Settings, load
+from ironclaw_plugins.memory_qdrant import plugin
 from ironclaw_plugins.memory_qdrant.indexes import Indexes
 from ironclaw_plugins.memory_qdrant.lexical import Encoder
 from ironclaw_plugins.memory_qdrant.naming import LEXICAL, index_name, place_of, point_id
@@ -114,6 +115,16 @@ def test_right_settings(right: dict[str, Any]) -> None:
     Encrypted, on this machine, or without a key: it may be.
     """
     assert "lexical" == built(**right).kind
+
+
+def test_a_server_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The start stops, and says what to install.
+    """
+    monkeypatch.setattr(plugin, "find_spec", lambda name: None)
+
+    with pytest.raises(SettingsError, match=r"pip install 'ironclaw\[qdrant\]'"):
+        built(qdrant_url="http://127.0.0.1:6333")
 
 
 def test_replicas_without_a_server_have_no_index() -> None:

@@ -12,6 +12,7 @@ from ironclaw.errors import SettingsError
 from ironclaw.hookspecs import Services, hookimpl
 from ironclaw.recall import MemoryIndexes
 from ironclaw.settings import Settings
+from ironclaw_plugins.memory_qdrant.embedded import EdgeShelf
 from ironclaw_plugins.memory_qdrant.embedder import Embedder
 from ironclaw_plugins.memory_qdrant.indexes import Indexes
 from ironclaw_plugins.memory_qdrant.naming import index_name, place_of
@@ -75,13 +76,7 @@ def _dimensions(settings: Settings) -> int:
 
 
 def _in_files(settings: Settings, name: str) -> Callable[[], Shelf]:
-    def opened() -> Shelf:
-        # Here: a library of 30 MB that a command which asks no memory need not load.
-        from ironclaw_plugins.memory_qdrant.embedded import EdgeShelf  # noqa: PLC0415  # as above
-
-        return EdgeShelf(settings.data_dir / "memory", name, _dimensions(settings))
-
-    return opened
+    return lambda: EdgeShelf(settings.data_dir / "memory", name, _dimensions(settings))
 
 
 def _on_server(settings: Settings, name: str) -> Callable[[], Shelf]:
@@ -89,16 +84,12 @@ def _on_server(settings: Settings, name: str) -> Callable[[], Shelf]:
     _check("qdrant_url", settings.qdrant_url, key is not None)
     if find_spec("qdrant_client") is None:
         raise SettingsError("qdrant_url needs another package: pip install 'ironclaw[qdrant]'.")
+    # Here, while nobody waits for the loop yet: it takes a second, and who has files need not have it.
+    from ironclaw_plugins.memory_qdrant.server import ServerShelf  # noqa: PLC0415  # as above
 
-    def opened() -> Shelf:
-        from ironclaw_plugins.memory_qdrant.server import ServerShelf  # noqa: PLC0415  # it takes a second
-
-        secret = key.get_secret_value() if key else ""
-        return ServerShelf(
-            settings.qdrant_url, secret, settings.qdrant_collection, name, _dimensions(settings)
-        )
-
-    return opened
+    secret = key.get_secret_value() if key else ""
+    prefix, size = settings.qdrant_collection, _dimensions(settings)
+    return lambda: ServerShelf(settings.qdrant_url, secret, prefix, name, size)
 
 
 def _check(setting: str, url: str, has_key: bool) -> None:
