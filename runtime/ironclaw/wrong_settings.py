@@ -19,6 +19,9 @@ KINDS = {
     "array": "a list",
     "object": "a table",
 }
+A_TENANT = "a tenant's id has letters, digits, _ and - only, at most 64."
+#: Of tables by name, what a name must be.
+KEYS = {"mcp_servers": "names here have letters, digits and _ only; a server's small ones, at most 32."}
 #: A token in the wrong place is still a token.
 SECRET = re.compile(r"^(xox|xapp|sk-|eyJ)|^.{41,}", re.DOTALL)
 
@@ -38,7 +41,7 @@ def _explained(problem: Any, schema: Shape, sources: Mapping[str, str]) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{name}: there is no such setting. {_meant(loc, schema, sources)}"
     if loc[-1] == "[key]":
-        return f"{name}: a tenant's id has letters, digits, _ and - only, at most 64."
+        return f"{name}: {KEYS.get(str(loc[0]), A_TENANT)}"
     if problem["type"] == "value_error":
         return f"{name}: {problem['ctx']['error']}"
     shape = _shape(schema, loc)
