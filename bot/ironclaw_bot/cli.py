@@ -31,11 +31,13 @@ from ironclaw_bot.doubt_commands import add_doubts
 from ironclaw_bot.doubt_commands import next_step as doubt_step
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
 from ironclaw_bot.mcp_server_commands import add_mcp_servers
+from ironclaw_bot.memory_commands import add_memories
 from ironclaw_bot.policy_commands import add_policies
 from ironclaw_bot.progress import Progress
 from ironclaw_bot.review_commands import add_edit, add_grants
 from ironclaw_bot.schedule_commands import add_schedules
 from ironclaw_bot.secret_commands import add_secrets
+from ironclaw_bot.tenant_commands import add_tenants
 from ironclaw_bot.user_commands import add_users
 from ironclaw_bot.waiting import asked, listed, next_step
 from ironclaw_bot.workflow_commands import add_workflows
@@ -100,6 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     add_schedules(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")), _door)
     verbs = commands.add_parser("mcp-server", help="servers whose tools are offered")
     add_mcp_servers(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")), _door)
+    verbs = commands.add_parser("tenant", help="who is served here")
+    add_tenants(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")), _door)
+    verbs = commands.add_parser("memory", help="what is remembered, and forgetting it")
+    add_memories(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")), _door)
     _add_audit(commands)
     add_backups(partial(_add, commands))
     doctor = _add(commands, "doctor", _doctor, "say what works here and what does not")

@@ -66,7 +66,8 @@ async def demo(
     try:
         settings = demo_settings(settings, tokens, url, folder)
         logs.configure(settings)
-        async with running(settings, progress, reread) as bot:
+        anew = (lambda: in_demo(reread(), folder)) if reread else None
+        async with running(settings, progress, anew) as bot:
             playground.send_to(f"{bot.url}/slack/events")
             yield playground
     finally:

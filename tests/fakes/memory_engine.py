@@ -270,6 +270,9 @@ class MemoryEngine:
     async def card(self, tenant: str, card: str) -> tuple[ApprovalView, ...]:
         return tuple(each for each in self.reviews.values() if (each.tenant, each.card) == (tenant, card))
 
+    def is_suspended(self, tenant_id: str) -> bool:
+        return not self.slack_groups.tenancy.serves(tenant_id)
+
     def deciders(self, approval: ApprovalView) -> Deciders:
         return deciders(self.slack_groups.tenancy, approval)
 

@@ -26,7 +26,9 @@ from ironclaw_bot.doubting import shown_doubt
 from ironclaw_bot.keeper import Keeper
 from ironclaw_bot.local.names import chosen_tenant
 from ironclaw_bot.local.showing import shown_approval, shown_grant, shown_workflow
+from ironclaw_bot.memories import Rememberer
 from ironclaw_bot.scheduling import Scheduler
+from ironclaw_bot.tenanting import Operator
 
 CONNECT = 15.0  #: Seconds that MCP servers have to be connected before somebody looks at them.
 NO_APPROVER = (
@@ -188,6 +190,10 @@ class Door:
             await servers.decide(name, component, manifest, chosen, f"local:{self.person}")
         return servers.shown(name)
 
+    async def tenants(self, verb: str, name: str = "") -> Json:
+        """What ``ironclaw tenant`` does."""
+        return await Operator(self.app, f"local:{self.person}").do(verb, name)
+
     async def reload_policy(self) -> Json:
         """Take up what changed in the files of policy.
 
@@ -203,6 +209,10 @@ class Door:
     async def schedules(self, tenant: str, verb: str, **words: str) -> Json:
         """What ``ironclaw schedule`` does with one tenant's schedules."""
         return await Scheduler(self.app, self._principal(tenant)).do(verb, **words)
+
+    async def memories(self, tenant: str, verb: str, **words: Any) -> Json:
+        """What ``ironclaw memory`` does with one tenant's memories."""
+        return await Rememberer(self.app, self._principal(tenant)).do(verb, **words)
 
     async def secrets(self, tenant: str, verb: str, **words: Any) -> Json:
         """What ``ironclaw secrets`` does with one tenant's secrets."""
@@ -253,9 +263,11 @@ METHODS = (
     "grants",
     "revoke",
     "reload",
+    "tenants",
     "reload_policy",
     "mcp_servers",
     "schedules",
+    "memories",
     "secrets",
     "rotate_secrets",
     "factors",

@@ -17,7 +17,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 
 from ironclaw.app import Ironclaw
-from ironclaw.errors import IdentityError
+from ironclaw.errors import IdentityError, Suspended
 from ironclaw.task import Principal, SlackIdentity
 from ironclaw.timing import check_zone
 from ironclaw_bot.slack.client import ClientForTeam
@@ -73,6 +73,8 @@ class People:
         """Why this person may not use the bot at all, or "".  Not knowing is a refusal."""
         if is_outsider(who, principal):
             return NO_OUTSIDERS
+        if app.is_suspended(principal.tenant):
+            return str(Suspended())
         tenant = app.tenant(principal.tenant)
         match await self._standing(who):
             case Standing.MEMBER:

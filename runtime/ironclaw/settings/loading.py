@@ -27,16 +27,17 @@ WELL_KNOWN = {
 }
 
 
-def load(environ: Mapping[str, str], folder: Path = Path(".")) -> Settings:
+def load(environ: Mapping[str, str], folder: Path = Path("."), toml: Path | None = None) -> Settings:
     """The settings of a process.
 
     :param environ: such as os.environ
     :param folder: where ``.env`` and ``ironclaw.toml`` may be
+    :param toml: what to read in the place of that ``ironclaw.toml``
     :raises SettingsError: names the field, what is wrong with it, and the remedy
     """
     known = {*WELL_KNOWN, *(PREFIX + field.upper() for field in Settings.model_fields)}
     dotenv = read_dotenv(folder / ".env", known)
-    values = {**_toml(folder / "ironclaw.toml"), **_variables(dotenv), **_variables(environ)}
+    values = {**_toml(toml or folder / "ironclaw.toml"), **_variables(dotenv), **_variables(environ)}
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
