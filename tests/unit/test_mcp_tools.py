@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.test_seccomp import EPERM
 
-from ironclaw.errors import BadRequest
+from ironclaw.errors import BadRequest, SettingsError
 from ironclaw.mcp.filter import program
 from ironclaw.mcp.flow import BYTES, MESSAGES, WINDOW, Flood, Meter
 from ironclaw.mcp.listing import Listing, config_digest, differences
@@ -22,7 +23,7 @@ from ironclaw.mcp.texts import plain
 from ironclaw.registry import Registry
 from ironclaw.sandbox.bpf import ARCHES
 from ironclaw.sandbox.syscalls import DENIED, SETPGID, SETSID
-from ironclaw.settings import McpServer
+from ironclaw.settings import McpServer, load
 from ironclaw.store import McpListing
 from ironclaw.task import Effect, Risk
 
@@ -333,3 +334,27 @@ def test_settings(words: dict[str, Any], why: str) -> None:
     """
     with pytest.raises(ValueError, match=why):
         McpServer.model_validate(words)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (
+            '[mcp_servers.Bad-Name]\ncommand = "/a"',
+            "mcp_servers.Bad-Name in ironclaw.toml: names here have letters",
+        ),
+        (
+            '[mcp_servers.x]\ncommand = "a"',
+            "mcp_servers.x.command in ironclaw.toml: 'a' must be a whole path",
+        ),
+        ('[mcp_servers.x]\ncomand = "/a"', "there is no such setting. Did you mean command?"),
+    ],
+)
+def test_wrong_settings(table: str, words: str, tmp_path: Path) -> None:
+    """
+    What is wrong with a server's table is said by its name.
+    """
+    (tmp_path / "ironclaw.toml").write_text(table)
+
+    with pytest.raises(SettingsError, match=re.escape(words)):
+        load({}, tmp_path)
