@@ -22,7 +22,7 @@ class MemoryIndex(Protocol):
         """Have these found from now on; durable when it returns.  The same one again changes nothing.
 
         :return: ids of those that are found by their words only, as their meaning could not be had just now;
-            put them again later.  None where :attr:`MemoryIndexes.kind` is "lexical"
+            put them again later.  None where nothing is found by its meaning at all
         :raises IndexUnavailable: it could not; nobody knows which of them it has
         """
         ...
@@ -62,7 +62,7 @@ class MemoryIndexes(Protocol):
 
     @property
     def kind(self) -> str:
-        """What people are told that search is by: "lexical" or "hybrid"."""
+        """What people are told that search is by now: "lexical" or "hybrid"."""
         ...
 
     @property
