@@ -67,7 +67,7 @@ class MemoryIndexes(Protocol):
 
     @property
     def version(self) -> str:
-        """Names place, model, dimensions and analysis: what another version has indexed must be indexed anew."""
+        """Names place, model, dimensions and analysis: what another version has is to be indexed anew."""
         ...
 
     def of(self, tenant: str) -> MemoryIndex:
