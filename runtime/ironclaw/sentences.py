@@ -19,6 +19,8 @@ def sentence(view: WorkflowView) -> str:
     """What it does, or waits for."""
     if view.doubt:
         return f"It waits for somebody to say whether {view.doubt.tool} ran."
+    if view.question:
+        return "It waits for an answer of who asked for it."
     if view.approval:
         return f"It waits for a decision on {view.approval.tool}."
     if view.behind:

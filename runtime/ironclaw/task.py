@@ -119,6 +119,15 @@ class DoubtState(Enum):
     CANCELLED = "cancelled"  #: The workflow was stopped first.
 
 
+class QuestionState(Enum):
+    """Where one question stands that the brain has asked."""
+
+    OPEN = "open"  #: Who asked for the task has not answered.
+    ANSWERED = "answered"  #: They have: their words are data, and allow nothing.
+    CANCELLED = "cancelled"  #: The workflow was stopped first.
+    EXPIRED = "expired"  #: Nobody answered in time; the brain was told so.
+
+
 class Said(Enum):
     """What one person said of one doubt."""
 
@@ -327,7 +336,11 @@ class Move:
 
 
 class Brain(Protocol):
-    """What plans.  It never executes."""
+    """What plans.  It never executes.
+
+    One that is no model, and shows results to people as they are, has ``wants_whole_results = True``: for
+    others long ones are cut to a preview.
+    """
 
     async def plan(self, conversation: Conversation) -> Move:
         """The next move.
@@ -473,6 +486,26 @@ class DoubtView:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionView:
+    """What the brain wants to know of the person who asked, as rows have it."""
+
+    id: str
+    tenant: str
+    workflow_id: str
+    n: int  #: Of the workflow's questions, from 1.
+    requester: str  #: Whose answer counts, by whatever identity of theirs.
+    text: str  #: Model-made and untrusted, without secrets.
+    choices: tuple[str, ...]  #: So too; none: any text will do.
+    state: QuestionState
+    asked_at: float
+    expires_at: float
+    door: str  #: Where the workflow speaks.
+    answered_by: str = ""  #: A Principal's id.
+    answered_at: float = 0.0
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GrantView:
     """A yes that is remembered: calls like the one that was approved need no new one, for a while."""
 
@@ -511,6 +544,7 @@ class WorkflowView:
     updated_at: float
     approval: ApprovalView | None = None  #: What it waits for while paused.
     doubt: DoubtView | None = None  #: So too, where nobody knows whether a call of it ran.
+    question: QuestionView | None = None  #: So too, where the brain has asked.
     behind: str = ""  #: The workflow of its thread that must end before it begins, while it is queued.
     steps: int = 0  #: Turns of the brain so far.
     stop_by: str = ""  #: Who wants it stopped as soon as the tool that runs has ended.
@@ -536,6 +570,7 @@ class NoticeKind(Enum):
     #: place stands under this one, whose subject that is.
     OPENING = "opening"
     DOUBT = "doubt"  #: Whether a call ran is asked, or was said; body {"doubt"}: draw it from the rows.
+    QUESTION = "question"  #: The brain asks, or has its answer; body {"question"}: draw it from the rows.
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,10 @@ class Tenancy:
             per_day=_micros(self._least(tenant_id, "budget_per_day")),
         )
 
+    def approval_minutes(self, tenant_id: str) -> float:
+        """How long people have to decide, or to answer."""
+        return (self.tenant(tenant_id) or TenantSettings()).approval_minutes
+
     def days(self, tenant_id: str, what: str) -> float:
         """How long something of this tenant is kept; 0 for ever.
 

@@ -24,6 +24,7 @@ from ironclaw.mcp.confining import Guarded
 from ironclaw.mcp.runner import Runner as McpRunner
 from ironclaw.mcp.servers import Servers
 from ironclaw.orchestrator import Body, Editor, Orchestrator
+from ironclaw.orchestrator.asking import Asking
 from ironclaw.orchestrator.body import Runner
 from ironclaw.orchestrator.results import Results
 from ironclaw.plugin_manager import Factory, Hooks, load
@@ -132,8 +133,21 @@ async def open_app(
         brains = _brains(settings, hooks)
         places, hosts = functools.partial(_card_places, tenancy), tenancy.http_allow
         remind = remembering.recalling.remind
+        asking = Asking(store, hooks, tenancy.approval_minutes, clock)
         orchestrator = Orchestrator(
-            store, veto, registry, body, brains, hooks, tenancy.budgets, places, hosts, results, remind, clock
+            store,
+            veto,
+            registry,
+            body,
+            brains,
+            hooks,
+            tenancy.budgets,
+            places,
+            hosts,
+            results,
+            remind,
+            asking,
+            clock,
         )
         editor = Editor(store, veto, registry, hooks, hosts, body.preview, clock)
         record = functools.partial(_record, store, tenancy, clock)

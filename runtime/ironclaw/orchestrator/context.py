@@ -15,6 +15,7 @@ from ironclaw.task import (
     ModelUse,
     Move,
     ProposedCall,
+    Question,
     Role,
     ToolOffer,
     ToolResult,
@@ -91,10 +92,19 @@ def safe_move(move: Move) -> Move:
     """The move as it can be stored: no text that none keeps, nothing endless, each call with an id."""
     calls = tuple(_safe_call(call, index) for index, call in enumerate(move.calls[:MAX_KEPT]))
     answer = None if move.answer is None else storable(move.answer)
+    question = None if move.question is None else _safe_question(move.question)
     uses = safe_uses(move.uses)
     tokens = min(MAX_FIGURE, max(0, move.tokens, tokens_of(uses)))
     left_out = len(move.calls) - len(calls)
-    return replace(move, calls=calls, answer=answer, left_out=left_out, uses=uses, tokens=tokens)
+    return replace(
+        move,
+        calls=calls,
+        answer=answer,
+        question=question,
+        left_out=left_out,
+        uses=uses,
+        tokens=tokens,
+    )
 
 
 def safe_uses(uses: Sequence[ModelUse]) -> tuple[ModelUse, ...]:
@@ -119,6 +129,14 @@ def tokens_of(uses: Sequence[ModelUse]) -> int:
 
 def _figure(count: int) -> int:
     return min(MAX_FIGURE, max(0, count))
+
+
+def _safe_question(asked: Question) -> Question:
+    return Question(
+        storable(asked.call_id)[:MAX_NAME] or "question",
+        storable(asked.text),
+        tuple(storable(each) for each in asked.choices[:MAX_KEPT]),
+    )
 
 
 def _safe_call(call: ProposedCall, index: int) -> ProposedCall:

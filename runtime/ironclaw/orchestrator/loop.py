@@ -10,6 +10,7 @@ import structlog
 from ironclaw.budgets import Budgets
 from ironclaw.errors import BrainError, Conflict, IronclawError, SandboxError, StoreError
 from ironclaw.failpoints import Point, reached
+from ironclaw.orchestrator.asking import Asking, is_waiting
 from ironclaw.orchestrator.body import Body
 from ironclaw.orchestrator.checking import Checking
 from ironclaw.orchestrator.context import safe_uses, storable, storable_result, tokens_of
@@ -57,6 +58,7 @@ class Orchestrator:
         http_allow: HttpAllow,
         results: Results,
         remind: Callable[[Flow], Awaitable[bool]],
+        asking: Asking,
         clock: Callable[[], float],
     ) -> None:
         """
@@ -68,14 +70,15 @@ class Orchestrator:
         self._registry = registry
         self._judge = Judge(registry, veto, http_allow, body.preview)
         self._body = body
-        self._planner = Planner(store, registry, brains, hooks, budgets, clock)
+        self._planner = Planner(store, registry, brains, hooks, budgets, asking, clock)
+        self._asking = asking
         self._hooks = hooks
         self._card_places = card_places
         self._remind = remind
         self._is_parked = False
         self._clock = clock
         checking = Checking(store, veto, registry, body, clock)
-        self._observing = Observing(results, hooks, registry, budgets)
+        self._observing = Observing(results, hooks, registry, brains, budgets)
         self._crashed = Crashed(store, veto, registry, checking, self._observing, card_places, clock)
 
     def park(self) -> None:
@@ -149,6 +152,8 @@ class Orchestrator:
             call = next((call for call in flow.calls if call.state is state), None)
             if call:
                 return await go_on(flow, call)
+        if is_waiting(flow):
+            return await self._asking.wait(flow)
         return await self._plan(flow)
 
     def _must_rest(self, flow: Flow) -> bool:
@@ -186,6 +191,8 @@ class Orchestrator:
             return None  # What was said is shorter now: the next step asks with that.
         reached(Point.PLANNED)
         move, spent = planned.move, planned.spent
+        if not move.calls and move.question:
+            return await self._asking.ask(flow, move, move.question, spent)
         if not move.calls:
             answer = self._hooks.redact(flow.tenant, move.answer or "(no answer)")
             return await self._end(flow, answer, spent, failed=move.failed)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ironclaw.budgets import Budgets
 from ironclaw.errors import BrainError, ContextTooLong
+from ironclaw.orchestrator.asking import Asking
 from ironclaw.orchestrator.condensing import Condenser, Scene, whose
 from ironclaw.orchestrator.context import safe_move
 from ironclaw.orchestrator.spending import Spending
@@ -36,12 +37,14 @@ class Planner:
         brains: Mapping[str, Brain],
         hooks: Hooks,
         budgets: Callable[[str], Budgets],
+        asking: Asking,
         clock: Callable[[], float],
     ) -> None:
         """:param budgets: of a tenant, by its id"""
         self._registry = registry
         self._brains = brains
         self._budgets = budgets
+        self._asking = asking
         self._spending = Spending(store, clock)
         self._condenser = Condenser(store, hooks, clock)
 
@@ -73,7 +76,8 @@ class Planner:
 
     async def _asked(self, flow: Flow, scene: Scene, brain: Brain, budgets: Budgets) -> Planned:
         began = time.monotonic()
-        said = replace(scene.conversation, tokens_left=budgets.tokens - flow.tokens)
+        left, can_ask = budgets.tokens - flow.tokens, self._asking.can_ask(flow)
+        said = replace(scene.conversation, tokens_left=left, can_ask=can_ask)
         move = safe_move(await _plan(brain, said, budgets.seconds - flow.worked))
         self._condenser.counting.learn(whose(flow), scene.counted, move.uses)
         return Planned(move, Spent(1, move.tokens, time.monotonic() - began, move.uses))

@@ -24,6 +24,7 @@ from ironclaw.store.memory_jobs import MemoryJobs
 from ironclaw.store.model_calls import ModelCalls
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.policies import Policies
+from ironclaw.store.questions import Questions
 from ironclaw.store.recalls import Recalls
 from ironclaw.store.reminders import Reminders
 from ironclaw.store.retention import Retention
@@ -59,6 +60,7 @@ class Store:
         self.summaries = Summaries(writer)
         self.outbox = Outbox(writer, is_alone=isinstance(writer, SqliteWriter))
         self.policies = Policies(writer)
+        self.questions = Questions(writer)
         self.schedules = Schedules(writer)
         self.secrets = Secrets(writer)
         self.factors = Factors(writer)

@@ -18,7 +18,10 @@ REWRITES = {
     "asked": sql.rewrite_asked,
     "workflow": sql.rewrite_workflow,
     "notice": sql.rewrite_notice,
+    "question": sql.rewrite_question,
 }
+#: Which of its columns a, b and c each of them writes.
+NEEDED = {"message": "ab", "call": "abc", "asked": "a", "workflow": "ab", "notice": "a", "question": "abc"}
 
 
 def take_out(c: Connection, tenant: str, memories: Collection[Memory]) -> int:
@@ -43,6 +46,7 @@ def erase_workflow(c: Connection, workflow_id: str, now: float) -> None:
         sql.erase_reasons,
         sql.erase_notices,
         sql.erase_summaries,
+        sql.erase_questions,
     ):
         statement(c, id=workflow_id)
 
@@ -93,8 +97,7 @@ def _take_out_of(c: Connection, tenant: str, workflow_id: str, memories: Collect
 
 
 def _rewrite(c: Connection, workflow_id: str, row: Row, after: tuple[str, ...]) -> None:
-    needed = {"message": "ab", "call": "abc", "asked": "a", "workflow": "ab", "notice": "a"}[row["what"]]
-    values = {name: value for name, value in zip("abc", after, strict=True) if name in needed}
+    values = {name: value for name, value in zip("abc", after, strict=True) if name in NEEDED[row["what"]]}
     REWRITES[row["what"]](c, workflow_id=workflow_id, k=row["k"], **values)
 
 

@@ -519,9 +519,10 @@ SELECT DISTINCT CAST(:tenant AS TEXT), CAST(:workflow_id AS TEXT), subject, CAST
 FROM outbox WHERE subject = :subject ORDER BY door, place
 
 -- name: waits_for^
--- What a workflow waits for: the first of its reviews, and of its doubts.
+-- What a workflow waits for: the first of its reviews, and of its doubts, and its question.
 SELECT (SELECT id FROM approvals WHERE workflow_id = :workflow_id AND state = 'pending' ORDER BY seq LIMIT 1) AS review,
-    (SELECT id FROM doubts WHERE workflow_id = :workflow_id AND state = 'open' ORDER BY seq LIMIT 1) AS doubt
+    (SELECT id FROM doubts WHERE workflow_id = :workflow_id AND state = 'open' ORDER BY seq LIMIT 1) AS doubt,
+    (SELECT id FROM questions WHERE workflow_id = :workflow_id AND state = 'open') AS question
 
 -- name: pending_approvals_of
 SELECT id FROM approvals WHERE workflow_id = :workflow_id AND state = 'pending' ORDER BY seq
@@ -926,6 +927,8 @@ UNION ALL SELECT 'asked', id, asked_args, '', '' FROM approvals
     WHERE workflow_id = :workflow_id AND state <> 'pending'
 UNION ALL SELECT 'workflow', id, text, outcome, '' FROM workflows WHERE id = :workflow_id
 UNION ALL SELECT 'notice', CAST(id AS TEXT), body, '', '' FROM outbox WHERE workflow_id = :workflow_id
+UNION ALL SELECT 'question', id, text, choices, answer FROM questions
+    WHERE workflow_id = :workflow_id AND state <> 'open'
 
 -- name: rewrite_message!
 UPDATE messages SET text = :a, calls = :b WHERE workflow_id = :workflow_id AND seq = CAST(CAST(:k AS TEXT) AS BIGINT)
@@ -1104,3 +1107,47 @@ SELECT what, removed FROM tenant_receipts WHERE tenant = :tenant ORDER BY what
 
 -- name: drop_receipt!
 DELETE FROM tenant_receipts WHERE tenant = :tenant
+
+-- Questions of the brain
+
+-- name: add_question!
+INSERT INTO questions (id, tenant, workflow_id, n, call_id, text, choices, state, asked_at, expires_at, answered_by,
+    answered_at, answer)
+VALUES (:id, :tenant, :workflow_id, (SELECT COUNT(*) + 1 FROM questions WHERE workflow_id = :workflow_id), :call_id,
+    :text, :choices, 'open', :now, :expires_at, '', 0, '')
+
+-- name: question^
+-- Of its workflow's tenant: a row that says another one is nobody's.
+SELECT q.*, w.requester, w.reply_door, w.state AS workflow_state FROM questions q
+JOIN workflows w ON w.id = q.workflow_id AND w.tenant = q.tenant
+WHERE q.id = :id
+
+-- name: open_questions
+SELECT id FROM questions WHERE tenant = :tenant AND state = 'open' ORDER BY asked_at, id
+
+-- name: open_question_of^
+SELECT id FROM questions WHERE workflow_id = :workflow_id AND state = 'open'
+
+-- name: open_question_in_thread^
+SELECT q.id FROM questions q JOIN workflows w ON w.id = q.workflow_id AND w.tenant = q.tenant
+WHERE q.tenant = :tenant AND w.thread = :thread AND w.thread <> '' AND q.state = 'open' AND w.state = 'paused'
+ORDER BY q.asked_at LIMIT 1
+
+-- name: every_open_question
+SELECT id, tenant, workflow_id FROM questions WHERE state = 'open' ORDER BY asked_at, id
+
+-- name: due_questions
+SELECT id FROM questions WHERE state = 'open' AND expires_at <= :now ORDER BY expires_at, id
+
+-- name: settle_question!
+UPDATE questions SET state = :state, answered_by = :by, answered_at = :now, answer = :answer
+WHERE id = :id AND state = 'open'
+
+-- name: rewrite_question!
+UPDATE questions SET text = :a, choices = :b, answer = :c WHERE workflow_id = :workflow_id AND id = :k
+
+-- name: erase_questions!
+UPDATE questions SET text = '', choices = '[]', answer = '' WHERE workflow_id = :id
+
+-- name: forget_tenant_questions!
+DELETE FROM questions WHERE tenant = :tenant

@@ -66,6 +66,12 @@ def show_doubt(c: Connection, tenant: str, workflow_id: str, doubt: str, now: fl
     _show_again(c, tenant, workflow_id, f"doubt:{doubt}", NoticeKind.DOUBT, {"doubt": doubt}, now)
 
 
+def show_question(c: Connection, tenant: str, workflow_id: str, question: str, now: float) -> None:
+    """Have every copy of a question drawn anew."""
+    body = {"question": question}
+    _show_again(c, tenant, workflow_id, f"question:{question}", NoticeKind.QUESTION, body, now)
+
+
 def _show_again(
     c: Connection,
     tenant: str,

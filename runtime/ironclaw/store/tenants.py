@@ -28,6 +28,7 @@ EMPTIED = (
     "memory_jobs",
     "memories",
     "memory_receipts",
+    "questions",
     "outbox",
     "workflows",
     "schedules",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ironclaw.capabilities import Room
 from ironclaw.errors import NotFound
-from ironclaw.store import doubt_rows, model_calls, moves, rows, threads, unreadable
+from ironclaw.store import doubt_rows, model_calls, moves, question_rows, rows, threads, unreadable
 from ironclaw.store.accepting import ROOM, add_task
 from ironclaw.store.chain import note
 from ironclaw.store.flows import load_flow
@@ -205,5 +205,7 @@ def _shown(c: Connection, row: Row) -> WorkflowView:
         row, rows.load_approval(c, waits_for["review"]) if waits_for["review"] else None
     )
     doubt = doubt_rows.load(c, waits_for["doubt"]) if waits_for["doubt"] else None
+    question = question_rows.load(c, waits_for["question"]) if waits_for["question"] else None
     models = model_calls.total(c, workflow_id) if row["tokens"] else None
-    return replace(view, doubt=doubt, behind=rows.behind(c, row, workflow_id), models=models)
+    behind = rows.behind(c, row, workflow_id)
+    return replace(view, doubt=doubt, question=question, behind=behind, models=models)

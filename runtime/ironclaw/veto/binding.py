@@ -9,7 +9,15 @@ from dataclasses import fields
 from ironclaw.canonical import digest, mac, subkey
 from ironclaw.registry import Tool
 from ironclaw.store import CallRow, Flow, SealedGrant, Signed
-from ironclaw.task import ApprovalView, Decision, DoubtView, GrantView, Testimony, ToolCall
+from ironclaw.task import (
+    ApprovalView,
+    Decision,
+    DoubtView,
+    GrantView,
+    QuestionView,
+    Testimony,
+    ToolCall,
+)
 from ironclaw.terms import Circumstances, Terms
 
 #: What the seal of a grant covers: revoking takes the seal itself away.
@@ -116,6 +124,7 @@ class Seals:
         self._doubt_key = subkey(key, "doubt")
         self._testimony_key = subkey(key, "testimony")
         self._retry_key = subkey(key, "retry")
+        self._question_key = subkey(key, "question")
 
     def button(self, approval: ApprovalView, version: str | None = None) -> str:
         """Of a card's buttons: over the approval, the version that was drawn, and the action."""
@@ -155,6 +164,11 @@ class Seals:
     def doubt_button(self, doubt: DoubtView) -> str:
         """Of the buttons that ask whether a call ran: over the doubt, the attempt, and the action."""
         return mac(self._doubt_key, [doubt.tenant, doubt.id, doubt.attempt, doubt.action_sha256])[:32]
+
+    def question_button(self, question: QuestionView, choice: int) -> str:
+        """Of one choice of a question: over the question, its place among the choices, and its words."""
+        bound = [question.tenant, question.id, choice, question.choices[choice]]
+        return mac(self._question_key, bound)[:32]
 
     def testimony(self, doubt: DoubtView, told: Testimony) -> str:
         """Of what one person says: over the attempt that they mean, their word, when, with what factor."""

@@ -13,6 +13,7 @@ from ironclaw.app.engine.parts import Parts
 from ironclaw.app.engine.reviews import Reviews
 from ironclaw.app.engine.work import Work
 from ironclaw.app.forgetting import Forgetting, Grounds
+from ironclaw.app.questions import Questions
 from ironclaw.app.retrying import Retrying
 from ironclaw.app.step_ups import StepUps
 from ironclaw.app.tenants import Tenants
@@ -43,6 +44,9 @@ class Ironclaw(Work, Reviews):
             lambda: self.step_ups.base_url,
             self._dispatcher.wake,
             clock,
+        )
+        self.questions = Questions(
+            store, tenancy, parts.hooks, parts.veto.seals, self.cards, self._dispatcher.wake, clock
         )
         self.retrying = Retrying(store, tenancy, self.submit)
         grounds = Grounds(parts.scratch, parts.hooks.memory_indexes)

@@ -11,8 +11,8 @@ from ironclaw.app.accepting import Accepting
 from ironclaw.app.answering import Answering
 from ironclaw.app.cards import Cards
 from ironclaw.app.policies import Policies
-from ironclaw.app.remembering import Remembering
 from ironclaw.app.recovery import Recovery
+from ironclaw.app.remembering import Remembering
 from ironclaw.app.schedules import Schedules
 from ironclaw.app.slack_groups import SlackGroups
 from ironclaw.app.stopping import Stopping

@@ -37,6 +37,7 @@ class Running(Assembled):
             self._every(SWEEP, self.vault.keep_up),
             self._every(SWEEP, self._keep_up),
             self._every(SWEEP, self._expire),
+            self._every(SWEEP, self._expire_questions),
             self._every(SWEEP, self._remind),
             self._every(SWEEP, self.schedules.sweep),
             self._every(SWEEP, self._remembering.indexing.keep_up),
@@ -77,6 +78,10 @@ class Running(Assembled):
     async def _expire(self) -> None:
         for approval in await self._veto.expire():
             self._dispatcher.wake(approval.workflow_id, approval.tenant)
+
+    async def _expire_questions(self) -> None:
+        for question in await self._store.questions.expire(self._clock()):
+            self._dispatcher.wake(question.workflow_id, question.tenant)
 
     async def _supersede(self) -> None:
         for approval in await self._veto.tighten():

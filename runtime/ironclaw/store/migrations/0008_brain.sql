@@ -153,3 +153,25 @@ CREATE TABLE tenant_receipts (
     removed INTEGER NOT NULL,
     PRIMARY KEY (tenant, what)
 ) STRICT;
+
+-- What the brain asks of the person who gave it a task.  text, choices (JSON) and answer are data; n counts those of
+-- a workflow, from 1; call_id pairs the answer with the brain's own message.  answered_by: '' while nobody has.
+CREATE TABLE questions (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL REFERENCES tenants (id),
+    workflow_id TEXT NOT NULL REFERENCES workflows (id),
+    n INTEGER NOT NULL,
+    call_id TEXT NOT NULL,
+    text TEXT NOT NULL,
+    choices TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'answered', 'cancelled', 'expired')),
+    asked_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
+    answered_by TEXT NOT NULL,
+    answered_at REAL NOT NULL,
+    answer TEXT NOT NULL,
+    UNIQUE (workflow_id, n)
+) STRICT;
+CREATE UNIQUE INDEX questions_open_one ON questions (workflow_id) WHERE state = 'open';
+CREATE INDEX questions_open ON questions (tenant, asked_at) WHERE state = 'open';
+CREATE INDEX questions_due ON questions (expires_at) WHERE state = 'open';
