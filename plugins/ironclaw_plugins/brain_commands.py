@@ -35,6 +35,8 @@ _POINTED = re.compile(r"(?:^|; )/([^/:;]+)")
 class Commands:
     """The plugin, and the brain."""
 
+    wants_whole_results = True  #: They are the answer, which people read.
+
     def __init__(self, services: Services) -> None:
         pass
 

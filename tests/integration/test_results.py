@@ -16,6 +16,7 @@ from ironclaw.orchestrator.results import FOLDER, Results, named
 from ironclaw.orchestrator.taint import brings
 from ironclaw.settings import TenantSettings
 from ironclaw.task import Conversation, Json, Move, Role
+from ironclaw_plugins import brain_commands
 
 pytestmark = pytest.mark.sandbox
 LONG = LINES * 60  #: About 80,000 bytes.
@@ -78,6 +79,20 @@ async def test_a_full_workspace(tmp_path: Path, built_toolboxes: Path) -> None:
     found = results(brain.seen[1])[0]["output"]
     assert "path" not in found
     assert "The rest of it is not kept" in found["note"]
+
+
+async def test_a_command_gives_all_of_it(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A person who types a command gets the whole result: what a model can read is no measure for them.
+    """
+    plant(tmp_path, LONG)
+    task = ask("files.read path=a.txt limit=50000", brain="commands")
+    async with engine(
+        tmp_path, Scripted(), built_toolboxes, plugins={"commands": brain_commands.Commands}
+    ) as app:
+        view = await app.wait("T1", await app.submit(task), 30)
+
+    assert LONG[:49_000] in view.outcome
 
 
 async def test_without_a_reader(tmp_path: Path, built_toolboxes: Path) -> None:

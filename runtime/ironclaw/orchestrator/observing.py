@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ironclaw.budgets import Budgets
 from ironclaw.capabilities import Scratch
@@ -13,16 +13,22 @@ from ironclaw.orchestrator.results import READER, WHOLE, Results
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry
 from ironclaw.store import CallRow, Flow
-from ironclaw.task import ToolResult, observation
+from ironclaw.task import Brain, ToolResult, observation
 
 
 class Observing:
     """Puts results into the words that a brain gets, none of them endless."""
 
     def __init__(
-        self, kept: Results, hooks: Hooks, registry: Registry, budgets: Callable[[str], Budgets]
+        self,
+        kept: Results,
+        hooks: Hooks,
+        registry: Registry,
+        brains: Mapping[str, Brain],
+        budgets: Callable[[str], Budgets],
     ) -> None:
         """:param budgets: of a tenant, by its id"""
+        self._brains = brains
         self._kept = kept
         self._hooks = hooks
         self._registry = registry
@@ -44,7 +50,8 @@ class Observing:
             return observation(failure.kind.value, failure.message)
         output = result.output or "null"
         is_read_on = any(results.named(call.args))
-        if len(output.encode()) <= most * (WHOLE if is_read_on else 1):
+        wants_whole = getattr(self._brains.get(flow.brain), "wants_whole_results", False)
+        if wants_whole or len(output.encode()) <= most * (WHOLE if is_read_on else 1):
             return '{"output":' + output + "}"
         if is_read_on or not self._can_read(flow):
             preview = results.cut(output, most)
