@@ -22,6 +22,7 @@ from ironclaw_bot.http.bodies import (
 )
 from ironclaw_bot.http.doubt_page import DoubtPage
 from ironclaw_bot.http.doubts import DoubtRoutes
+from ironclaw_bot.http.memories import MemoryRoutes
 from ironclaw_bot.http.middlewares import explain_errors, guard_response, log_access, name_request
 from ironclaw_bot.http.problems import MAX_BODY_BYTES, Problem
 from ironclaw_bot.http.reading import bearer_token, idempotency_key, read
@@ -40,7 +41,8 @@ def make_gateway(app: Ironclaw, extra: Callable[[web.Application], None] | None 
     layers = [name_request, log_access, guard_response, explain_errors]
     site = web.Application(middlewares=layers, client_max_size=MAX_BODY_BYTES)
     pages = (StepUpPage(app), DoubtPage(app))
-    parts = (Gateway(app), WorkflowRoutes(app), DoubtRoutes(app), ScheduleRoutes(app), *pages)
+    more = (ScheduleRoutes(app), MemoryRoutes(app))
+    parts = (Gateway(app), WorkflowRoutes(app), DoubtRoutes(app), *more, *pages)
     site.add_routes([route for part in parts for route in part.routes()])
     if extra:
         extra(site)

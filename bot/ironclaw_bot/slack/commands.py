@@ -11,12 +11,25 @@ from ironclaw.errors import BadRequest, Conflict, NotFound, Refused, TryLater
 from ironclaw.task import Address, Json, Principal
 from ironclaw_bot.slack import drawings, help, tasks
 from ironclaw_bot.slack.blocks import Drawing
+from ironclaw_bot.slack.memory import MemoryCommands
 from ironclaw_bot.slack.people import People, principal_of
 from ironclaw_bot.slack.schedules import ScheduleCommands
 from ironclaw_bot.slack.text import code, escape
 
 COMMAND = "/ironclaw"
-WORDS = ("run", "status", "cancel", "retry", "schedule", "schedules", "approvals", "grants", "help")
+WORDS = (
+    "run",
+    "status",
+    "cancel",
+    "retry",
+    "schedule",
+    "schedules",
+    "remember",
+    "memory",
+    "approvals",
+    "grants",
+    "help",
+)
 
 Reply = Callable[[Principal, Json, str], Awaitable[Drawing]]
 
@@ -30,7 +43,17 @@ class Commands:
         self._plain_quotes = plain_quotes
         mine: tuple[Reply, ...] = (self._run, self._status, self._cancel, self._retry)
         timed = ScheduleCommands(app, people, COMMAND, plain_quotes=plain_quotes)
-        replies = (*mine, timed.schedule, timed.schedules, self._approvals, self._grants, self._help)
+        kept = MemoryCommands(app, COMMAND)
+        replies = (
+            *mine,
+            timed.schedule,
+            timed.schedules,
+            kept.remember,
+            kept.memory,
+            self._approvals,
+            self._grants,
+            self._help,
+        )
         self._words = dict(zip(WORDS, replies, strict=True))
 
     async def on_command(self, ack: AsyncAck, body: Json) -> None:

@@ -25,6 +25,8 @@ _COMMANDS = (
     ('schedule "0 7 * * 1-5" TASK', "run a task by itself, at 7:00 from Monday to Friday"),
     ("schedule pause|resume|remove ID", "change one: yours, or as an approver anybody's"),
     ("schedules", "what runs by itself, and when next"),
+    ("remember TEXT", "keep a fact: of a channel for who asks there, of a direct message for you alone"),
+    ("memory list|show ID|forget ID|why ID", "what is remembered; why a task knew something"),
     ("approvals", "what waits for a decision"),
     ("grants", "what runs without asking again; Home revokes it"),
     ("help", "this"),

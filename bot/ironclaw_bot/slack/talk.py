@@ -8,12 +8,14 @@ import structlog
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest, Refused, StoreError
-from ironclaw.task import Json, SlackIdentity, Task
+from ironclaw.task import Json, Principal, SlackIdentity, Task
+from ironclaw_bot.memories import wished
 from ironclaw_bot.slack import drawings, help, tasks
 from ironclaw_bot.slack.background import Background
 from ironclaw_bot.slack.client import ClientForTeam
 from ironclaw_bot.slack.commands import COMMAND, WORDS
 from ironclaw_bot.slack.homes import Homes
+from ironclaw_bot.slack.memory import remembered
 from ironclaw_bot.slack.people import People, principal_of
 from ironclaw_bot.slack.text import escape
 
@@ -61,7 +63,8 @@ class Talk:
             self._answer_once(heard, drawings.UNKNOWN_WORKSPACE)
             return
         task = tasks.to_task(heard, principal, plain_quotes=self._plain_quotes)
-        reply = await self._people.turned_away(heard.identity, principal, self._app) or self._word(task)
+        turned_away = await self._people.turned_away(heard.identity, principal, self._app)
+        reply = turned_away or await self._remembered(principal, task) or self._word(task)
         if reply:
             await self._app.refuse(task.tenant, task.reply_to, reply, task.delivery)
             return
@@ -69,6 +72,12 @@ class Talk:
             await self._app.submit(task)
         except (BadRequest, Refused) as refused:
             await self._app.refuse(task.tenant, task.reply_to, str(refused), task.delivery)
+
+    async def _remembered(self, principal: Principal, task: Task) -> str:
+        """What is answered to "remember ..."; "" for what is something else.  The same one twice is one."""
+        wish = wished(task.text)
+        said_at = ":".join(("slack", task.reply_to.place.get("channel", ""), task.thread.rpartition(":")[2]))
+        return await remembered(self._app, principal, wish, task.reply_to, said_at) if wish else ""
 
     def _word(self, task: Task) -> str:
         """What is answered here at once; "" for what is a task."""

@@ -21,8 +21,8 @@ from ironclaw.tenancy import Tenancy
 
 NONE = "There is no such memory."
 LEFT = (
-    "It is forgotten, but a long result that workflow {workflow} has kept in the workspace cannot be removed: "
-    "{why}. Remove its folder in .results there."
+    "a long result that workflow {workflow} has kept in the workspace cannot be removed: {why}. Remove its "
+    "folder in .results there."
 )
 NO_CHANNEL = "There is no channel here: remember it for yourself, or for everybody."
 
