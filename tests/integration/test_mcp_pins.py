@@ -13,7 +13,6 @@ from tests.integration.mcp_world import approve, hostile, names, polite, until, 
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import Conflict
-from ironclaw.mcp import link
 from ironclaw.settings import McpServer
 from ironclaw.task import Decision, WorkflowState, WorkflowView
 
@@ -28,12 +27,6 @@ def mood(tmp_path: Path) -> Path:
     folder.mkdir()
     say(folder / "mood", "Look up a word.")
     return folder / "mood"
-
-
-@pytest.fixture(autouse=True)
-def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No look counts for a later call: what a server changes within two seconds is seen too."""
-    monkeypatch.setattr(link, "FRESH", 0.0)
 
 
 def turning(mood: Path, **more: object) -> McpServer:

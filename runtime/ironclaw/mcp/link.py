@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  #: Seconds between two tries to connect.
 WELL_AFTER = 60.0  #: Seconds of a connection after which the next pause is short again.
 LOOK_EVERY = 30.0  #: Seconds between two looks at what a server lists.
-FRESH = 2.0  #: Seconds that a look counts for a call.
 WAIT = 15.0  #: Seconds that a call waits for a connection.
 LEAST_BETWEEN = 1.0  #: Seconds between two looks that a server brings about.
 
@@ -49,7 +48,6 @@ class Link:
         self.why = "it is being connected"  #: Why it is not connected, for people.
         self.listing: Listing | None = None  #: What it listed last, while it is connected.
         self._session: Session | None = None
-        self._looked_at = 0.0
         self._ended = Ended()
         self._is_stale = asyncio.Event()
         self._is_ready = asyncio.Event()
@@ -111,7 +109,7 @@ class Link:
             listing = Listing.of(session.about, await session.tools(), self._hide)
             if listing != self.listing:
                 await self._told(listing)
-            self.listing, self._looked_at = listing, time.monotonic()
+            self.listing = listing
             return listing
 
     @contextlib.asynccontextmanager
@@ -128,9 +126,7 @@ class Link:
         if session is None:
             raise BadRequest(f"it is not connected: {self.why}")
         try:
-            is_fresh = not self._is_stale.is_set() and time.monotonic() - self._looked_at < FRESH
-            listing = self.listing if is_fresh else None
-            yield session, listing or await self._look(session)
+            yield session, await self._look(session)
         except IronclawError:
             raise
         except (asyncio.CancelledError, TimeoutError):
