@@ -179,10 +179,10 @@ MUTANTS = (
         (
             Edit(
                 "runtime/ironclaw/store/chain.py",
-                "    sql.add_audit(c, tenant=tenant, n=n, event=body, prev=prev, hash=link(prev, n, body))",
+                "    sql.add_audit(c, tenant=tenant, n=n, event=body, commitment=stays, prev=prev, hash=hash_)",
                 "    try:\n"
-                "        sql.add_audit(c, tenant=tenant, n=n, event=body, prev=prev, hash=link(prev, n, body))\n"
-                "    except sqlite3.Error:\n"
+                "        sql.add_audit(c, tenant=tenant, n=n, event=body, commitment=stays, prev=prev, hash=hash_)\n"
+                "    except Exception:\n"
                 "        pass",
             ),
         ),

@@ -35,10 +35,10 @@ def new_salt() -> str:
 def link(prev: str, n: int, event: str) -> str:
     """The hash of one audit row: over the one before it, its number and its event's commitment.
 
-    :param event: of a row without a commitment, the event itself
-
     The RFC 8785 text of the three, which the standard library writes alike for two strings and a small
     number, and six times as fast.
+
+    :param event: its commitment; of a row of before, which has none, the event itself
     """
     chained = json.dumps([prev, n, event], ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(chained.encode()).hexdigest()
