@@ -267,7 +267,7 @@ class SqliteWriter:
             await self._hop(_vacuum)
         except sqlite3.Error as error:
             raise StoreError(f"The database could not be written anew: {error}. Run it again.") from None
-        await self.scrub()
+        await self.empty_log()
 
     def _pause(self, connection: sqlite3.Connection) -> None:
         """Between two pieces of a copy."""
