@@ -20,8 +20,9 @@ REWRITES = {
     "notice": sql.rewrite_notice,
     "question": sql.rewrite_question,
 }
-#: Which of its columns a, b and c each of them writes.
-NEEDED = {"message": "ab", "call": "abc", "asked": "a", "workflow": "ab", "notice": "a", "question": "abc"}
+TEXTS = ("one", "two", "three")  #: Columns of said_in.
+#: How many of them each kind of row has.
+COUNTS = {"message": 2, "call": 3, "asked": 1, "workflow": 2, "notice": 1, "question": 3}
 
 
 def take_out(c: Connection, tenant: str, memories: Collection[Memory]) -> int:
@@ -86,7 +87,7 @@ def _take_out_of(c: Connection, tenant: str, workflow_id: str, memories: Collect
     touched: set[int] = set()
     count = 0
     for row in list(sql.said_in(c, workflow_id=workflow_id)):
-        before = (row["a"], row["b"], row["c"])
+        before = tuple(str(row[name]) for name in TEXTS)
         after = tuple(_cleaned(each, ids, texts) for each in before)
         if after != before:
             _rewrite(c, workflow_id, row, after)
@@ -97,7 +98,7 @@ def _take_out_of(c: Connection, tenant: str, workflow_id: str, memories: Collect
 
 
 def _rewrite(c: Connection, workflow_id: str, row: Row, after: tuple[str, ...]) -> None:
-    values = {name: value for name, value in zip("abc", after, strict=True) if name in NEEDED[row["what"]]}
+    values = dict(zip(TEXTS[: COUNTS[row["what"]]], after, strict=False))
     REWRITES[row["what"]](c, workflow_id=workflow_id, k=row["k"], **values)
 
 

@@ -919,7 +919,7 @@ SELECT * FROM memory_receipts WHERE tenant = :tenant ORDER BY at, id
 
 -- name: said_in
 -- Everything of a workflow that may hold a text: where it is, and the text.
-SELECT 'message' AS what, CAST(seq AS TEXT) AS k, text AS a, calls AS b, '' AS c FROM messages
+SELECT 'message' AS what, CAST(seq AS TEXT) AS k, text AS one, calls AS two, '' AS three FROM messages
     WHERE workflow_id = :workflow_id
 UNION ALL SELECT 'call', CAST(seq AS TEXT), args, COALESCE(output, ''), COALESCE(failure, '') FROM tool_calls
     WHERE workflow_id = :workflow_id AND state NOT IN ('proposed', 'pending', 'approved', 'executing', 'in_doubt')
@@ -931,21 +931,21 @@ UNION ALL SELECT 'question', id, text, choices, answer FROM questions
     WHERE workflow_id = :workflow_id AND state <> 'open'
 
 -- name: rewrite_message!
-UPDATE messages SET text = :a, calls = :b WHERE workflow_id = :workflow_id AND seq = CAST(CAST(:k AS TEXT) AS BIGINT)
+UPDATE messages SET text = :one, calls = :two WHERE workflow_id = :workflow_id AND seq = CAST(CAST(:k AS TEXT) AS BIGINT)
 
 -- name: rewrite_call!
-UPDATE tool_calls SET args = :a, output = CASE WHEN output IS NULL THEN NULL ELSE CAST(:b AS TEXT) END,
-    failure = CASE WHEN failure IS NULL THEN NULL ELSE CAST(:c AS TEXT) END
+UPDATE tool_calls SET args = :one, output = CASE WHEN output IS NULL THEN NULL ELSE CAST(:two AS TEXT) END,
+    failure = CASE WHEN failure IS NULL THEN NULL ELSE CAST(:three AS TEXT) END
 WHERE workflow_id = :workflow_id AND seq = CAST(CAST(:k AS TEXT) AS BIGINT)
 
 -- name: rewrite_asked!
-UPDATE approvals SET asked_args = :a WHERE workflow_id = :workflow_id AND id = :k
+UPDATE approvals SET asked_args = :one WHERE workflow_id = :workflow_id AND id = :k
 
 -- name: rewrite_workflow!
-UPDATE workflows SET text = :a, outcome = :b WHERE id = :workflow_id AND id = :k
+UPDATE workflows SET text = :one, outcome = :two WHERE id = :workflow_id AND id = :k
 
 -- name: rewrite_notice!
-UPDATE outbox SET body = :a WHERE workflow_id = :workflow_id AND id = CAST(CAST(:k AS TEXT) AS BIGINT)
+UPDATE outbox SET body = :one WHERE workflow_id = :workflow_id AND id = CAST(CAST(:k AS TEXT) AS BIGINT)
 
 -- name: workflows_to_erase
 -- Ended ones whose texts are there, the oldest first, after the one that is named.
@@ -1144,7 +1144,7 @@ UPDATE questions SET state = :state, answered_by = :by, answered_at = :now, answ
 WHERE id = :id AND state = 'open'
 
 -- name: rewrite_question!
-UPDATE questions SET text = :a, choices = :b, answer = :c WHERE workflow_id = :workflow_id AND id = :k
+UPDATE questions SET text = :one, choices = :two, answer = :three WHERE workflow_id = :workflow_id AND id = :k
 
 -- name: erase_questions!
 UPDATE questions SET text = '', choices = '[]', answer = '' WHERE workflow_id = :id
