@@ -1,4 +1,4 @@
-"""Who is served: suspended at once and at every door, resumed where it was; settings taken up while it runs."""
+"""Who is served: suspended at once, at every door; resumed where it was; settings taken up meanwhile."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Grounds:
     """Where tenants have something, beside the database."""
 
     scratch: Path  #: The folder above their folders.
-    indexes: Callable[[], MemoryIndexes | None]
+    indexes: MemoryIndexes | None  #: None where nothing finds memories again.
 
 
 class Forgetting:
@@ -159,10 +159,9 @@ class Forgetting:
         await self._store.tenants.empty_events(tenant)
 
     async def _clear_index(self, tenant: str) -> None:
-        indexes = self._grounds.indexes()
-        if indexes is None:
+        if self._grounds.indexes is None:
             return
-        index, count = indexes.of(tenant), 0
+        index, count = self._grounds.indexes.of(tenant), 0
         with contextlib.suppress(IndexUnavailable):  # What cannot be counted can be removed.
             count = await index.count()
         await index.clear()

@@ -18,6 +18,7 @@ from ironclaw.app.retrying import Retrying
 from ironclaw.app.step_ups import StepUps
 from ironclaw.app.tenants import Tenants
 from ironclaw.app.tools import HOST
+from ironclaw.registry import Tool
 from ironclaw.settings import TenantSettings
 from ironclaw.task import Address, Bearer, Credential, Principal, Sender, ToolOffer
 from ironclaw.veto import Doubts as Testimonies
@@ -49,7 +50,7 @@ class Ironclaw(Work, Reviews):
             store, tenancy, parts.hooks, parts.veto.seals, self.cards, self._dispatcher.wake, clock
         )
         self.retrying = Retrying(store, tenancy, self.submit)
-        grounds = Grounds(parts.scratch, parts.hooks.memory_indexes)
+        grounds = Grounds(parts.scratch, parts.remembering.indexes)
         forgetting = Forgetting(
             store,
             tenancy,
@@ -152,6 +153,10 @@ class Ironclaw(Work, Reviews):
     def tools(self, tenant: str) -> tuple[ToolOffer, ...]:
         """A tenant's tools, as its brain sees them."""
         return self._registry.offers(tenant)
+
+    def registered(self, tenant: str) -> tuple[Tool, ...]:
+        """A tenant's tools, with all that is known of them."""
+        return self._registry.of(tenant)
 
     async def reload(self, actor: str = HOST) -> None:
         """Take up toolboxes that were added, upgraded or removed, and whose signatures count now.
