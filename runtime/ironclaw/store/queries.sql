@@ -980,8 +980,10 @@ UPDATE approvals SET asked_args = '' WHERE workflow_id = :id
 UPDATE decisions SET reason = '' WHERE approval_id IN (SELECT id FROM approvals WHERE workflow_id = :id)
 
 -- name: erase_notices!
--- What is still to be told is told.
-UPDATE outbox SET body = '{}' WHERE workflow_id = :id AND state <> 'waiting'
+-- What nobody could be told in all that time is given up.
+UPDATE outbox SET body = '{}', state = CASE WHEN state = 'waiting' THEN 'given_up' ELSE state END,
+    taken_by = '', taken_until = 0
+WHERE workflow_id = :id
 
 -- name: erase_summaries!
 UPDATE summaries SET text = '' WHERE workflow_id = :id
