@@ -30,6 +30,7 @@ from ironclaw_bot.demo_folder import DEMO, add_demo_options, add_place, in_demo
 from ironclaw_bot.doubt_commands import add_doubts
 from ironclaw_bot.doubt_commands import next_step as doubt_step
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Here, Remote
+from ironclaw_bot.mcp_server.commands import add_mcp
 from ironclaw_bot.mcp_server_commands import add_mcp_servers
 from ironclaw_bot.memory_commands import add_memories
 from ironclaw_bot.policy_commands import add_policies
@@ -100,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     add_grants(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")), _door)
     verbs = commands.add_parser("schedule", help="tasks that begin by themselves")
     add_schedules(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")), _door)
+    add_mcp(partial(_add, commands), _door)
     verbs = commands.add_parser("mcp-server", help="servers whose tools are offered")
     add_mcp_servers(partial(_add, verbs.add_subparsers(required=True, metavar="COMMAND")), _door)
     verbs = commands.add_parser("tenant", help="who is served here")

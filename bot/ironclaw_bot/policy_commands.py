@@ -56,7 +56,7 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="who", default="", help="who asks (default: you, local:NAME)")
     parser.add_argument("--tenant", default="", help="whose (default: the only one there is)")
     parser.add_argument("--role", action="append", default=[], help="a role beside those of the settings")
-    parser.add_argument("--door", default="cli", help="slack, http or cli (default)")
+    parser.add_argument("--door", default="cli", help="slack, http, mcp or cli (default)")
     parser.add_argument("--scheduled", action="store_true", help="as a schedule's run")
     parser.add_argument("--channel", default="", help="of Slack: im, channel, group or mpim")
     parser.add_argument(

@@ -180,7 +180,7 @@ class Principal:
 class Address:
     """Where a workflow speaks.  The engine only carries it; a door knows what it means."""
 
-    door: str  #: "slack", "http" or "cli".
+    door: str  #: "slack", "http", "cli" or "mcp".
     place: Mapping[str, str] = field(default_factory=dict)  #: Slack: channel, thread_ts, message_ts, user.
 
 
@@ -279,7 +279,7 @@ class Conversation:
     requester: str
     messages: tuple[Message, ...]  #: Earlier tasks of the thread first; the last user message is the task.
     tools: tuple[ToolOffer, ...]
-    door: str = ""  #: Where the task came from: "slack", "http" or "cli".
+    door: str = ""  #: Where the task came from: "slack", "http", "cli" or "mcp".
     can_ask: bool = False  #: Whether a question reaches the person who asked: see :attr:`Move.question`.
     tokens_left: int | None = None  #: For this turn and its repairs: none is begun when they are used up.
     #: To be told the answer as far as it has come, the whole of it each time: a draft that may still change.
@@ -381,7 +381,7 @@ class ToolCall:
     capabilities: Capabilities
     component_sha256: str
     manifest_sha256: str
-    door: str  #: Where the task came from: "slack", "http" or "cli".
+    door: str  #: Where the task came from: "slack", "http", "cli" or "mcp".
     circumstances: Circumstances = Circumstances()
 
 
@@ -549,6 +549,7 @@ class WorkflowView:
     steps: int = 0  #: Turns of the brain so far.
     stop_by: str = ""  #: Who wants it stopped as soon as the tool that runs has ended.
     retry_of: str = ""  #: The workflow that it repeats.
+    door: str = ""  #: Where the task came from.
     models: ModelTotal | None = None  #: What it used of models; None where no model was asked.
 
 

@@ -64,13 +64,13 @@ class Here:
     """The same door, of an engine that this process has opened."""
 
     def __init__(self, app: Ironclaw) -> None:
-        self._app = app
+        self.app = app
         self._door = Door(app, login_name(os.getuid()))
 
     async def ask(self, method: str, **words: Any) -> Json:
         """
         :raises IronclawError: as the door raises it
         """
-        if method in LISTINGS and not await self._app.recovery.settled(RECOVERY):
+        if method in LISTINGS and not await self.app.recovery.settled(RECOVERY):
             print(UNSETTLED, file=sys.stderr)
         return await self._door.answer(method, words)

@@ -26,6 +26,7 @@ from ironclaw_bot.doubting import shown_doubt
 from ironclaw_bot.keeper import Keeper
 from ironclaw_bot.local.names import chosen_tenant
 from ironclaw_bot.local.showing import shown_approval, shown_grant, shown_workflow
+from ironclaw_bot.mcp_server.calls import Calls
 from ironclaw_bot.memories import Rememberer
 from ironclaw_bot.scheduling import Scheduler
 from ironclaw_bot.tenanting import Operator
@@ -190,6 +191,10 @@ class Door:
             await servers.decide(name, component, manifest, chosen, f"local:{self.person}")
         return servers.shown(name)
 
+    async def mcp(self, tenant: str, verb: str, **words: Any) -> Json:
+        """What ``ironclaw mcp`` asks for its client."""
+        return await Calls(self.app, self._principal(tenant)).do(verb, **words)
+
     async def tenants(self, verb: str, name: str = "") -> Json:
         """What ``ironclaw tenant`` does."""
         return await Operator(self.app, f"local:{self.person}").do(verb, name)
@@ -265,6 +270,7 @@ METHODS = (
     "reload",
     "tenants",
     "reload_policy",
+    "mcp",
     "mcp_servers",
     "schedules",
     "memories",

@@ -23,6 +23,7 @@ from ironclaw.factors import Factors
 from ironclaw.mcp.confining import Guarded
 from ironclaw.mcp.runner import Runner as McpRunner
 from ironclaw.mcp.servers import Servers
+from ironclaw.one_call import ONE_CALL, OneCall
 from ironclaw.orchestrator import Body, Editor, Orchestrator
 from ironclaw.orchestrator.asking import Asking
 from ironclaw.orchestrator.body import Runner
@@ -269,12 +270,12 @@ async def _sandbox(settings: Settings, scratch: Path, key: bytes, spares: bool) 
 
 
 def _brains(settings: Settings, hooks: Hooks) -> dict[str, Brain]:
-    """Every brain by its name, and the one of the settings under ""."""
+    """Every brain by its name, and the one of the settings under ""; one is ours, whatever plugins offer."""
     brains = hooks.brains()
     if settings.brain_name not in brains:
         known = ", ".join(sorted(brains)) or "none"
         raise SettingsError(f"brain: no plugin offers {settings.brain_name!r}. Offered: {known}.")
-    return {**brains, "": brains[settings.brain_name]}
+    return {**brains, "": brains[settings.brain_name], ONE_CALL: OneCall()}
 
 
 def _card_places(tenancy: Tenancy, flow: Flow) -> tuple[Address, ...]:

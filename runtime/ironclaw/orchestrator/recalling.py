@@ -9,6 +9,7 @@ import structlog
 
 from ironclaw.errors import IndexUnavailable
 from ironclaw.memory import Memory, MemorySeals, place_of
+from ironclaw.one_call import ONE_CALL
 from ironclaw.recall import MemoryIndexes
 from ironclaw.recollecting import MOST, recollections, within_budget
 from ironclaw.store import Flow, Store
@@ -47,8 +48,8 @@ class Recalling:
         :return: whether something was noted: then its rows are to be read anew
         :raises Conflict: another process has taken the workflow over
         """
-        if flow.steps or not await self._store.memories.has_any(flow.tenant):
-            return False
+        if flow.steps or flow.brain == ONE_CALL or not await self._store.memories.has_any(flow.tenant):
+            return False  # The brain of one call reads nothing.
         if await self._store.recalls.of(flow.tenant, flow.id):
             return False
         found: tuple[Memory, ...] = ()

@@ -106,6 +106,7 @@ def workflow_view(row: Row, approval: ApprovalView | None = None) -> WorkflowVie
         steps=row["steps"],
         stop_by=row["stop_by"] if row["state"] == WorkflowState.RUNNING.value else "",
         retry_of=row["retry_of"],
+        door=row["door"],
     )
 
 

@@ -9,7 +9,7 @@ from ironclaw.store.sql import Connection, sql
 from ironclaw.task import Address, NoticeKind
 
 #: Doors that read the rows instead of being told.
-ANSWERS_WHEN_ASKED = frozenset({"http", "cli"})
+ANSWERS_WHEN_ASKED = frozenset({"http", "cli", "mcp"})
 
 
 def tell(

@@ -1,0 +1,79 @@
+"""``ironclaw mcp``: our tools for one MCP client, which starts it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from ironclaw.errors import SettingsError
+from ironclaw.settings import Settings
+from ironclaw_bot.demo_folder import add_place
+from ironclaw_bot.local import Here, Remote, listen
+
+WAIT = 45.0  #: Seconds; many clients give up after a minute.
+MISSING = "ironclaw mcp needs the package mcp: pip install 'ironclaw[mcp]'"
+BY_HAND = "ironclaw: this speaks the Model Context Protocol; name `ironclaw mcp` in an MCP client's settings."
+
+Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
+OpenDoor = Callable[[Settings], AbstractAsyncContextManager[Remote | Here]]
+
+
+def add_mcp(add: Callable[[str, Command, str], argparse.ArgumentParser], door: OpenDoor) -> None:
+    """Put the command into the command line.
+
+    :param door: opens the local door
+    """
+    parser = add("mcp", McpCommand(door).run, "offer the tools to an MCP client, which starts this")
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=WAIT,
+        help=f"seconds that a call waits for people (default {WAIT:.0f})",
+    )
+    add_place(parser)
+
+
+class McpCommand:
+    """The command."""
+
+    def __init__(self, door: OpenDoor) -> None:
+        self._door = door
+
+    async def run(self, settings: Settings, chosen: argparse.Namespace) -> int:
+        """Serve the client until it goes.
+
+        :raises SettingsError: the package is not there
+        :raises BadRequest: the client was sent away
+        """
+        try:
+            serving = importlib.import_module("ironclaw_bot.mcp_server.serving")
+            session = importlib.import_module("ironclaw_bot.mcp_server.session")
+            pipes = importlib.import_module("ironclaw_bot.mcp_server.pipes")
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("mcp", "mcp_types", "anyio"):
+                raise
+            raise SettingsError(MISSING) from None
+        if sys.stdin.isatty():
+            print(BY_HAND, file=sys.stderr)
+        reading, writing = pipes.taken()
+        async with self._door(settings) as door, _beside(door, settings.data_dir):
+            await serving.serve(session.Session(door, chosen.tenant, chosen.wait), reading, writing)
+        return 0
+
+
+@contextlib.asynccontextmanager
+async def _beside(door: Remote | Here, data_dir: Path) -> AsyncIterator[None]:
+    """Let other commands in, to approve what waits, where this process is the bot."""
+    if isinstance(door, Remote):
+        yield
+        return
+    runner = await listen(door.app, data_dir)
+    try:
+        yield
+    finally:
+        await runner.cleanup()
