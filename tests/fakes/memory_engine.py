@@ -39,6 +39,7 @@ from ironclaw.task import (
     DoubtView,
     GrantView,
     Principal,
+    QuestionView,
     Risk,
     Task,
     ToolOffer,
@@ -113,6 +114,16 @@ class MemoryGroups:
         self.tenancy.learn_group(tenant, group_id, members)
 
 
+class MemoryQuestions:
+    """Nothing is asked."""
+
+    async def open_for(self, principal: Principal) -> tuple[QuestionView, ...]:
+        return ()
+
+    async def in_thread(self, principal: Principal, thread: str) -> QuestionView | None:
+        return None
+
+
 class MemoryDoubts:
     """Nothing is in doubt here."""
 
@@ -155,6 +166,7 @@ class MemoryEngine:
         self.slack_groups = MemoryGroups(settings)
         self.step_ups = MemoryStepUps()
         self.doubts = MemoryDoubts()
+        self.questions = MemoryQuestions()
         services = PlainServices(settings, tenancy=self.slack_groups.tenancy)
         self.tenant = services.tenant
         self._doors = (AuthJwt(services), AuthSlack(services))

@@ -31,6 +31,7 @@ from ironclaw_bot.slack import drawings, editing, help, home, modals, scheduled
 from ironclaw_bot.slack.card import card
 from tests.fakes.approvals import NOW, an_approval
 from tests.golden.doubts import DOUBTS
+from tests.golden.questions import QUESTIONS
 
 FOLDER = Path(__file__).parent / "blocks"
 VALUE = "ap_1.1.mac"
@@ -173,6 +174,7 @@ A_SCHEDULE = Schedule(
 PAUSED_SCHEDULE = replace(A_SCHEDULE, state=ScheduleState.PAUSED, why="There is no tool <x>.", last=None)
 DRAWINGS: dict[str, dict[str, Any]] = {
     **DOUBTS,
+    **QUESTIONS,
     "card_pending": _card(),
     "card_pending_workspace": card([an_approval(tenant="T0001")], [VALUE], "Acme & <Co>"),
     "card_pending_odd": _card(args=canonical(ODD).decode()),

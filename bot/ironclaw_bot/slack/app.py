@@ -28,6 +28,7 @@ from ironclaw_bot.slack.commands import COMMAND, Commands
 from ironclaw_bot.slack.doubt_clicks import DoubtClicks
 from ironclaw_bot.slack.forms import Forms
 from ironclaw_bot.slack.homes import Homes
+from ironclaw_bot.slack.question_clicks import QuestionClicks
 from ironclaw_bot.slack.replies import Replies
 from ironclaw_bot.slack.rules import Listeners
 from ironclaw_bot.slack.talk import Talk
@@ -92,6 +93,9 @@ def make_slack(
     for action_id in presses.TESTIMONIES:
         bolt.action(action_id)(doubts.on_answer)
     bolt.action(presses.DOUBT_SHOW)(doubts.on_show)
+    questions = QuestionClicks(app, replies, people, groups, background)
+    for action_id in presses.ANSWERS:
+        bolt.action(action_id)(questions.on_answer)
     bolt.action(presses.STOP)(Stops(app, replies, people, groups, background).on_stop)
     for callback_id in LISTENERS.views:
         bolt.view_submission(callback_id)(forms.on_submit)

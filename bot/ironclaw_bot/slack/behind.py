@@ -69,6 +69,8 @@ class Behind:
 
 
 def _subject(first: WorkflowView) -> str:
+    if first.question:
+        return f"question:{first.question.id}"
     if first.doubt:
         return f"doubt:{first.doubt.id}"
     return f"card:{first.approval.card}" if first.approval else ""

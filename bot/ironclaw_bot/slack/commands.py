@@ -121,7 +121,8 @@ class Commands:
 
     async def _approvals(self, principal: Principal, body: Json, rest: str) -> Drawing:
         doubts = await self._app.doubts.open_ones(principal.tenant)
-        return drawings.approval_list(await self._app.approvals(principal.tenant), doubts)
+        questions = await self._app.questions.open_for(principal)
+        return drawings.approval_list(await self._app.approvals(principal.tenant), doubts, questions)
 
     async def _grants(self, principal: Principal, body: Json, rest: str) -> Drawing:
         return drawings.grant_list(await self._app.grants(principal.tenant))

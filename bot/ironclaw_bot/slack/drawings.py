@@ -5,17 +5,24 @@ Whatever a model, a tool or a person wrote is escaped here; nothing of theirs is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ironclaw.deciders import Deciders
 from ironclaw.errors import Conflict
 from ironclaw.sentences import sentence, used
-from ironclaw.task import ApprovalView, DoubtView, GrantView, WorkflowState, WorkflowView
-from ironclaw_bot.slack import doubt_card, facts
-from ironclaw_bot.slack.blocks import Block, Drawing, context, drawing, link, preformatted, section
+from ironclaw.task import (
+    ApprovalView,
+    DoubtView,
+    GrantView,
+    QuestionView,
+    WorkflowState,
+    WorkflowView,
+)
+from ironclaw_bot.slack import doubt_card, facts, question_card
+from ironclaw_bot.slack.answers import Shown, line, worded
+from ironclaw_bot.slack.blocks import Block, Drawing, context, drawing, link, section
 from ironclaw_bot.slack.presses import OPEN
-from ironclaw_bot.slack.text import chunks, code, cut, escape, moment, one_line, person, visible
+from ironclaw_bot.slack.text import code, cut, escape, moment, one_line, person
 
 ANSWER = 36_000  #: UTF-16 units of one answer; a message of more is no message.
 LISTED = 20  #: Lines in a list.
@@ -40,8 +47,12 @@ STATES = {
 }
 NO_ANSWER = "The task ended without an answer."
 MOST_BLOCKS = 48  #: Of one answer; Slack takes 50 in a message.
-#: A block of code in an answer.
-_FENCE = re.compile(r"```(?:[a-z0-9]*\n)?(.*?)\n?```", re.DOTALL)
+NOBODY = Shown()
+
+
+def state(view: WorkflowView) -> str:
+    """In a word or two."""
+    return "waiting for an answer" if view.question else STATES[view.state]
 
 
 def status(text: str) -> Drawing:
@@ -67,36 +78,25 @@ def only(found: Deciders) -> str:
     return escape(found.problem) or f"Only {found.words(person)} can decide this."
 
 
-def answer(text: str) -> Drawing:
-    """What the model answered: its words.  A block of code is drawn as one; no other markup has power."""
+def answer(text: str, shown: Shown = NOBODY) -> Drawing:
+    """What the model answered: its words, code, and what may be a link or a mention here."""
     short = cut(text, ANSWER)
-    found = _blocks(short) or [section("_(an empty answer)_")]
+    found = worded(short, shown) or [section("_(an empty answer)_")]
     blocks = found[:MOST_BLOCKS]
     if short != text or found != blocks:
         blocks.append(context(f"Cut: the whole answer has {len(text):,} characters."))
-    return drawing(one_line(text.replace("```", ""), 300) or "An empty answer", blocks)
+    return drawing(line(text, 300) or "An empty answer", blocks)
 
 
-def failure(text: str, by: str = "") -> Drawing:
+def failure(text: str, by: str = "", shown: Shown = NOBODY) -> Drawing:
     """Why there is no answer, or no task.
 
     :param by: the principal who denied it, with whose id the text then begins: they are mentioned
     """
     if by and text.startswith(f"{by} "):
-        return said(f"{person(by)} {one_line(text.removeprefix(by), 2_000)}")
-    blocks = _blocks(cut(text, 5_000)) or [section(NO_ANSWER)]
-    return drawing(one_line(text.replace("```", ""), 300) or NO_ANSWER, blocks)
-
-
-def _blocks(text: str) -> list[Block]:
-    """Words as sections, blocks of code as such."""
-    blocks: list[Block] = []
-    for at, part in enumerate(_FENCE.split(text)):
-        if at % 2:
-            blocks += map(preformatted, chunks(part, spell=visible))
-        else:
-            blocks += map(section, chunks(part.strip("\n")))
-    return blocks
+        return said(f"{person(by)} {line(text.removeprefix(by), 2_000)}")
+    blocks = worded(cut(text, 5_000), shown) or [section(NO_ANSWER)]
+    return drawing(line(text, 300) or NO_ANSWER, blocks)
 
 
 def asked(requester: str, text: str) -> Drawing:
@@ -112,29 +112,39 @@ def started(text: str) -> Drawing:
 
 def one_workflow(view: WorkflowView) -> Drawing:
     """The reply to ``status ID``."""
-    said = [section(f"*{STATES[view.state]}* · {one_line(view.text, 300)}")]
-    said += [section(piece) for piece in chunks(cut(view.outcome, 5_000))]
-    if not (view.state.is_final or view.approval or view.doubt):
+    said = [section(f"*{state(view)}* · {one_line(view.text, 300)}")]
+    said += worded(cut(view.outcome, 5_000), NOBODY)
+    if not (view.state.is_final or view.approval or view.doubt or view.question):
         said.append(section(escape(sentence(view))))
     if view.approval:
         said.append(section(waiting_line(view.approval)))
+    if view.question:
+        said.append(section(question_card.waiting_line(view.question)))
     if view.doubt:
         said.append(section(doubt_card.waiting_line(view.doubt)))
     about = [code(view.id), person(view.requester), moment(view.created_at), f"step {view.steps}"]
     about += [used(view.models)] if view.models else []
     said.append(context(" · ".join(about + ([f"again {code(view.retry_of)}"] if view.retry_of else []))))
-    return drawing(f"{STATES[view.state]}: {one_line(view.text, 200)}", said)
+    return drawing(f"{state(view)}: {one_line(view.text, 200)}", said)
 
 
 def workflow_list(views: Sequence[WorkflowView]) -> Drawing:
     """The reply to ``status``."""
-    lines = [f"*{STATES[view.state]}* · {one_line(view.text, 80)} · {code(view.id)}" for view in views]
+    lines = [f"*{state(view)}* · {one_line(view.text, 80)} · {code(view.id)}" for view in views]
     return drawing("The latest tasks", listed("*The latest tasks*", lines, "No task yet."))
 
 
-def approval_list(approvals: Sequence[ApprovalView], doubts: Sequence[DoubtView] = ()) -> Drawing:
-    """The reply to ``approvals``: where to look; deciding happens on the card, which shows everything."""
-    lines = [*map(doubt_card.waiting_line, doubts), *map(waiting_line, approvals)]
+def approval_list(
+    approvals: Sequence[ApprovalView],
+    doubts: Sequence[DoubtView] = (),
+    questions: Sequence[QuestionView] = (),
+) -> Drawing:
+    """The reply to ``approvals``: where to look; deciding happens on the card, which shows everything.
+
+    :param questions: that whoever looks is asked
+    """
+    asked = map(question_card.waiting_line, questions)
+    lines = [*asked, *map(doubt_card.waiting_line, doubts), *map(waiting_line, approvals)]
     empty = "Nothing waits for a decision."
     return drawing("Waiting for a decision", listed("*Waiting for a decision*", lines, empty))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ironclaw.task import ApprovalView, DoubtView, GrantView, WorkflowView
-from ironclaw_bot.slack import doubt_card, facts
+from ironclaw.task import ApprovalView, DoubtView, GrantView, QuestionView, WorkflowView
+from ironclaw_bot.slack import doubt_card, facts, question_card
 from ironclaw_bot.slack.blocks import Block, button, context, header, section
 from ironclaw_bot.slack.card import rows
-from ironclaw_bot.slack.drawings import STATES, listed, waiting_line
+from ironclaw_bot.slack.drawings import listed, state, waiting_line
 from ironclaw_bot.slack.presses import REVOKE
 from ironclaw_bot.slack.text import code, one_line, visible
 
@@ -28,6 +28,7 @@ class Seen:
     waiting: Sequence[ApprovalView] = ()  #: All that waits in the tenant.
     tasks: Sequence[WorkflowView] = ()  #: Their own, newest first.
     grants: Sequence[GrantView] = ()  #: What they may revoke.
+    questions: Sequence[QuestionView] = ()  #: What they are asked; answered where it is asked.
     doubts: Sequence[DoubtView] = ()  #: What the tenant's people are asked; answered where it is asked.
 
 
@@ -35,7 +36,8 @@ def view(seen: Seen, workspace: str = "") -> dict[str, object]:
     """
     :param workspace: what Slack calls the tenant's workspace, where the operator gave it no name
     """
-    rest = [*_doubts(seen.doubts), *_others(seen), *_tasks(seen.tasks), *_grants(seen.grants)]
+    asked = [*_questions(seen.questions), *_doubts(seen.doubts)]
+    rest = [*asked, *_others(seen), *_tasks(seen.tasks), *_grants(seen.grants)]
     return {"type": "home", "blocks": [*_mine(seen, workspace, MOST_BLOCKS - len(rest)), *rest]}
 
 
@@ -52,6 +54,11 @@ def _mine(seen: Seen, workspace: str, room: int) -> list[Block]:
     return [head, *rows(seen.mine, seen.values, titles, room - 1)]
 
 
+def _questions(questions: Sequence[QuestionView]) -> list[Block]:
+    lines = [question_card.waiting_line(each) for each in questions]
+    return [header("Questions for you"), *listed("", lines, "")] if lines else []
+
+
 def _doubts(doubts: Sequence[DoubtView]) -> list[Block]:
     lines = [doubt_card.waiting_line(each) for each in doubts]
     return [header("Did these run?"), *listed("", lines, "")] if lines else []
@@ -65,7 +72,7 @@ def _others(seen: Seen) -> list[Block]:
 
 def _tasks(tasks: Sequence[WorkflowView]) -> list[Block]:
     lines = [
-        f"*{STATES[each.state]}* · {one_line(each.text, 80)} · {code(each.id)}" for each in tasks[:MOST_TASKS]
+        f"*{state(each)}* · {one_line(each.text, 80)} · {code(each.id)}" for each in tasks[:MOST_TASKS]
     ]
     return [header("Your tasks"), *listed("", lines, "No task yet.")]
 

@@ -58,6 +58,7 @@ class Homes:
                 for each in await self._app.workflows(principal.tenant, MOST_TASKS)
                 if each.requester == principal.id
             ],
+            questions=await self._app.questions.open_for(principal),
             doubts=await self._app.doubts.open_ones(principal.tenant),
             grants=await self._app.grants(principal.tenant) if principal.is_approver else (),
         )

@@ -21,6 +21,7 @@ from ironclaw.app import Ironclaw
 from ironclaw.errors import NotFound, TryLater
 from ironclaw.task import ApprovalState, Notice, NoticeKind, SlackIdentity
 from ironclaw_bot.slack import drawings, scheduled
+from ironclaw_bot.slack.answers import Shown
 from ironclaw_bot.slack.behind import Behind
 from ironclaw_bot.slack.blocks import Drawing
 from ironclaw_bot.slack.card import card
@@ -28,6 +29,7 @@ from ironclaw_bot.slack.client import ClientForTeam, later, reason
 from ironclaw_bot.slack.doubt_card import doubt_card
 from ironclaw_bot.slack.finding import Finder, metadata
 from ironclaw_bot.slack.homes import Homes
+from ironclaw_bot.slack.question_card import question_card
 
 Ref = Mapping[str, str]
 #: What Slack says where the bot may not speak: then the person is written to directly.
@@ -64,6 +66,7 @@ class SlackSender:
             NoticeKind.REMINDER: self._reminder,
             NoticeKind.OPENING: self._opening,
             NoticeKind.DOUBT: self._doubt,
+            NoticeKind.QUESTION: self._question,
         }
 
     async def send(self, notice: Notice) -> Ref | None:
@@ -121,6 +124,17 @@ class SlackSender:
         who, name = await self._app.doubts.deciders(doubt), self._names.get(notice.tenant, "")
         return await self._show(notice, doubt_card(doubt, self._app.doubts.button(doubt), who, name))
 
+    async def _question(self, notice: Notice) -> Ref | None:
+        questions = self._app.questions
+        try:
+            question = await questions.view(notice.tenant, str(notice.body.get("question", "")))
+        except NotFound:
+            log.error("slack_notice_given_up", **_about(notice), error="no such question")
+            return notice.ref
+        values = [questions.button(question, choice) for choice in range(len(question.choices))]
+        is_direct = notice.address.place.get("channel_type") == "im"
+        return await self._show(notice, question_card(question, values, is_direct=is_direct))
+
     async def _home(self, notice: Notice) -> Ref | None:
         """A card in somebody's Home has changed: the view is drawn whole."""
         place = notice.address.place
@@ -156,10 +170,16 @@ class SlackSender:
         return replace(notice, address=replace(notice.address, place={**place, **there}))
 
     async def _answer(self, notice: Notice) -> Ref | None:
-        return await self._show(notice, drawings.answer(_text(notice)))
+        return await self._show(notice, drawings.answer(_text(notice), self._shown(notice)))
 
     async def _failure(self, notice: Notice) -> Ref | None:
-        return await self._show(notice, drawings.failure(_text(notice), str(notice.body.get("by", ""))))
+        by = str(notice.body.get("by", ""))
+        return await self._show(notice, drawings.failure(_text(notice), by, self._shown(notice)))
+
+    def _shown(self, notice: Notice) -> Shown:
+        """Whom an answer may mention, and where it may link to."""
+        tenant = self._app.tenant(notice.tenant)
+        return Shown(notice.address.place.get("user", ""), tenant.links if tenant else ())
 
     async def _show(self, notice: Notice, drawing: Drawing) -> Ref | None:
         """Update what the subject's last notice left, or post anew."""

@@ -20,11 +20,12 @@ OPEN = "ironclaw_open"  #: A link: the press itself does nothing.
 MORE = "ironclaw_more"  #: The menu of a card: its values begin with what to do.
 DOUBT_RAN, DOUBT_NOT_RUN = "ironclaw_doubt_ran", "ironclaw_doubt_not_run"
 DOUBT_SHOW = "ironclaw_doubt_show"
+ANSWERS = tuple(f"ironclaw_answer_{number}" for number in range(5))  #: The choices of a question.
 STOP = "ironclaw_stop"  #: A task that another one of its thread waits for; its value is the ids of both.
 REASON, EDIT, REMEMBER = "reason", "edit", "remember"
 DECISIONS = {APPROVE: Decision.APPROVE, DENY: Decision.DENY}
 TESTIMONIES = {DOUBT_RAN: Said.RAN, DOUBT_NOT_RUN: Said.NOT_RUN}
-ACTIONS = frozenset({*DECISIONS, *TESTIMONIES, DOUBT_SHOW, DETAILS, REVOKE, MORE, OPEN, STOP})
+ACTIONS = frozenset({*DECISIONS, *TESTIMONIES, *ANSWERS, DOUBT_SHOW, DETAILS, REVOKE, MORE, OPEN, STOP})
 #: Modals that are handed in.
 DENY_FORM, EDIT_FORM, REMEMBER_FORM = "ironclaw_deny_form", "ironclaw_edit_form", "ironclaw_remember_form"
 

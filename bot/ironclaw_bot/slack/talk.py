@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import structlog
 
@@ -17,6 +18,7 @@ from ironclaw_bot.slack.commands import COMMAND, WORDS
 from ironclaw_bot.slack.homes import Homes
 from ironclaw_bot.slack.memory import remembered
 from ironclaw_bot.slack.people import People, principal_of
+from ironclaw_bot.slack.question_clicks import otherwise, taken_as_answer
 from ironclaw_bot.slack.text import escape
 
 log = structlog.get_logger(__name__)
@@ -69,7 +71,8 @@ class Talk:
             await self._app.refuse(task.tenant, task.reply_to, reply, task.delivery)
             return
         try:
-            await self._app.submit(task)
+            if not await taken_as_answer(self._app, principal, task):
+                await self._app.submit(replace(task, text=otherwise(task.text) or task.text))
         except (BadRequest, Refused) as refused:
             await self._app.refuse(task.tenant, task.reply_to, str(refused), task.delivery)
 

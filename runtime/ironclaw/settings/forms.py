@@ -19,6 +19,8 @@ PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
 SIGNER = re.compile(r"([a-z][a-z0-9_]{0,31}:)?[0-9a-f]{64}")
 MEMBER = re.compile(r"[UW][A-Z0-9_]+")  #: A Slack user id; whose workspace's is clear without it.
 SLACK_GROUP = re.compile(r"@S[A-Z0-9]+")  #: A Slack user group: its members, as Slack says.
+#: A host, or any one label before it; the last one is no number.
+LINK_HOST = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
@@ -33,6 +35,16 @@ def check_people(names: Words, is_member: Callable[[str], object] = lambda name:
                 "local:NAME; outside of [tenants] also a Slack user id (U...)."
             )
     return names
+
+
+def check_link_hosts(hosts: Words) -> Words:
+    """
+    :raises ValueError: what is no host name in lower case, nor ``*.`` before one
+    """
+    for host in hosts:
+        if not LINK_HOST.fullmatch(host):
+            raise ValueError(f"{host!r} is no host. Write example.com or *.example.com, in lower case.")
+    return hosts
 
 
 def is_blank(value: Any) -> bool:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_va
 
 from ironclaw.settings.brain import TenantBrain
 from ironclaw.settings.budgets import TenantBudgets
-from ironclaw.settings.forms import SLACK_GROUP, Name, Words, check_people, is_blank
+from ironclaw.settings.forms import SLACK_GROUP, Name, Words, check_link_hosts, check_people, is_blank
 from ironclaw.settings.retention import TenantRetention
 from ironclaw.timing import check_zone
 
@@ -63,6 +63,11 @@ class TenantSettings(TenantBrain, TenantBudgets, TenantRetention):
     )
     http_allow: Words = Field(
         (), description="Hosts that this tenant's tools may ask, beside the common http_allow."
+    )
+    links: Annotated[Words, AfterValidator(check_link_hosts)] = Field(
+        (),
+        description="Hosts to which answers may link in Slack: exact, or *.NAME for one label before it. "
+        "Other addresses are shown as text that no client makes a link of.",
     )
     scratch_mb: int | None = Field(None, ge=0, description="Of this tenant, where less than the common one.")
     scratch_files: int | None = Field(None, ge=0, description="Likewise.")
