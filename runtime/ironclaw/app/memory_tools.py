@@ -171,7 +171,7 @@ class MemoryRunner:
             return _failed(FailureKind.UNAVAILABLE, str(error))
 
     async def _remember(self, call: ToolCall, args: Json, before_effect: BeforeEffect) -> ToolResult:
-        yes = await self._store.memories.approvers(call.workflow_id, call.seq)
+        yes = await self._store.memories.approvers(call.tenant, call.workflow_id, call.seq)
         taint = call.circumstances.taint
         text = self._memories.checked(call.tenant, args["text"])
         if not yes and (taint or oddities(text)):

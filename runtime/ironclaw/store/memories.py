@@ -146,12 +146,13 @@ class Memories:
             )
         )
 
-    async def approvers(self, workflow_id: str, seq: int) -> tuple[str, ...]:
-        """The principals whose yes a call has; who they may be is the last gate's to say."""
+    async def approvers(self, tenant: str, workflow_id: str, seq: int) -> tuple[str, ...]:
+        """The principals whose yes a call of the tenant's has; who they may be is the last gate's to say."""
 
         def unit(c: Connection) -> tuple[str, ...]:
             row = sql.approval_of_call(c, workflow_id=workflow_id, seq=seq)
-            said = sql.decisions(c, approval_id=row["id"]) if row and row["state"] == "approved" else ()
+            is_given = row is not None and (row["tenant"], row["state"]) == (tenant, "approved")
+            said = sql.decisions(c, approval_id=row["id"]) if is_given else ()
             return tuple(each["principal"] for each in said if each["decision"] == "approve")
 
         return await self._writer.read(unit)

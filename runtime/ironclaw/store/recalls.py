@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ironclaw.errors import NotFound
 from ironclaw.memory import Memory
 from ironclaw.store.chain import note
 from ironclaw.store.memories import memory_of
@@ -75,9 +76,13 @@ class Recalls:
         """Note what a tool is about to give a workflow, and that its taint is the workflow's from now on.
 
         :return: those of them that are there
+        :raises NotFound: no such workflow of this tenant
         """
 
         def unit(c: Connection) -> tuple[Memory, ...]:
+            row = sql.workflow(c, id=workflow_id)
+            if row is None or row["tenant"] != tenant:
+                raise NotFound("There is no such workflow.")
             there = _there(c, tenant, found)
             _add(c, tenant, workflow_id, asked_by, there, now, "")
             return there
