@@ -35,6 +35,8 @@ from ironclaw_bot.mcp_server_commands import add_mcp_servers
 from ironclaw_bot.memory_commands import add_memories
 from ironclaw_bot.policy_commands import add_policies
 from ironclaw_bot.progress import Progress
+from ironclaw_bot.question_commands import add_questions
+from ironclaw_bot.question_commands import next_step as question_step
 from ironclaw_bot.review_commands import add_edit, add_grants
 from ironclaw_bot.schedule_commands import add_schedules
 from ironclaw_bot.secret_commands import add_secrets
@@ -133,6 +135,7 @@ def _add_work(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     approve.add_argument("--code", default="", help="of your authenticator app, where a rule asks for one")
     add_edit(partial(_add, commands), _door)
     add_doubts(partial(_add, commands), _door, _told)
+    add_questions(partial(_add, commands), _door, _told)
     add_workflows(partial(_add, commands), _door, _told)
     for parser in (run, listing, approve, deny):
         add_place(parser)
@@ -341,6 +344,8 @@ def _told(result: Json, chosen: argparse.Namespace) -> int:
         print(in_terminal(next_step(result, chosen)))
     elif result["state"] == "paused" and result.get("doubt"):
         print(in_terminal(doubt_step(result["doubt"], chosen)))
+    elif result["state"] == "paused" and result.get("question"):
+        print(*map(in_terminal, question_step(result["question"], chosen)), sep="\n")
     else:
         still = f"Still {result['state']}: workflow {result['workflow_id']}"
         print(in_terminal(result["outcome"] or still))

@@ -17,6 +17,7 @@ from ironclaw.task import (
     Json,
     ModelTotal,
     Principal,
+    QuestionView,
     Task,
     WorkflowState,
     WorkflowView,
@@ -167,6 +168,21 @@ class DoubtBody(Strict):
     asked_at: str
 
 
+class QuestionBody(Strict):
+    """What the brain asks of whoever gave it the task; its words are model-made and untrusted."""
+
+    id: str
+    workflow_id: str
+    state: str  #: open, answered, cancelled or expired.
+    text: str
+    choices: list[str]  #: Any other words are an answer too.
+    requester: str  #: Whose answer counts.
+    asked_at: str
+    expires_at: str
+    answer: str | None = None
+    answered_by: str | None = None
+
+
 class UsageBody(Strict):
     """What the models of a workflow used, as their providers count."""
 
@@ -186,19 +202,24 @@ class RunResponse(Strict):
     reason: str | None = None  #: When failed or cancelled.
     approval: ApprovalBody | None = None
     doubt: DoubtBody | None = None
+    question: QuestionBody | None = None
     usage: UsageBody | None = None  #: Not there where no model was asked.
     created_at: str
     updated_at: str
 
 
 def run_response(
-    view: WorkflowView, decided: ApprovalView | None = None, doubted: DoubtView | None = None
+    view: WorkflowView,
+    decided: ApprovalView | None = None,
+    doubted: DoubtView | None = None,
+    answered: QuestionView | None = None,
 ) -> RunResponse:
     """
     :param decided: shown unless the workflow waits for an approval
     :param doubted: shown unless it waits for somebody's word
+    :param answered: shown unless it waits for another answer
     """
-    shown, doubt = view.approval or decided, view.doubt or doubted
+    shown, doubt, question = view.approval or decided, view.doubt or doubted, view.question or answered
     # Outside, what is queued runs: the caller can do nothing with the difference.
     status = "running" if view.state is WorkflowState.QUEUED else view.state.value
     done, final = view.state is WorkflowState.DONE, view.state.is_final
@@ -209,6 +230,7 @@ def run_response(
         reason=view.outcome if final and not done else None,
         approval=approval_body(shown) if shown else None,
         doubt=doubt_body(doubt) if doubt else None,
+        question=question_body(question) if question else None,
         usage=usage_body(view.models) if view.models else None,
         created_at=moment(view.created_at),
         updated_at=moment(view.updated_at),
@@ -270,6 +292,21 @@ def doubt_body(view: DoubtView) -> DoubtBody:
         effect_begun_at=moment(view.effect_begun_at) if view.effect_begun_at else None,
         testimonies=told,
         asked_at=moment(view.created_at),
+    )
+
+
+def question_body(view: QuestionView) -> QuestionBody:
+    return QuestionBody(
+        id=view.id,
+        workflow_id=view.workflow_id,
+        state=view.state.value,
+        text=view.text,
+        choices=list(view.choices),
+        requester=view.requester,
+        asked_at=moment(view.asked_at),
+        expires_at=moment(view.expires_at),
+        answer=view.answer or None,
+        answered_by=view.answered_by or None,
     )
 
 

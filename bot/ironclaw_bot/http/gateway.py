@@ -25,6 +25,7 @@ from ironclaw_bot.http.doubts import DoubtRoutes
 from ironclaw_bot.http.memories import MemoryRoutes
 from ironclaw_bot.http.middlewares import explain_errors, guard_response, log_access, name_request
 from ironclaw_bot.http.problems import MAX_BODY_BYTES, Problem
+from ironclaw_bot.http.questions import QuestionRoutes
 from ironclaw_bot.http.reading import bearer_token, idempotency_key, read
 from ironclaw_bot.http.schedules import ScheduleRoutes
 from ironclaw_bot.http.step_up import StepUpPage
@@ -42,7 +43,7 @@ def make_gateway(app: Ironclaw, extra: Callable[[web.Application], None] | None 
     site = web.Application(middlewares=layers, client_max_size=MAX_BODY_BYTES)
     pages = (StepUpPage(app), DoubtPage(app))
     more = (ScheduleRoutes(app), MemoryRoutes(app))
-    parts = (Gateway(app), WorkflowRoutes(app), DoubtRoutes(app), *more, *pages)
+    parts = (Gateway(app), WorkflowRoutes(app), DoubtRoutes(app), QuestionRoutes(app), *more, *pages)
     site.add_routes([route for part in parts for route in part.routes()])
     if extra:
         extra(site)

@@ -74,7 +74,7 @@ def problem_of(error: IronclawError) -> Problem | None:
             return Problem(422, str(error), pointer=error.pointer)
         case NotFound():
             # One sentence for all: another tenant's id must look like no id at all.
-            return Problem(404, "There is no such workflow, approval or doubt.")
+            return Problem(404, "There is no such workflow, approval, doubt or question.")
         case Conflict():
             known: dict[str, Any] = {"by": error.by, "at": moment(error.at) if error.at else ""}
             return Problem(409, str(error), **{name: value for name, value in known.items() if value})

@@ -25,7 +25,7 @@ from ironclaw.terms import GrantScope
 from ironclaw_bot.doubting import shown_doubt
 from ironclaw_bot.keeper import Keeper
 from ironclaw_bot.local.names import chosen_tenant
-from ironclaw_bot.local.showing import shown_approval, shown_grant, shown_workflow
+from ironclaw_bot.local.showing import shown_approval, shown_grant, shown_question, shown_workflow
 from ironclaw_bot.mcp_server.calls import Calls
 from ironclaw_bot.memories import Rememberer
 from ironclaw_bot.scheduling import Scheduler
@@ -119,6 +119,17 @@ class Door:
         doubt = await self.app.doubts.testify(principal, doubt_id, Said(said), code=code)
         return await self._with_doubt(await self.app.wait(principal.tenant, doubt.workflow_id, wait))
 
+    async def questions(self, tenant: str) -> Json:
+        """What the brain asks of people."""
+        own = self._principal(tenant).tenant
+        return [shown_question(each) for each in await self.app.questions.open_ones(own)]
+
+    async def answer_question(self, tenant: str, question_id: str, text: str, wait: float) -> Json:
+        """Answer a question, then wait for what comes of it."""
+        principal = self._principal(tenant)
+        done = await self.app.questions.answer(principal, question_id, text)
+        return await self._with_doubt(await self.app.wait(principal.tenant, done.workflow_id, wait))
+
     async def status(self, tenant: str, workflow_id: str, limit: int) -> Json:
         """How the latest tasks of a tenant stand, or the one that is named: all of it is its operator's."""
         own = self._principal(tenant).tenant
@@ -149,9 +160,10 @@ class Door:
         return shown_grant(await self.app.revoke(self._principal(tenant), grant_id))
 
     async def _with_doubt(self, view: WorkflowView) -> Json:
-        """A workflow as JSON, with the doubt that it waits for."""
+        """A workflow as JSON, with the doubt or the answer that it waits for."""
         doubt = await shown_doubt(self.app, view.doubt) if view.doubt else None
-        return {**self._shown(view), "doubt": doubt}
+        question = shown_question(view.question) if view.question else None
+        return {**self._shown(view), "doubt": doubt, "question": question}
 
     def _shown(self, view: WorkflowView) -> Json:
         """A workflow as JSON."""
@@ -261,6 +273,8 @@ METHODS = (
     "decide",
     "doubts",
     "settle",
+    "questions",
+    "answer_question",
     "status",
     "cancel",
     "retry",

@@ -8,6 +8,7 @@ from ironclaw.task import (
     ApprovalView,
     GrantView,
     Json,
+    QuestionView,
     Vote,
     WorkflowView,
 )
@@ -65,4 +66,16 @@ def shown_grant(grant: GrantView) -> Json:
         "used": grant.used,
         "max_uses": grant.max_uses,
         "expires_at": grant.expires_at,
+    }
+
+def shown_question(question: QuestionView) -> Json:
+    """A question as JSON."""
+    return {
+        "id": question.id,
+        "workflow_id": question.workflow_id,
+        "requester": question.requester,
+        "text": question.text,
+        "choices": list(question.choices),
+        "state": question.state.value,
+        "expires_at": question.expires_at,
     }
