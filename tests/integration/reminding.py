@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.integration.engine import ADA, Moves, ask, engine
 
 from ironclaw.app import Ironclaw
+from ironclaw.hookspecs import Services
 from ironclaw.memory import Visibility
 from ironclaw.task import Address, Brain, Principal, Role, WorkflowView
 from ironclaw_plugins.memory_qdrant.plugin import MemoryQdrant
@@ -27,10 +29,14 @@ async def remembering(
     clock: Callable[[], float] | None = None,
     *,
     has_index: bool = True,
+    also: Mapping[str, Callable[[Services], object]] = MappingProxyType({}),
     **changes: Any,
 ) -> AsyncIterator[Ironclaw]:
-    """The whole engine with the index in files."""
-    plugins = {"memory_qdrant": MemoryQdrant} if has_index else {}
+    """The whole engine with the index in files.
+
+    :param also: plugins beside it
+    """
+    plugins = {**({"memory_qdrant": MemoryQdrant} if has_index else {}), **also}
     async with engine(folder, brain, toolboxes, plugins, clock, **changes) as app:
         yield app
 
