@@ -76,7 +76,7 @@ async def an_office(
     :param more: settings of the engine, and its clock
     """
     changes = {
-        "tenants": {"acme": ACME},
+        "tenants": more.pop("tenants", {"acme": ACME}),
         "slack_signing_secret": SECRET,
         "slack_api_url": f"{playground.url}/api/",
     }

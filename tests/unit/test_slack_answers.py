@@ -28,7 +28,17 @@ PIECES = (
     *("evil.test", "docs.example.com", "x.acme.test", "a.b.acme.test", "evil.test/x?q=1", "1.2.3.4", "."),
     *("<", ">", "|", "<@U1ADA>", "<@U1BO>", "<!channel>", "<!subteam^S1|@ops>", "<!here|here>", "<#C1>", "@"),
     *("\uff1c!channel\uff1e", "\uff20channel", "@\u200dhere", "@channel", "@ everyone", "\ufe64@U1BO\ufe65"),
-    *("&lt;!channel&gt;", "&amp;", "`", "```", "*", "_", "~", "[x](https://evil.test)", "![](https://evil.test)"),
+    *(
+        "&lt;!channel&gt;",
+        "&amp;",
+        "`",
+        "```",
+        "*",
+        "_",
+        "~",
+        "[x](https://evil.test)",
+        "![](https://evil.test)",
+    ),
     *("\n", " ", "/", ":", "\\", "a", "\u00e9", "\U0001f600", "%", "#", "?", "\u2100", *UNSEEN),
 )
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=30).map("".join)

@@ -133,7 +133,8 @@ class SlackSender:
             return notice.ref
         values = [questions.button(question, choice) for choice in range(len(question.choices))]
         is_direct = notice.address.place.get("channel_type") == "im"
-        return await self._show(notice, question_card(question, values, is_direct=is_direct))
+        shown = self._shown(notice)
+        return await self._show(notice, question_card(question, values, shown, is_direct=is_direct))
 
     async def _home(self, notice: Notice) -> Ref | None:
         """A card in somebody's Home has changed: the view is drawn whole."""

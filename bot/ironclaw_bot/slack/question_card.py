@@ -24,17 +24,21 @@ NO_LEAVE = "An answer allows nothing: what needs an approval still waits for one
 LABEL = 75  #: UTF-16 units of a button's text.
 IN_THREAD = "or reply in this thread"
 MENTION = ", beginning with a mention of me"
+NOBODY = Shown()
 #: How a message in the thread of a question begins that is none of its answers.
 OTHERWISE = "task:"
 
 
-def question_card(question: QuestionView, values: list[str], *, is_direct: bool = False) -> Drawing:
+def question_card(
+    question: QuestionView, values: list[str], shown: Shown = NOBODY, *, is_direct: bool = False
+) -> Drawing:
     """The question in whatever state it is; buttons only while nobody has answered.
 
     :param values: what the button of each choice carries: opaque, signed by the engine
+    :param shown: whom its words may mention, and where they may link to
     :param is_direct: whether whatever is said in its channel reaches the bot
     """
-    blocks = _blocks(question, values, is_direct)
+    blocks = _blocks(question, values, shown, is_direct)
     return drawing(f"{person(question.requester)}: {line(question.text, 200)}", blocks)
 
 
@@ -44,10 +48,10 @@ def waiting_line(question: QuestionView) -> str:
     return f"{line(question.text, 200)} · {person(question.requester)} is asked, until {until}"
 
 
-def _blocks(question: QuestionView, values: list[str], is_direct: bool) -> Iterator[Block]:
+def _blocks(question: QuestionView, values: list[str], shown: Shown, is_direct: bool) -> Iterator[Block]:
     yield header(TITLES[question.state])
     yield section(f"{person(question.requester)}, to go on I need to know:")
-    yield from worded(question.text, Shown())
+    yield from worded(question.text, shown)
     is_open = question.state is QuestionState.OPEN
     yield from _open(question, values, is_direct) if is_open else _closed(question)
     yield context(f"Question {code(question.id)} · workflow {code(question.workflow_id)}")
@@ -69,4 +73,4 @@ def _closed(question: QuestionView) -> Iterator[Block]:
         yield section(ENDS[question.state])
         return
     yield section(f"{person(question.answered_by)} answered, {moment(question.answered_at)}:")
-    yield from worded(question.answer, Shown())
+    yield from worded(question.answer, NOBODY)

@@ -160,9 +160,7 @@ def close(c: Connection, tenant: str, workflow_id: str, now: float) -> None:
     """The same, of a workflow by its id."""
     row = sql.open_question_of(c, workflow_id=workflow_id)
     if row is not None:
-        sql.settle_question(
-            c, id=row["id"], state=QuestionState.CANCELLED.value, by="", answer="", now=now
-        )
+        sql.settle_question(c, id=row["id"], state=QuestionState.CANCELLED.value, by="", answer="", now=now)
         show_question(c, tenant, workflow_id, row["id"], now)
 
 
@@ -204,9 +202,7 @@ def _say(c: Connection, flow: Flow, call: ProposedCall, said: str) -> None:
     )
 
 
-def _is_first(
-    c: Connection, question: QuestionView, delivery: tuple[str, str] | None, now: float
-) -> bool:
+def _is_first(c: Connection, question: QuestionView, delivery: tuple[str, str] | None, now: float) -> bool:
     """Whether this delivery did not come before; from now on it is known."""
     if delivery is None:
         return True
