@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ironclaw.app import Ironclaw
-from ironclaw.errors import BadRequest, QueueFull, Refused, StepUpNeeded
+from ironclaw.errors import BadRequest, QueueFull, Refused, StepUpNeeded, Suspended
 from ironclaw.settings import PERSON
 from ironclaw.store.mcp_tools import State
 from ironclaw.task import (
@@ -52,7 +52,7 @@ class Door:
         """
         try:
             return await getattr(self, method)(**words)
-        except (StepUpNeeded, QueueFull):
+        except (StepUpNeeded, QueueFull, Suspended):
             raise
         except Refused as error:
             principal = self._principal(words.get("tenant", ""))
