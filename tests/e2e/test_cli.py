@@ -305,7 +305,7 @@ async def test_broken_chain(tmp_path: Path) -> None:
     said = await bot.command("audit", "verify")
 
     assert 1 == said.code
-    assert "BROKEN: event 2 was changed" in said.out
+    assert "BROKEN: event 3 was changed" in said.out
 
 
 def _change(path: Path) -> None:

@@ -152,7 +152,7 @@ class MemoryEngine:
         self.refused: list[tuple[Address, str]] = []
         self.broken: list[Exception] = []
         self.reviews: dict[str, ApprovalView] = {}
-        self.tools = (ToolOffer("files.write", "Write a file & <more>.", {}),)
+        self.offered = (ToolOffer("files.write", "Write a file & <more>.", {}),)
         self.accepted = asyncio.Event()
         self.checks = {"database": True, "sandbox": True}
         self._workflows: dict[str, WorkflowView] = {}
@@ -170,6 +170,9 @@ class MemoryEngine:
         services = PlainServices(settings, tenancy=self.slack_groups.tenancy)
         self.tenant = services.tenant
         self._doors = (AuthJwt(services), AuthSlack(services))
+
+    def tools(self, tenant: str) -> tuple[ToolOffer, ...]:
+        return self.offered
 
     async def authenticate(self, credential: Credential) -> Principal:
         for door in self._doors:

@@ -215,7 +215,7 @@ async def test_a_menu_of_what_is_decided(slack, what):
 
 async def edited(slack, **answers):
     """What comes of handing the edit modal in."""
-    slack.engine.tools = (ToolOffer("files.write", "Write a file.", SCHEMA),)
+    slack.engine.offered = (ToolOffer("files.write", "Write a file.", SCHEMA),)
     ref = await slack.card(args=canonical_text({"path": "a", "text": "b\n"}))
     await choose(slack, ref, "edit")
     return await submit(slack, **{f"arg:{name}": answer for name, answer in answers.items()})
