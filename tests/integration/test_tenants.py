@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.integration.engine import ADA, BO, Moves, approver, ask, engine, moves, settings, wants
+from tests.integration.office import an_office
 
 from ironclaw.app import Ironclaw
 from ironclaw.app.tenants import chosen
@@ -14,6 +15,7 @@ from ironclaw.audit import events
 from ironclaw.errors import Conflict, NotFound, SettingsError, Suspended
 from ironclaw.settings import Settings, TenantSettings
 from ironclaw.task import CallState, Decision, Move, Principal, WorkflowState
+from ironclaw_bot.playground import Playground
 
 pytestmark = pytest.mark.sandbox
 OP = "local:op"
@@ -274,3 +276,24 @@ async def test_a_link_of_before(tmp_path: Path, built_toolboxes: Path) -> None:
         await app.tenants.suspend("T1", OP)
         with pytest.raises(Suspended):
             await app.step_ups.page(link.rpartition("/")[2])
+
+
+async def test_in_slack(tmp_path: Path, built_toolboxes: Path, playground: Playground) -> None:
+    """
+    A suspended tenant's people are told so where they ask, at the card, by the command and in the Home.
+    """
+    async with an_office(tmp_path, built_toolboxes, playground, Moves(WRITE)) as office:
+        ts = await office.asked()
+        await office.app.tenants.suspend("acme", OP)
+        said = office.people.say("ada", "ops", "@ironclaw again")
+        room = playground.world.team("T0001").channel("ops")
+        told = await playground.wait_for(lambda: room.replies(said["ts"])[1:], 20)
+        await office.people.click("bo", "ops", ts, "ironclaw_approve")
+        whispered = await playground.wait_for(lambda: room.ephemerals, 20)
+        await office.people.open_home("bo")
+        home = await office.home("U1BO", "suspended here")
+
+        assert "suspended here" in told[0]["text"]
+        assert "suspended here" in whispered[0]["text"]
+        assert "actions" not in {block["type"] for block in home["blocks"]}
+        assert 1 == len(await office.app.approvals("acme"))
