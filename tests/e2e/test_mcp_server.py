@@ -379,7 +379,7 @@ async def test_in_slack(tmp_path: Path) -> None:
             card = await slack.wait_for(
                 lambda: next((one for one in room.messages if one.get("bot_id")), None)
             )
-            await slack.playground.people.click("bo", "approvals", card["ts"], "ironclaw_approve")
+            await slack.playground.people.click("bo", "approvals", card["ts"], APPROVE)
             found = await asked
 
     assert "who asked through an MCP client" in str(card["blocks"])
