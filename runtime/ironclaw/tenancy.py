@@ -198,6 +198,11 @@ class Tenancy:
         """How long people have to decide, or to answer."""
         return (self.tenant(tenant_id) or TenantSettings()).approval_minutes
 
+    def max_memories(self, tenant_id: str) -> int:
+        """How many memories a tenant may have; none where it is not there."""
+        tenant = self.tenant(tenant_id)
+        return tenant.max_memories if tenant else 0
+
     def days(self, tenant_id: str, what: str) -> float:
         """How long something of this tenant is kept; 0 for ever.
 

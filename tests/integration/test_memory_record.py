@@ -20,7 +20,7 @@ from tests.integration.engine import ADA, ask, settings
 
 from ironclaw.app.memories import Memories
 from ironclaw.app.memory_index import FIRST_PAUSE, LOOK, MemoryIndexing
-from ironclaw.errors import IndexUnavailable, NotFound
+from ironclaw.errors import IndexUnavailable, NotFound, Refused
 from ironclaw.memory import Memory, MemorySeals, Source, Visibility
 from ironclaw.orchestrator.recalling import Recalling
 from ironclaw.recall import Indexed, MemoryIndex, MemoryIndexes
@@ -155,6 +155,17 @@ async def test_remembered_found_and_forgotten(desk: Desk) -> None:
     assert (0, 0) == (await desk.store.memory_jobs.left("T1"), await desk.indexes.of("T1").count())
     with pytest.raises(NotFound):
         await desk.store.memories.get("T1", mine)
+
+
+async def test_no_more_than_there_may_be(desk: Desk) -> None:
+    """
+    Of a tenant that has as many memories as it may, a new one is refused, and the others are as they were.
+    """
+    mine = await desk.said()
+    with pytest.raises(Refused, match="which is the most"):
+        await desk.store.memories.add(sample("T1"), "x", 5.0, SEALS.is_ours, most=1)
+
+    assert [mine] == [each.id for each in await desk.store.memories.all("T1")]
 
 
 async def test_taken_out_of_what_was_said(desk: Desk) -> None:

@@ -94,7 +94,8 @@ class Memories:
         :param said_at: where they said it, for people
         :param replaces: the memory whose place it takes
         :raises BadRequest: it cannot be remembered; says why
-        :raises NotFound, Refused: ``replaces`` is not there, or not theirs
+        :raises NotFound: ``replaces`` is not there, or not theirs
+        :raises Refused: there are as many as may be
         """
         if visibility is Visibility.CHANNEL and not place:
             raise BadRequest(NO_CHANNEL, "/for")
@@ -117,11 +118,17 @@ class Memories:
         """The one way in, for people and for tools alike.
 
         :raises BadRequest: it cannot be remembered; says why
+        :raises Refused: there are as many as may be
         """
         memory = self._made(wish)
         gives_way = self._sealed_as(old, memory.id) if old else None
         kept, is_new = await self._store.memories.add(
-            memory, actor, memory.created_at, self._seals.is_ours, gives_way
+            memory,
+            actor,
+            memory.created_at,
+            self._seals.is_ours,
+            gives_way,
+            self._tenancy.max_memories(wish.tenant),
         )
         await self.indexing.apply(wish.tenant)
         return kept, is_new

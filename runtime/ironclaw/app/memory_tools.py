@@ -11,7 +11,7 @@ from typing import Protocol
 from ironclaw.canonical import digest
 from ironclaw.capabilities import Capabilities, Limits
 from ironclaw.envelope import Preview
-from ironclaw.errors import BadRequest, IndexUnavailable
+from ironclaw.errors import BadRequest, IndexUnavailable, Refused
 from ironclaw.memorable import MOST_BYTES, oddities
 from ironclaw.memory import KINDS, Memory, Source, Visibility, place_of
 from ironclaw.orchestrator.body import BeforeEffect
@@ -167,6 +167,8 @@ class MemoryRunner:
             return await self._search(call, args)
         except BadRequest as error:
             return _failed(FailureKind.INVALID_INPUT, str(error))
+        except Refused as error:
+            return _failed(FailureKind.DENIED, str(error))
         except IndexUnavailable as error:
             return _failed(FailureKind.UNAVAILABLE, str(error))
 

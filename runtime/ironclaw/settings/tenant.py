@@ -58,6 +58,7 @@ class TenantSettings(TenantBrain, TenantBudgets, TenantRetention):
     max_open: int = Field(1_000, ge=1, description="Tasks at work or in the queue; more are refused.")
     max_running: int = Field(16, ge=1, description="Tasks that one process works on at once.")
     max_schedules: int = Field(50, ge=0, description="Schedules that there may be, paused ones too.")
+    max_memories: int = Field(10_000, ge=0, description="Memories that there may be.")
     zone: Annotated[str, AfterValidator(check_zone)] = Field(
         "UTC", description="Time zone of schedules whose maker's is not known, such as Europe/Berlin."
     )

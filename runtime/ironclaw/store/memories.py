@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ironclaw.errors import NotFound
+from ironclaw.errors import NotFound, Refused
 from ironclaw.memory import Memory, Source, Visibility
 from ironclaw.store import memory_jobs
 from ironclaw.store.chain import note
@@ -14,6 +14,8 @@ from ironclaw.store.erasing import take_out
 from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.units import Writer
 
+MOST = 10_000
+FULL = "There are {most:,} memories, which is the most. Forget some: ironclaw memory rollback, or forget."
 PAGE = 500  #: Rows that are read at a time.
 MOST_NAMED = 100  #: Ids that one event of the audit log names.
 Seal = Callable[[Memory], bool]
@@ -39,20 +41,30 @@ class Memories:
         self._writer = writer
 
     async def add(
-        self, memory: Memory, actor: str, now: float, is_ours: Seal, old: Memory | None = None
+        self,
+        memory: Memory,
+        actor: str,
+        now: float,
+        is_ours: Seal,
+        old: Memory | None = None,
+        most: int = MOST,
     ) -> tuple[Memory, bool]:
         """Remember something.
 
         :param memory: with its seal
         :param is_ours: whether the host has sealed a row as it stands
         :param old: the one whose place it takes, with the seal that it gets
+        :param most: memories that the tenant may have
         :return: the memory, and False where one said so before to the same people: then nothing was changed
         :raises NotFound: there is no such old one, or another one has taken its place
+        :raises Refused: the tenant has as many as it may
         """
 
         def unit(c: Connection) -> tuple[Memory, bool]:
             if known := _known(c, memory, now, is_ours):
                 return known, False
+            if sql.memory_count(c, tenant=memory.tenant)["there"] >= most:
+                raise Refused(FULL.format(most=most))
             sql.add_tenant(c, id=memory.tenant, now=now)
             sql.add_memory(c, **_columns(memory))
             memory_jobs.put(c, memory.tenant, memory.id, now)

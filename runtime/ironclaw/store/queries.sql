@@ -836,6 +836,9 @@ SELECT * FROM memories WHERE tenant = :tenant AND sha256 = :sha256 ORDER BY crea
 SELECT * FROM memories WHERE tenant = :tenant AND (created_at, id) > (:after, :after_id)
 ORDER BY created_at, id LIMIT :limit
 
+-- name: memory_count^
+SELECT COUNT(*) AS there FROM memories WHERE tenant = :tenant
+
 -- name: has_memories^
 SELECT 1 AS has FROM memories WHERE tenant = :tenant LIMIT 1
 
@@ -1153,3 +1156,10 @@ UPDATE questions SET text = '', choices = '[]', answer = '' WHERE workflow_id = 
 
 -- name: forget_tenant_questions!
 DELETE FROM questions WHERE tenant = :tenant
+
+-- name: draft_spot^
+-- Where the status of a workflow stands, while it is as it was read and nothing newer is to be told of it.
+SELECT o.ref FROM outbox o JOIN workflows w ON w.id = :id AND w.tenant = o.tenant
+WHERE o.subject = :subject AND o.ref IS NOT NULL AND w.version = :version AND w.lease_epoch = :epoch
+    AND w.stop_by = '' AND NOT EXISTS (SELECT 1 FROM outbox n WHERE n.subject = :subject AND n.state = 'waiting')
+ORDER BY o.id DESC LIMIT 1
