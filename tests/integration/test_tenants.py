@@ -217,6 +217,19 @@ async def test_a_bad_file_changes_nothing(tmp_path: Path, built_toolboxes: Path)
         assert (before, {"T1", "T2"}) == (app.tenant("T1"), set(app.tenant_ids))
 
 
+async def test_a_policy_waits_for_a_start(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A tenant whose policy was not read is not served without it: nothing is taken up.
+    """
+    now = settings(tmp_path)
+    async with engine(tmp_path, Moves(), built_toolboxes, reread=lambda: now) as app:
+        now = with_tenant("acme", TenantSettings(policy_file=tmp_path / "acme.cedar"), now)
+        with pytest.raises(SettingsError, match="policy_file of acme"):
+            await app.tenants.reload(OP)
+
+        assert {"T1", "T2"} == set(app.tenant_ids)
+
+
 async def test_who_left_the_file_stays(tmp_path: Path, built_toolboxes: Path) -> None:
     """
     A tenant whose table is gone is served until a restart: a slip of the editor ends nobody's work.

@@ -12,7 +12,7 @@ import structlog
 
 from ironclaw.app.forgetting import Forgetting
 from ironclaw.capabilities import Quota
-from ironclaw.errors import Conflict, NotFound
+from ironclaw.errors import Conflict, NotFound, SettingsError
 from ironclaw.sandbox.quota import count
 from ironclaw.settings import Settings, TenantSettings
 from ironclaw.store import Store
@@ -20,6 +20,9 @@ from ironclaw.task import Json, TenantState
 from ironclaw.tenancy import Tenancy
 
 ALL = Quota(1 << 62, 1 << 62)  #: Nobody's: to count whatever is there.
+NEEDS_START = (
+    "tenants: the policy_file of {name} is read at the start: start the bot again. Nothing was changed."
+)
 log = structlog.get_logger(__name__)
 
 
@@ -131,6 +134,7 @@ class Tenants:
         async with self._turn:
             fresh = await asyncio.to_thread(self._reread)
             before = {name: self._tenancy.named(name) for name in self._tenancy.ids}
+            _check_policies(before, fresh)
             self._tenancy.reread(fresh)
             after = {name: self._tenancy.named(name) for name in self._tenancy.ids}
             added = sorted(after.keys() - before.keys())
@@ -173,6 +177,16 @@ def chosen(settings: TenantSettings | None) -> dict[str, Any]:
         raise NotFound
     found: dict[str, Any] = settings.model_dump(mode="json", exclude_defaults=True)
     return found
+
+
+def _check_policies(before: Mapping[str, TenantSettings | None], fresh: Settings) -> None:
+    """
+    :raises SettingsError: a tenant would be served without what its policy takes away
+    """
+    for name, tenant in fresh.tenants.items():
+        known = before.get(name)
+        if tenant.policy_file != (known.policy_file if known else None):
+            raise SettingsError(NEEDS_START.format(name=name))
 
 
 def _used(folder: Path) -> int:
