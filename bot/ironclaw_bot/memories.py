@@ -20,7 +20,7 @@ WHOM = {
     Visibility.CHANNEL: "whoever asks in this channel",
     Visibility.AUTHOR: "you alone",
 }
-LEFT = "It is forgotten; its index follows by itself: {why}"
+LEFT = "It is forgotten, but {why}"
 _FOR = {
     "everybody": Visibility.EVERYBODY,
     "everyone": Visibility.EVERYBODY,

@@ -228,7 +228,8 @@ async def test_an_index_that_was_away(desk: Desk) -> None:
     await desk.indexing.keep_up()
     later = await desk.indexes.of("T1").count()
     broken.left = 1
-    await desk.memories.forget(Principal("T1", "slack:T1:U_ADA"), [mine])
+    with pytest.raises(IndexUnavailable, match="as soon as it can"):
+        await desk.memories.forget(Principal("T1", "slack:T1:U_ADA"), [mine])
     still = await desk.indexes.of("T1").count()
     desk.clock.at += FIRST_PAUSE
     await desk.indexing.keep_up()

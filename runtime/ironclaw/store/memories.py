@@ -14,6 +14,7 @@ from ironclaw.store.erasing import take_out
 from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.units import Writer
 
+PLAN = "plan"  #: Who asks for what is recalled before the first step.
 MOST = 10_000
 FULL = "There are {most:,} memories, which is the most. Forget some: ironclaw memory rollback, or forget."
 PAGE = 500  #: Rows that are read at a time.
@@ -144,6 +145,7 @@ class Memories:
                 row["workflow_id"]
                 for each in forgotten
                 for row in list(sql.recalled_in(c, tenant=tenant, memory_id=each.id))
+                if row["asked_by"] != PLAN
             )
             return frozenset(map(str, found))
 

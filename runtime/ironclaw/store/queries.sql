@@ -903,7 +903,7 @@ VALUES (:workflow_id, (SELECT COALESCE(MAX(n), 0) + 1 FROM recalls WHERE workflo
 SELECT * FROM recalls WHERE workflow_id = :workflow_id AND tenant = :tenant ORDER BY n
 
 -- name: recalled_in
-SELECT DISTINCT workflow_id FROM recalls WHERE tenant = :tenant AND memory_id = :memory_id
+SELECT DISTINCT workflow_id, asked_by FROM recalls WHERE tenant = :tenant AND memory_id = :memory_id
 
 -- name: add_data_message!
 -- Of a user's, but nobody said it: see Message.source.

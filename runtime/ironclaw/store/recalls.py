@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from ironclaw.errors import NotFound
 from ironclaw.memory import Memory
 from ironclaw.store.chain import note
-from ironclaw.store.memories import memory_of
+from ironclaw.store.memories import PLAN, memory_of
 from ironclaw.store.model import Flow
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.transitions import fence
 from ironclaw.store.units import Writer
 from ironclaw.untrusted import MEMORY
-
-PLAN = "plan"  #: Who asks before the first step.
 
 
 @dataclass(frozen=True, slots=True)
