@@ -612,6 +612,28 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """What a model is writing, as far as it may be seen: it may still change, and nothing depends on it."""
+
+    tenant: str
+    workflow_id: str
+    address: Address
+    ref: Mapping[str, str]  #: Where the workflow's status stands, in whose place it is shown.
+    text: str  #: The whole of it so far; untrusted, without secrets.
+
+
+@runtime_checkable
+class Drafter(Protocol):
+    """A Sender that also shows drafts."""
+
+    pace: float  #: Seconds between two drafts of one tenant, at least.
+
+    async def draft(self, draft: Draft) -> None:
+        """Show it.  If it raises, this turn has no more drafts, and nothing else comes of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Bearer:
     """A credential: a JWT as it came."""
 

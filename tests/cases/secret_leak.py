@@ -2,8 +2,8 @@
 
 Each kind is tried as a configured value in all carriers; a kind that can be known by its look is tried
 again, unconfigured, in plain ones.  Processes die for the crash dump.  Sinks (audit log, rows, cards) and
-attacks at the host's boundary are other drivers' to judge.  Two carriers are not there yet: answers are not
-streamed, and there is no vector memory (NOT_YET).
+attacks at the host's boundary are other drivers' to judge.  A streamed text is cut at every character of
+the secret, as what a person sees of it while it is written.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
+from ironclaw.orchestrator.drafting import HELD, held_back
 from ironclaw.settings import Settings
 from ironclaw_plugins.leak_guard import LeakGuard
 from tests.cases._crash_dump import left_by_crashes
@@ -27,7 +28,8 @@ FILE = "secret_leak_cases.json"
 #: Nothing in how these look tells them from a digest or an id.
 FACELESS = {"slack_signing_secret", "aws_secret", "qdrant_key"}
 CRASH = "in a crash dump / faulthandler output"
-NOT_YET = {"chunked across two streamed tokens", "in a vector memory payload"}
+STREAMED = "chunked across two streamed tokens"
+NOT_YET = {"in a vector memory payload"}
 AROUND = ("line before\n", "\nline after")
 
 
@@ -94,6 +96,7 @@ async def cases(data: dict[str, Any]) -> AsyncIterator[tuple[str, str | None]]:
         if kind not in FACELESS:
             for name in PLAIN.keys() & listed:
                 yield f"{kind}, unknown, {name}", _hidden(unconfigured, PLAIN[name](value), value)
+            yield f"{kind}, unknown, {STREAMED}", _never_shown(unconfigured, value)
     values = ["".join(secret["parts"]) for secret in data["secrets"]]
     ends = await asyncio.to_thread(lambda: list(left_by_crashes(values)))
     for secret, outcome in zip(data["secrets"], ends, strict=True):
@@ -108,10 +111,26 @@ def _configured(value: str, listed: set[str]) -> Iterator[tuple[str, str | None]
     for name, carry in (PLAIN | CHANGED).items():
         if name in listed:
             yield name, _hidden(guard, carry(value), value, carry(value) if name in CHANGED else value)
+    if STREAMED in listed:
+        yield STREAMED, _never_shown(guard, value)
 
 
 def _guard(secret: str) -> LeakGuard:
     return LeakGuard(PlainServices(Settings.model_validate({"slack_signing_secret": secret or None})))
+
+
+def _never_shown(guard: LeakGuard, secret: str) -> str | None:
+    """None when no draft of a text that holds the secret shows a part of it, wherever the stream was cut."""
+    before, after = (
+        "It was found here. " * 20 + "key=",
+        " and more." + " Nothing else is known." * (HELD // 10),
+    )
+    text = before + secret + after
+    for end in (*range(len(before), len(before + secret) + 40), len(text)):
+        shown = held_back(guard.ironclaw_redact("t1", text[:end]) or text[:end])
+        if secret[:6] in shown:
+            return f"a draft shows the secret's beginning once {end - len(before)} characters of it are there"
+    return None if "[redacted: " in shown else "the secret's place is never shown"
 
 
 def _hidden(guard: LeakGuard, carrier: str, *needles: str) -> str | None:

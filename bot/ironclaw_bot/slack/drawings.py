@@ -25,6 +25,7 @@ from ironclaw_bot.slack.presses import OPEN
 from ironclaw_bot.slack.text import code, cut, escape, moment, one_line, person
 
 ANSWER = 36_000  #: UTF-16 units of one answer; a message of more is no message.
+DRAFT = 8_000  #: Of one that is still written.
 LISTED = 20  #: Lines in a list.
 
 UNKNOWN_WORKSPACE = (
@@ -58,6 +59,12 @@ def state(view: WorkflowView) -> str:
 def status(text: str) -> Drawing:
     """One line of progress."""
     return drawing(one_line(text, 300), [context(one_line(text, 300))])
+
+
+def draft(text: str) -> Drawing:
+    """What a model is writing: no link, no mention, no code, and gone with the next status."""
+    short = cut(text.replace("```", ""), DRAFT)
+    return drawing("Writing…", [context("Writing…"), *worded(short, NOBODY)])
 
 
 def waiting(found: Sequence[Deciders]) -> Drawing:

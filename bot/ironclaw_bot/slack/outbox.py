@@ -19,7 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import NotFound, TryLater
-from ironclaw.task import ApprovalState, Notice, NoticeKind, SlackIdentity
+from ironclaw.task import ApprovalState, Draft, Notice, NoticeKind, SlackIdentity
 from ironclaw_bot.slack import drawings, scheduled
 from ironclaw_bot.slack.answers import Shown
 from ironclaw_bot.slack.behind import Behind
@@ -43,6 +43,8 @@ class SlackSender:
     :param clients: the Web API client for a workspace; "" is the bot's own
     :param names: what Slack calls the workspace of a tenant that the operator gave no name
     """
+
+    pace = 3.0  #: Seconds between drafts of one tenant: updates of what counts share Slack's limit with them.
 
     def __init__(
         self,
@@ -83,6 +85,13 @@ class SlackSender:
                 raise pause from None
             log.error("slack_notice_given_up", **_about(notice), error=_word(error))
             return notice.ref
+
+    async def draft(self, draft: Draft) -> None:
+        """Show what a model is writing in the place of its status."""
+        drawing = drawings.draft(draft.text)
+        await self._clients(draft.address.place.get("team", "")).chat_update(
+            channel=draft.ref["channel"], ts=draft.ref["ts"], text=drawing["text"], blocks=drawing["blocks"]
+        )
 
     async def _looked_for(self, notice: Notice) -> Notice:
         """With where it stands, if it does and nobody noted it."""

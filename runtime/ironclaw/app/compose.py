@@ -27,6 +27,7 @@ from ironclaw.one_call import ONE_CALL, OneCall
 from ironclaw.orchestrator import Body, Editor, Orchestrator
 from ironclaw.orchestrator.asking import Asking
 from ironclaw.orchestrator.body import Runner
+from ironclaw.orchestrator.drafting import Drafts
 from ironclaw.orchestrator.results import Results
 from ironclaw.plugin_manager import Factory, Hooks, load
 from ironclaw.registry import Installed, Registry, Where
@@ -148,6 +149,7 @@ async def open_app(
             results,
             remind,
             asking,
+            drafts := Drafts(store, hooks.redact),
             clock,
         )
         editor = Editor(store, veto, registry, hooks, hosts, body.preview, clock)
@@ -175,6 +177,7 @@ async def open_app(
             scratch,
             reread or (lambda: settings),
             remembering,
+            drafts,
         )
         app = Ironclaw(parts)
         app.step_ups.base_url = settings.public_url.rstrip("/")

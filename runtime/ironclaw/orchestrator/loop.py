@@ -15,6 +15,7 @@ from ironclaw.orchestrator.body import Body
 from ironclaw.orchestrator.checking import Checking
 from ironclaw.orchestrator.context import safe_uses, storable, storable_result, tokens_of
 from ironclaw.orchestrator.crashed import Crashed
+from ironclaw.orchestrator.drafting import Drafts
 from ironclaw.orchestrator.judging import HttpAllow, Judge
 from ironclaw.orchestrator.observing import Observing
 from ironclaw.orchestrator.planning import Planner
@@ -59,6 +60,7 @@ class Orchestrator:
         results: Results,
         remind: Callable[[Flow], Awaitable[bool]],
         asking: Asking,
+        drafts: Drafts,
         clock: Callable[[], float],
     ) -> None:
         """
@@ -70,7 +72,7 @@ class Orchestrator:
         self._registry = registry
         self._judge = Judge(registry, veto, http_allow, body.preview)
         self._body = body
-        self._planner = Planner(store, registry, brains, hooks, budgets, asking, clock)
+        self._planner = Planner(store, registry, brains, hooks, budgets, asking, drafts, clock)
         self._asking = asking
         self._hooks = hooks
         self._card_places = card_places

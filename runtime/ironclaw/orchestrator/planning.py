@@ -12,6 +12,7 @@ from ironclaw.errors import BrainError, ContextTooLong
 from ironclaw.orchestrator.asking import Asking
 from ironclaw.orchestrator.condensing import Condenser, Scene, whose
 from ironclaw.orchestrator.context import safe_move
+from ironclaw.orchestrator.drafting import Drafts
 from ironclaw.orchestrator.spending import Spending
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry
@@ -38,6 +39,7 @@ class Planner:
         hooks: Hooks,
         budgets: Callable[[str], Budgets],
         asking: Asking,
+        drafts: Drafts,
         clock: Callable[[], float],
     ) -> None:
         """:param budgets: of a tenant, by its id"""
@@ -45,6 +47,7 @@ class Planner:
         self._brains = brains
         self._budgets = budgets
         self._asking = asking
+        self._drafts = drafts
         self._spending = Spending(store, clock)
         self._condenser = Condenser(store, hooks, clock)
 
@@ -77,8 +80,9 @@ class Planner:
     async def _asked(self, flow: Flow, scene: Scene, brain: Brain, budgets: Budgets) -> Planned:
         began = time.monotonic()
         left, can_ask = budgets.tokens - flow.tokens, self._asking.can_ask(flow)
-        said = replace(scene.conversation, tokens_left=left, can_ask=can_ask)
-        move = safe_move(await _plan(brain, said, budgets.seconds - flow.worked))
+        async with self._drafts.of(flow) as say:
+            said = replace(scene.conversation, tokens_left=left, can_ask=can_ask, say=say)
+            move = safe_move(await _plan(brain, said, budgets.seconds - flow.worked))
         self._condenser.counting.learn(whose(flow), scene.counted, move.uses)
         return Planned(move, Spent(1, move.tokens, time.monotonic() - began, move.uses))
 

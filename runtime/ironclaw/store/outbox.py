@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ironclaw.canonical import canonical_text
 from ironclaw.store import rows
 from ironclaw.store.chain import note
+from ironclaw.store.model import Flow
 from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.telling import tell
 from ironclaw.store.units import Writer
@@ -154,6 +155,16 @@ class Outbox:
                 json.loads(row["ref"]) for row in sql.shown_refs(c, tenant=tenant, subject=subject)
             )
         )
+
+    async def draft_spot(self, flow: Flow) -> Mapping[str, str] | None:
+        """Where a workflow's status stands; None where nobody has shown it, or the workflow has moved on."""
+
+        def unit(c: Connection) -> Mapping[str, str] | None:
+            subject = f"status:{flow.id}"
+            row = sql.draft_spot(c, id=flow.id, version=flow.version, epoch=flow.epoch, subject=subject)
+            return dict(json.loads(row["ref"])) if row else None
+
+        return await self._writer.glance(unit)
 
     async def is_waiting(self, tenant: str, subject: str) -> bool:
         """Whether something of it is still to be told."""

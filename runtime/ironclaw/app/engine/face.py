@@ -125,6 +125,7 @@ class Ironclaw(Work, Reviews):
         :param is_well: whether its other side takes them, where the door can say
         """
         self._delivery.speak(door, sender)
+        self._drafts.speak(door, sender)
         if is_well:
             self._well[door] = is_well
 

@@ -22,6 +22,7 @@ from ironclaw.dispatcher import Dispatcher
 from ironclaw.factors import Factors
 from ironclaw.mcp.servers import Servers
 from ironclaw.orchestrator import Editor, Orchestrator
+from ironclaw.orchestrator.drafting import Drafts
 from ironclaw.plugin_manager import Hooks
 from ironclaw.secrets import Vault
 from ironclaw.settings import Settings
@@ -54,6 +55,7 @@ class Parts:
     scratch: Path  #: The folder above the tenants' folders.
     reread: Callable[[], Settings]  #: The settings as they are now.
     remembering: Remembering
+    drafts: Drafts
 
 
 class Assembled:
@@ -70,6 +72,7 @@ class Assembled:
         self._orchestrator = parts.orchestrator
         self._editor = parts.editor
         self._clock = clock
+        self._drafts = parts.drafts
         self._delivery = Delivery(store, clock, parts.lease)
         self._dispatcher = parts.dispatch(self._delivery.ring)
         self._accepting = Accepting(tenancy, self._registry, parts.brains)
