@@ -9,6 +9,7 @@ from argparse import Namespace
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 import pytest
 from mcp_types import JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
@@ -199,6 +200,29 @@ async def test_a_call_that_was_refused() -> None:
             await one.call("files.write", {}, "", no_words)
 
     assert 2 == len(set(door.deliveries))
+
+
+async def test_cancelled_while_it_is_accepted() -> None:
+    """
+    A request that is cancelled before its workflow is known takes that back all the same.
+    """
+    entered, accepted = asyncio.Event(), asyncio.Event()
+
+    class Slow(Door):
+        async def ask(self, method: str, **words: Any) -> Any:
+            entered.set()
+            await accepted.wait()
+            return await super().ask(method, **words)
+
+    door = Slow([found("running")])
+    async with anyio.create_task_group() as group:
+        group.start_soon(Session(door, "", 5).call, "files.write", {}, "", no_words)
+        await entered.wait()
+        group.cancel_scope.cancel()
+        accepted.set()
+
+    changing = [each for each in door.asked if each["verb"] != "follow"]
+    assert [("call", None), ("cancel", "w1")] == [(each["verb"], each.get("workflow")) for each in changing]
 
 
 async def test_so_many_at_once() -> None:
