@@ -214,6 +214,21 @@ async def test_result_later(bot: Bot, callers: Callers) -> None:
     assert (False, "later.md") == (found.is_error, found.structured_content["path"])
 
 
+async def test_suspended(bot: Bot) -> None:
+    """
+    Where nothing is done for the tenant, its client is told so, and nothing of how it is run.
+    """
+    async with client(bot, tenant="T2") as mcp:
+        await bot.command("tenant", "suspend", "T2")
+        found = await mcp.call("files-list")
+        await bot.command("tenant", "resume", "T2")
+        again = await mcp.call("files-list")
+
+    assert (True, False) == (found.is_error, again.is_error)
+    assert "IronClaw is suspended here" in text(found)
+    assert "ironclaw.toml" not in text(found)
+
+
 async def test_policy_by_door(bot: Bot) -> None:
     """
     Policy may forbid for MCP clients what others may do; the error is the rule's reason.

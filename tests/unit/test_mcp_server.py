@@ -19,6 +19,7 @@ from ironclaw.one_call import OneCall
 from ironclaw.settings import Settings
 from ironclaw.task import Conversation, Message, ProposedCall, Role, observation
 from ironclaw.untrusted import CONTEXT, SUMMARY
+from ironclaw_bot.cli import main
 from ironclaw_bot.mcp_server import answers, commands, pipes, session
 from ironclaw_bot.mcp_server.listing import registered_name, wire_name
 from ironclaw_bot.mcp_server.session import MOST_CALLS, Session
@@ -292,6 +293,17 @@ async def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(SettingsError, match=r"pip install 'ironclaw\[mcp\]'"):
         await commands.McpCommand(None).run(Settings(), Namespace(wait=1.0))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("word", ["-1", "nan", "inf", "soon"])
+def test_no_time_to_wait(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    What is no time to wait is refused in words.
+    """
+    with pytest.raises(SystemExit):
+        main(["mcp", f"--wait={word}"])
+
+    assert f"{word!r} is none: 0 to 3600 seconds" in capsys.readouterr().err
 
 
 # What plays the call

@@ -16,6 +16,7 @@ from ironclaw_bot.demo_folder import add_place
 from ironclaw_bot.local import Here, Remote, listen
 
 WAIT = 45.0  #: Seconds; many clients give up after a minute.
+MOST_WAIT = 3600.0
 MISSING = "ironclaw mcp needs the package mcp: pip install 'ironclaw[mcp]'"
 BY_HAND = "ironclaw: this speaks the Model Context Protocol; name `ironclaw mcp` in an MCP client's settings."
 
@@ -29,13 +30,22 @@ def add_mcp(add: Callable[[str, Command, str], argparse.ArgumentParser], door: O
     :param door: opens the local door
     """
     parser = add("mcp", McpCommand(door).run, "offer the tools to an MCP client, which starts this")
-    parser.add_argument(
-        "--wait",
-        type=float,
-        default=WAIT,
-        help=f"seconds that a call waits for people (default {WAIT:.0f})",
-    )
+    about = f"seconds that a call waits for people (default {WAIT:.0f})"
+    parser.add_argument("--wait", type=_seconds, default=WAIT, help=about)
     add_place(parser)
+
+
+def _seconds(word: str) -> float:
+    """
+    :raises ArgumentTypeError: for what is no time to wait
+    """
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MOST_WAIT:
+        raise argparse.ArgumentTypeError(f"{word!r} is none: 0 to {MOST_WAIT:.0f} seconds")
+    return seconds
 
 
 class McpCommand:
