@@ -36,7 +36,7 @@ async def examine(settings: Settings) -> list[Finding]:
     known = belongings_in(_path(settings), settings.postgres)
     key, folder = _key(settings, known.get(KEY, "")), _scratch(settings, known.get(FOLDER, ""))
     here = (_python(settings), key, _data(settings), _database(settings), folder)
-    checks = (_tools, _policy, _slack, _jwt, _doors, _brain, _approvers)
+    checks = (_tools, _policy, _slack, _jwt, _doors, _brain, _memory, _approvers)
     groups = (_rules, _left_out, *((_secrets,) if key.is_well else ()), _layers)
     found = (*here, *(check(settings) for check in checks))
     return [*found, *(each for group in groups for each in group(settings)), *await _mcp(settings)]
@@ -180,6 +180,13 @@ def _brain(settings: Settings) -> Finding:
         return Finding(f"the brain is openai: {', then '.join(planners(settings))}")
     except SettingsError as error:
         return broken(str(error))
+
+
+def _memory(settings: Settings) -> Finding:
+    if "memory_qdrant" not in settings.plugins:
+        return Finding("memory is off: memory_qdrant is not among the plugins")
+    how = f"by words and by {settings.embeddings_model}" if settings.embeddings_model else "lexical: by words"
+    return Finding(f"memory is {how}, in {'a Qdrant server' if settings.qdrant_url else 'data_dir'}")
 
 
 async def ask_models(settings: Settings) -> list[Finding]:

@@ -26,14 +26,16 @@ from ironclaw.orchestrator.recalling import Recalling
 from ironclaw.recall import Indexed, MemoryIndex, MemoryIndexes
 from ironclaw.recollecting import ALL_BYTES, LINE_BYTES, recollections
 from ironclaw.settings import TenantSettings
-from ironclaw.store import Spent, Store
+from ironclaw.store import SealedGrant, Spent, Store, grants
 from ironclaw.store.memories import Memories as Record
 from ironclaw.store.memories import Receipt
 from ironclaw.store.memory_jobs import MemoryJobs
 from ironclaw.store.recalls import Recalls
 from ironclaw.store.retention import Page, Retention
-from ironclaw.task import Principal, WorkflowState
+from ironclaw.store.sql import sql
+from ironclaw.task import GrantView, Principal, WorkflowState
 from ironclaw.tenancy import Tenancy
+from ironclaw.terms import GrantScope
 
 FACT = "Billing is deployed on Tuesdays"
 WORDS = "when is billing deployed"
@@ -455,3 +457,37 @@ async def test_the_same_with_and_without_the_other(desk: Desk) -> None:
 
     assert alone == await desk.found()
     assert json.dumps(alone)
+
+
+def granted(c: Any, view: GrantView) -> None:
+    """A call, its review, and the yes that is remembered."""
+    call = dict.fromkeys(
+        ("call_id", "args", "component_sha256", "manifest_sha256", "rule", "action_sha256"), ""
+    )
+    more = {"risk": "high", "effect": "once", "policy_version": "", "circumstances": "{}", "idem_key": "k"}
+    sql.add_call(c, workflow_id=view.workflow_id, seq=1, tool=view.tool, state="succeeded", **call, **more)
+    asked = {"version": 1, "action_sha256": "", "escalates_at": 0.0, "terms": "{}", "card": view.approval_id}
+    of = {"tenant": view.tenant, "workflow_id": view.workflow_id, "seq": 1}
+    sql.add_approval(c, id=view.approval_id, now=1.0, expires_at=50.0, **asked, **of)
+    grants.add(c, SealedGrant(view, "seal"), 2.0)
+
+
+async def test_events_that_a_grant_counts_by(desk: Desk) -> None:
+    """
+    What the audit log says of a remembered yes is forgotten once that has ended, and not before.
+    """
+    await desk.store.workflows.add(ask("a canary"), "w" * 32, 1.0)
+    flow = await desk.store.workflows.load("w" * 32)
+    await desk.store.workflows.finish(flow, WorkflowState.DONE, "done", 2.0, Spent())
+    view = GrantView(
+        "g" * 32, "T1", GrantScope.TOOL, flow.id, "http.post", ADA, "test:C1", frozenset(), frozenset(), "",
+        "c", "m", "a" * 32, ADA, 1.0, 50.0, 9,
+    )  # fmt: skip
+    await desk.store._writer.write(lambda c: granted(c, view))
+    await desk.store.retention.forget_events("T1", 3.0, 40.0, Page())
+    counts = await desk.store.grants.is_as_told(view)
+    again = await desk.store.retention.forget_events("T1", 3.0, 40.0, Page())
+    after = await desk.store.retention.forget_events("T1", 3.0, 60.0, Page())
+    told = await desk.store._writer.read(lambda c: list(sql.events_of_grant(c, tenant="T1", grant=view.id)))
+
+    assert (True, (), (flow.id,), []) == (counts, again.erased, after.erased, told)
