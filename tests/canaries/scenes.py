@@ -33,6 +33,13 @@ async def denied(world: World, tenant: str) -> None:
     await world.command(tenant, "decide", approval_id=asked["approval"]["id"], **words)
 
 
+async def waiting(world: World, tenant: str) -> None:
+    """A card that nobody decides."""
+    new = world.marks[tenant].new
+    text = f"write {new('a waiting name')} {new('a waiting file')}"
+    await world.http(tenant, "POST", "/run", {"task": text, "wait": 30})
+
+
 async def failed(world: World, tenant: str) -> None:
     """Calls of a tool that is not there, and of a path that leads out."""
     mark = world.marks[tenant].new("an error")
@@ -45,8 +52,8 @@ async def strangers(world: World, tenant: str) -> None:
         for view in await world.app.workflows(other, 5):
             await world.http(tenant, "GET", f"/workflows/{view.id}")
             await world.http(tenant, "POST", f"/workflows/{view.id}/cancel")
-        for waiting in await world.app.approvals(other):
-            await world.http(tenant, "POST", f"/approve/{waiting.id}")
+        for review in await world.app.approvals(other):
+            await world.http(tenant, "POST", f"/approve/{review.id}")
 
 
 async def remembered(world: World, tenant: str) -> None:
@@ -119,6 +126,7 @@ async def spoken(world: World, tenant: str) -> None:
 SCENES: tuple[Scene, ...] = (
     approved,
     denied,
+    waiting,
     failed,
     strangers,
     remembered,

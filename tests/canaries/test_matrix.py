@@ -13,7 +13,7 @@ import pytest
 
 from ironclaw.store.sql import sql
 from tests.canaries.marks import foreign
-from tests.canaries.scenes import SCENES, Scene, approved, kept, listed
+from tests.canaries.scenes import SCENES, Scene, approved, kept, listed, waiting
 from tests.canaries.world import TEAMS, TENANTS, World, a_world
 
 AT_ONCE = 3
@@ -71,6 +71,7 @@ def everybodys(table: str, order: str = "1") -> Callable[..., Any]:
         ("workflows_of", "workflows", (approved,)),
         ("schedules_of", "schedules", (kept,)),
         ("secrets_of", "secrets", (kept,)),
+        ("pending_approvals", "approvals", (waiting,)),
     ],
 )
 async def test_a_filter_that_is_dropped(

@@ -51,6 +51,7 @@ async def test_nothing_is_left(tmp_path: Path, built_toolboxes: Path) -> None:
         e.partition(": ")[2] for e in marks["T2"].under(data(tmp_path))
     }
     assert 1 == len(theirs)
+    assert ["T2"] == [each.name for each in (data(tmp_path) / "memory").iterdir() if each.name[0] != "."]
     assert receipt["removed"]["rows of workflows"] == 3
     assert min(receipt["removed"][each] for each in ("vectors of the memory index", "audit events")) >= 1
 
@@ -59,16 +60,17 @@ async def test_nothing_is_left(tmp_path: Path, built_toolboxes: Path) -> None:
 async def test_the_log_still_holds(tmp_path: Path, built_toolboxes: Path) -> None:
     """
     The chain of a forgotten tenant is intact and says how many events are forgotten; the last one is not, and
-    holds the receipt.
+    holds the receipt.  The database was written anew: no page of it is free.
     """
     async with host(tmp_path, built_toolboxes) as app:
         await fill(app, "T1", Marks())
         receipt = await app.tenants.forget("T1", OP)
     [chain] = [each for each in verify(data(tmp_path) / "ironclaw.db") if each.tenant == "T1"]
     with closing(sqlite3.connect(data(tmp_path) / "ironclaw.db")) as c:
+        free = c.execute("PRAGMA freelist_count").fetchone()[0]
         [last] = c.execute("SELECT event FROM audit WHERE tenant = 'T1' AND event <> ''").fetchall()
 
-    assert ("", chain.events - 1) == (chain.fault, chain.forgotten)
+    assert ("", chain.events - 1, 0) == (chain.fault, chain.forgotten, free)
     assert chain.forgotten == receipt["removed"]["audit events"]
     assert ("tenant_forgotten", receipt["removed"]) == (
         json.loads(last[0])["event"],

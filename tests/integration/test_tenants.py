@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ async def test_what_runs_parks(tmp_path: Path, built_toolboxes: Path) -> None:
     brain = Between(moves(wants("files.list")))
     async with engine(tmp_path, brain, built_toolboxes) as app:
         brain.app = app
-        view = await app.wait("T1", await app.submit(ask()), 30)
+        async with asyncio.timeout(10):  # It rests, and does not try again and again.
+            view = await app.wait("T1", await app.submit(ask()), 30)
         calls = [call.state for call in (await app._store.workflows.load(view.id)).calls]
         await app.tenants.resume("T1", OP)
         done = await app.wait("T1", view.id, 30)
