@@ -169,8 +169,8 @@ async def test_a_row_that_was_moved_to_another_tenant(tmp_path: Path, built_tool
 
 async def test_the_brain_proposes_and_a_person_keeps(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    What the brain wants to remember waits on a card that has the exact text and says for whom; approved, it is
-    kept, and the row says by whom.
+    What the brain wants to remember waits on a card that has the exact text and says for whom; approved, it
+    is kept, and the row says by whom.
     """
     async with remembering(tmp_path, Moves(KEEP), built_toolboxes) as app:
         view = await asked(app, "remind yourself")
@@ -226,8 +226,8 @@ async def test_what_cannot_be_remembered_bothers_nobody(tmp_path: Path, built_to
 
 async def test_a_poisoned_result(tmp_path: Path, built_toolboxes: Path, permits: Path) -> None:
     """
-    A file that wants to be remembered, read by a brain that obeys, under a policy that lets the brain remember
-    by itself: nothing is remembered, a person is asked, and the card says what was read.
+    A file that wants to be remembered, read by a brain that obeys, under a policy that lets the brain
+    remember by itself: nothing is remembered, a person is asked, and the card says what was read.
     """
     brain = Moves(moves(wants("files.list")), KEEP)
     async with remembering(tmp_path, brain, built_toolboxes, policy_file=permits) as app:

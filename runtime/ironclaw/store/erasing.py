@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from ironclaw.memory import Memory
@@ -20,6 +20,8 @@ REWRITES = {
     "notice": sql.rewrite_notice,
     "question": sql.rewrite_question,
 }
+TOO_DEEP = json.dumps({"output": FORGOTTEN})
+TELLING = 12  #: Characters of a text that tell it from others.
 TEXTS = ("one", "two", "three")  #: Columns of said_in.
 #: How many of them each kind of row has.
 COUNTS = {"message": 2, "call": 3, "asked": 1, "workflow": 2, "notice": 1, "question": 3}
@@ -83,17 +85,17 @@ def _homes(c: Connection, tenant: str, memory: Memory) -> set[str]:
 
 def _take_out_of(c: Connection, tenant: str, workflow_id: str, memories: Collection[Memory]) -> int:
     ids = {memory.id for memory in memories}
-    texts = {form for memory in memories for form in _forms(memory.text)}
+    texts = {memory.text for memory in memories}
     touched: set[int] = set()
     count = 0
     for row in list(sql.said_in(c, workflow_id=workflow_id)):
         before = tuple(str(row[name]) for name in TEXTS)
-        after = tuple(_cleaned(each, ids, texts) for each in before)
+        after = tuple(cleaned(each, ids, texts) for each in before)
         if after != before:
             _rewrite(c, workflow_id, row, after)
             count += 1
             touched |= {int(row["k"])} if row["what"] == "message" else set()
-    forget_events(c, tenant, workflow_id, saying=texts)
+    forget_events(c, tenant, workflow_id, saying={form for each in texts for form in _forms(each)})
     return count + summaries.void(c, workflow_id, touched)
 
 
@@ -102,37 +104,45 @@ def _rewrite(c: Connection, workflow_id: str, row: Row, after: tuple[str, ...]) 
     REWRITES[row["what"]](c, workflow_id=workflow_id, k=row["k"], **values)
 
 
-def _cleaned(text: str, ids: Collection[str], forms: Iterable[str]) -> str:
-    """The text without the memories' lines, without results that name them, and without their very words."""
-    if not text:
-        return text
-    found = without(_results_emptied(text, ids), ids)
-    for form in sorted(forms, key=len, reverse=True):
-        found = found.replace(form, FORGOTTEN)
-    return found
+def cleaned(text: str, ids: Collection[str], texts: Collection[str]) -> str:
+    """A text without what some memories said: their lines, their results by their ids, and their very words.
 
+    JSON stays JSON of the same shape, whatever a memory says: only strings in it change, and no name.
 
-def _results_emptied(text: str, ids: Collection[str]) -> str:
-    """A tool's result in which a memory was found, by its id: its text may be written in any way there."""
-    if not any(each in text for each in ids) or text[:1] not in "{[":
-        return text
+    :param texts: what the memories said
+    """
+    if text[:1] not in ("{", "["):
+        return _unsaid(without(text, ids), texts)
     try:
         value = json.loads(text)
+        after = _emptied(value, ids, texts)
+        return text if after == value else json.dumps(after, ensure_ascii=False)
+    except RecursionError:  # Nobody can say what in it is what: all of it goes.
+        return TOO_DEEP if any(form in text for each in texts for form in _forms(each)) else text
     except ValueError:
-        return text
-    return json.dumps(value, ensure_ascii=False) if _empty(value, ids) else text
+        return _unsaid(without(text, ids), texts)
 
 
-def _empty(value: Any, ids: Collection[str]) -> bool:
-    """Empty all memories within a JSON value, in place; whether there was one."""
+def _emptied(value: Any, ids: Collection[str], texts: Collection[str]) -> Any:
+    if isinstance(value, str):
+        return cleaned(value, ids, texts)
     if isinstance(value, list):
-        return sum(_empty(each, ids) for each in value) > 0
+        return [_emptied(each, ids, texts) for each in value]
     if not isinstance(value, dict):
-        return False
-    is_one = value.get("id") in ids and "text" in value
-    if is_one:
-        value["text"] = FORGOTTEN
-    return sum(_empty(each, ids) for each in value.values()) > 0 or is_one
+        return value
+    # As memory.search gives it: its text may be written in any way there.
+    own = {"text": FORGOTTEN} if value.get("id") in ids and "text" in value else {}
+    return {name: _emptied(each, ids, texts) for name, each in (value | own).items()}
+
+
+def _unsaid(text: str, texts: Collection[str]) -> str:
+    """Without the very words; of a few letters, which many texts have, only where they are all of it."""
+    for said in sorted(texts, key=len, reverse=True):
+        if len(said) >= TELLING:
+            text = text.replace(said, FORGOTTEN)
+        elif text == said:
+            return FORGOTTEN
+    return text
 
 
 def _says(event: str, forms: Collection[str]) -> bool:
