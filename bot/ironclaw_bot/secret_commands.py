@@ -131,6 +131,7 @@ async def _keeping(settings: Settings) -> AsyncIterator[_Beside | _Alone]:
         await unlock(settings, store)
         vault = await Vault.open(store, Keyring(settings), time.time)
         tenants = frozenset(settings.tenants) or await store.tenant_ids() or frozenset({LOCAL_TENANT})
-        yield _Alone(Keeper(vault, f"local:{login_name(os.getuid())}"), tenants)
+        gone = {name for name, state in (await store.tenants.states()).items() if state.is_gone}
+        yield _Alone(Keeper(vault, f"local:{login_name(os.getuid())}"), tenants - gone)
     finally:
         await store.close()
