@@ -113,5 +113,5 @@ def test_what_no_rule_speaks_of_is_unknown(library: Library) -> None:
     there = set(put.context)
     put.context["hour"] = 1
 
-    assert {"tenant", "hosts", "tainted", "taint_from"} == there
+    assert {"tenant", "tool", "hosts", "tainted", "taint_from"} == there
     assert Verdict.DENY is verdict(library, call(), put)
