@@ -18,9 +18,10 @@ from ironclaw.app.forgetting import remove_files
 from ironclaw.audit import verify
 from ironclaw.errors import Conflict, NotFound
 from ironclaw.store import Store
+from ironclaw.store.chain import note_as_before
 from ironclaw.store.migrations import migrate_sqlite
-from ironclaw.store.tenants import EMPTIED, KEPT
-from ironclaw.task import Address, Task
+from ironclaw.store.tenants import EMPTIED, KEPT, OLD_EVENTS
+from ironclaw.task import Address, Task, TenantState
 
 
 def data(folder: Path) -> Path:
@@ -219,3 +220,25 @@ def test_a_link_in_the_folders_place(tmp_path: Path) -> None:
     remove_files(tmp_path, "T1")
 
     assert (True, False) == ((outside / "kept.txt").exists(), os.path.lexists(tmp_path / "T1"))
+
+
+async def test_events_of_before(tmp_path: Path) -> None:
+    """
+    Events from before there were commitments stay, for the chain is over them; the receipt says how many.
+    """
+    store = await Store.open(tmp_path / "ironclaw.db")
+    active, suspended, forgetting = list(TenantState)[:3]
+    try:
+        await store.map_tenants({}, frozenset({"T1"}), 1.0)
+        await store._writer.write(lambda c: note_as_before(c, "T1", 1.0, "old", "host"))
+        await store.tenants.change("T1", active, suspended, OP, 2.0)
+        await store.tenants.change("T1", suspended, forgetting, OP, 3.0)
+        await store.tenants.empty_events("T1")
+        await store.tenants.end("T1", OP, 4.0)
+        receipt = await store.tenants.receipt("T1")
+    finally:
+        await store.close()
+    [chain] = verify(tmp_path / "ironclaw.db")
+
+    assert (1, 2) == (receipt[OLD_EVENTS], receipt["audit events"])
+    assert ("", 4, 2) == (chain.fault, chain.events, chain.forgotten)
