@@ -6,6 +6,8 @@ The file is a list of moves, or of plays with moves for certain tasks; the first
 
     [{"when": "read", "moves": [...]}, {"moves": [...]}]
 
+    [{"question": {"text": "Which one?", "choices": ["a", "b"]}}, {"answer": "Done."}]
+
 ``when`` is a piece of the task's text.  ``arguments`` that are a string are passed on as they are, broken
 or not.  Which move comes next is how many turns the brain has had since the task, so a restart goes on
 where it stood.
@@ -23,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ironclaw.errors import BrainError
 from ironclaw.hookspecs import Services, hookimpl
-from ironclaw.task import Brain, Conversation, Message, Move, ProposedCall, Role
+from ironclaw.task import Brain, Conversation, Message, Move, ProposedCall, Question, Role
 
 UNSET = "The brain is 'script' and there is no script: set IRONCLAW_BRAIN_SCRIPT to a JSON file of moves."
 
@@ -40,17 +42,25 @@ class ScriptedCall(_Strict):
     id: str = ""
 
 
+class ScriptedQuestion(_Strict):
+    """What the person who asked is asked."""
+
+    text: str
+    choices: tuple[str, ...] = ()
+
+
 class ScriptedMove(_Strict):
-    """Calls or an answer, never both."""
+    """Calls, a question or an answer: one of them."""
 
     calls: Annotated[tuple[ScriptedCall, ...], Field(min_length=1)] | None = None
     answer: str | None = None
+    question: ScriptedQuestion | None = None
     tokens: int = Field(0, ge=0)
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> ScriptedMove:
-        if (self.calls is None) == (self.answer is None):
-            raise ValueError('a move is either {"calls": [...]} or {"answer": "..."}')
+    def _one_of_them(self) -> ScriptedMove:
+        if [self.calls, self.answer, self.question].count(None) != 2:
+            raise ValueError('a move is either {"calls": [...]}, {"question": {...}} or {"answer": "..."}')
         return self
 
 
@@ -132,7 +142,9 @@ def _move(move: ScriptedMove, turn: int) -> Move:
         ProposedCall(call.id or f"script-{turn}-{index}", call.tool, _raw(call.arguments))
         for index, call in enumerate(move.calls or ())
     )
-    return Move(calls=calls, answer=move.answer, tokens=move.tokens)
+    asked = move.question
+    question = Question(f"script-{turn}", asked.text, asked.choices) if asked else None
+    return Move(calls=calls, answer=move.answer, tokens=move.tokens, question=question)
 
 
 def _raw(arguments: dict[str, Any] | str) -> str:

@@ -1,4 +1,4 @@
-"""The brain asks whoever gave it the task: one answer counts, theirs, and allows nothing.  The engine is real."""
+"""The brain asks whoever gave it the task: one answer counts, theirs, and allows nothing.  All is real."""
 
 from __future__ import annotations
 
