@@ -1,4 +1,4 @@
-"""A question of the brain in Slack: asked in the thread, answered there by who gave the task.  All is real."""
+"""A question of the brain in Slack: asked in the thread, answered there by who gave the task.  All real."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's answers in Slack: whatever the text, no link but to the tenant's hosts, no mention but who asked."""
+"""A model's answers in Slack: whatever the text, no link but to the tenant's hosts, one mention at most."""
 
 from __future__ import annotations
 
