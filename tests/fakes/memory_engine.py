@@ -181,6 +181,9 @@ class MemoryEngine:
                 return principal
         raise IdentityError
 
+    def tools(self, tenant: str) -> tuple[ToolOffer, ...]:
+        return self.offers
+
     async def ready(self) -> dict[str, bool]:
         return self.checks
 
