@@ -181,9 +181,6 @@ class MemoryEngine:
                 return principal
         raise IdentityError
 
-    def tools(self, tenant: str) -> tuple[ToolOffer, ...]:
-        return self.offers
-
     async def ready(self) -> dict[str, bool]:
         return self.checks
 

@@ -102,7 +102,7 @@ async def test_use_is_audited(lending: Lending) -> None:
     """
     The audit log says which call carried which secret where, before it left; a refused request used none.
     """
-    uses: list[object] = []
+    uses: list[dict[str, object]] = []
 
     def answer(number: int, seen: Seen) -> bytes:
         uses.extend(lending.uses())
@@ -113,7 +113,9 @@ async def test_use_is_audited(lending: Lending) -> None:
     await lending.fetch()
 
     said = {"secret": "key", "tool": "a.b", "host": API, "method": "GET", "workflow": "w", "seq": 1}
-    assert [{**said, "n": 2, "at": 1.0, "event": "secret_used", "actor": "host"}] == uses == lending.uses()
+    [use] = uses
+    assert {**said, "n": 2, "at": 1.0, "event": "secret_used", "actor": "host"}.items() <= use.items()
+    assert [use] == lending.uses()
 
 
 async def test_no_use_without_record(lending: Lending) -> None:

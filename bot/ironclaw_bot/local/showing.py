@@ -68,6 +68,7 @@ def shown_grant(grant: GrantView) -> Json:
         "expires_at": grant.expires_at,
     }
 
+
 def shown_question(question: QuestionView) -> Json:
     """A question as JSON."""
     return {

@@ -31,7 +31,12 @@ _CALLS = {
 }
 _RESTORED = "The database was restored from a backup: this may have been decided and run since. Ask again."
 _NOT_RUN = "It was not run."
-_DOORS = {"slack": "in Slack", "http": "over HTTP", "cli": "on the command line", "mcp": "through an MCP client"}
+_DOORS = {
+    "slack": "in Slack",
+    "http": "over HTTP",
+    "cli": "on the command line",
+    "mcp": "through an MCP client",
+}
 _CHANNELS = {
     "im": "in a direct message",
     "channel": "in a Slack channel",

@@ -71,9 +71,7 @@ def _others(seen: Seen) -> list[Block]:
 
 
 def _tasks(tasks: Sequence[WorkflowView]) -> list[Block]:
-    lines = [
-        f"*{state(each)}* · {one_line(each.text, 80)} · {code(each.id)}" for each in tasks[:MOST_TASKS]
-    ]
+    lines = [f"*{state(each)}* · {one_line(each.text, 80)} · {code(each.id)}" for each in tasks[:MOST_TASKS]]
     return [header("Your tasks"), *listed("", lines, "No task yet.")]
 
 

@@ -154,9 +154,7 @@ async def open_app(
         )
         editor = Editor(store, veto, registry, hooks, hosts, body.preview, clock)
         record = functools.partial(_record, store, tenancy, clock)
-        tools = ReloadedTools(
-            registry, lambda: remembering.offered(servers.merged(own())), sandbox, record
-        )
+        tools = ReloadedTools(registry, lambda: remembering.offered(servers.merged(own())), sandbox, record)
         factors, links = Factors(store, key, clock), Links(seal_key)
         parts = Parts(
             tenancy,

@@ -1,7 +1,7 @@
 """Every setting, read once: environment over ``.env`` over ``ironclaw.toml`` over the default.
 
-``model``, ``tenant``, ``brain`` and ``mcp_servers`` say what there is, ``forms`` how words must look, ``loading``
-where they come from.
+``model``, ``tenant``, ``brain`` and ``mcp_servers`` say what there is, ``forms`` how words must look,
+``loading`` where they come from.
 """
 
 from ironclaw.settings.brain import ModelServer, Price

@@ -79,7 +79,7 @@ class BrainSettings(BaseModel):
     )
     openai_fallbacks: Words = Field(
         (),
-        description="Models that are asked when the one before cannot: MODEL, or MODEL@NAME of [openai_servers].",
+        description="Models to ask when the one before cannot: MODEL, or MODEL@NAME of [openai_servers].",
     )
     openai_servers: dict[Name, ModelServer] = Field(
         {}, description="Servers beside openai_base_url, by name."
