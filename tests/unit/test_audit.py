@@ -20,7 +20,7 @@ from ironclaw.canonical import digest
 from ironclaw.errors import StoreError
 from ironclaw.keys import load_key
 from ironclaw.store import FIRST_LINK, Head, Store, link
-from ironclaw.store.chain import note
+from ironclaw.store.chain import FORGETS, note
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.sqlite import SqliteWriter, forgetting
 
@@ -357,13 +357,14 @@ async def test_forgotten_events(tmp_path: Path) -> None:
     def forget(c: Connection) -> None:
         with forgetting():
             sql.forget_events(c, tenant="T1")
+        note(c, "T1", 9.0, FORGETS, "host", until=3)
 
     await writer.write(forget)
     await writer.close()
     (chain,) = verify(tmp_path / "a.db")
 
-    assert (3, "", 3) == (chain.events, chain.fault, chain.forgotten)
-    assert [] == list(events(tmp_path / "a.db", "T1"))
+    assert (4, "", 3) == (chain.events, chain.fault, chain.forgotten)
+    assert [4] == [each["n"] for each in events(tmp_path / "a.db", "T1")]
 
 
 @pytest.mark.parametrize(
@@ -382,3 +383,13 @@ async def test_a_commitment_binds(tmp_path: Path, statement: str) -> None:
     tampered(tmp_path / "a.db", statement)
 
     assert "event 2 was changed" == verify(tmp_path / "a.db")[0].fault
+
+
+async def test_an_emptied_event_is_seen(tmp_path: Path) -> None:
+    """
+    An event that somebody empties, of which no later one says that it was to be forgotten, is a fault.
+    """
+    await filled(tmp_path / "a.db", 5)
+    tampered(tmp_path / "a.db", "UPDATE audit SET event = '' WHERE n = 3")
+
+    assert "event 3 was emptied, and nobody was to forget it" == verify(tmp_path / "a.db")[0].fault

@@ -156,7 +156,7 @@ class Forgetting:
         for table in EMPTIED:
             await self._store.tenants.empty(tenant, table)
         await self._clear_index(tenant)
-        await self._store.tenants.empty_events(tenant)
+        await self._store.tenants.empty_events(tenant, self._clock())
 
     async def _clear_index(self, tenant: str) -> None:
         if self._grounds.indexes is None:

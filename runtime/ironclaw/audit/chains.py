@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ironclaw.audit.kept import Checkpoint
 from ironclaw.store import FIRST_LINK, commitment, link, look
+from ironclaw.store.chain import FORGETS
 from ironclaw.store.sql import Connection, Row, sql
 
 PAGE = 1000  #: Events that are read at a time.
@@ -82,6 +83,9 @@ class _Walk:
     at: float = 0.0
     set_back: int = 0
     forgotten: int = 0
+    emptied: set[int] = field(
+        default_factory=set
+    )  #: Those of which no later event has said that they should be.
     missed: Kept = field(default_factory=dict)
 
     def chain(self, tenant: str, fault: str = "") -> Chain:
@@ -100,13 +104,15 @@ class _Walk:
             )
         if not fault:
             self.n, self.head = row["n"], row["hash"]
-            self._look_at_time(row["event"])
+            self._look_at(row["event"])
         return fault
 
-    def _look_at_time(self, event: str) -> None:
+    def _look_at(self, event: str) -> None:
         if not event:
             self.forgotten += 1
+            self.emptied.add(self.n)
             return
+        self.emptied -= _forgets(event, self.emptied)
         at = _time(event) or 0.0
         self.set_back += at < self.at - BACKWARDS
         self.at = at
@@ -121,7 +127,20 @@ def _walk(c: Connection, tenant: str, expected: Kept) -> Chain:
         last = max(walk.missed)
         gone = f"event {last} of {_when(walk.missed[last])} is gone: the log was cut or rolled back"
         return walk.chain(tenant, gone)
+    if walk.emptied:
+        return walk.chain(tenant, f"event {min(walk.emptied)} was emptied, and nobody was to forget it")
     return walk.chain(tenant)
+
+
+def _forgets(event: str, emptied: set[int]) -> set[int]:
+    """Which of the emptied events before it this one says were to be forgotten."""
+    if f'"event":"{FORGETS}"' not in event:
+        return set()
+    said = json.loads(event)
+    if said["event"] != FORGETS:
+        return set()
+    until, numbers = said.get("until", 0), said.get("numbers", [])
+    return {n for n in emptied if n <= until or n in numbers}
 
 
 def _fault(row: Row, n: int, prev: str) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from ironclaw.canonical import canonical_text
 from ironclaw.store.sql import Connection, sql
 
+#: The event that names earlier ones which were forgotten: their ``numbers``, or all of them ``until`` one.
+FORGETS = "forgets"
 FIRST_LINK = "0" * 64  #: What the first audit row of a tenant has before it.
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ironclaw.memory import Memory
 from ironclaw.recollecting import FORGOTTEN, without
 from ironclaw.store import summaries
+from ironclaw.store.chain import FORGETS, note
 from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.sqlite import forgetting
 
@@ -27,7 +28,7 @@ TEXTS = ("one", "two", "three")  #: Columns of said_in.
 COUNTS = {"message": 2, "call": 3, "asked": 1, "workflow": 2, "notice": 1, "question": 3}
 
 
-def take_out(c: Connection, tenant: str, memories: Collection[Memory]) -> int:
+def take_out(c: Connection, tenant: str, memories: Collection[Memory], now: float) -> int:
     """Take memories out of every workflow that was given them, or in which they were made.
 
     :return: in how many texts they were
@@ -36,7 +37,7 @@ def take_out(c: Connection, tenant: str, memories: Collection[Memory]) -> int:
     for memory in memories:
         for workflow_id in _homes(c, tenant, memory):
             of_flows.setdefault(workflow_id, []).append(memory)
-    return sum(_take_out_of(c, tenant, flow, found) for flow, found in of_flows.items())
+    return sum(_take_out_of(c, tenant, flow, found, now) for flow, found in of_flows.items())
 
 
 def erase_workflow(c: Connection, workflow_id: str, now: float) -> None:
@@ -55,15 +56,23 @@ def erase_workflow(c: Connection, workflow_id: str, now: float) -> None:
 
 
 def forget_events(
-    c: Connection, tenant: str, workflow_id: str, keep: Collection[str] = (), saying: Collection[str] = ()
+    c: Connection,
+    tenant: str,
+    workflow_id: str,
+    now: float,
+    keep: Collection[str] = (),
+    saying: Collection[str] = (),
 ) -> tuple[int, int]:
     """Forget what the audit log says of a workflow; the commitments stay, and the chain holds.
+
+    A later event names those that are gone: a thief who empties others is seen.
 
     :param keep: ids of grants whose events are still asked for
     :param saying: only of the task itself, and only where one of these texts is in it; () for all
     :return: how many were forgotten, and how many kept
     """
-    gone = kept = 0
+    gone: list[int] = []
+    kept = 0
     for row in list(sql.events_of_workflow(c, tenant=tenant, workflow_id=workflow_id)):
         event = json.loads(row["event"])
         is_meant = not saying or (event["event"] == "received" and _says(row["event"], saying))
@@ -71,8 +80,10 @@ def forget_events(
             kept += 1
         elif is_meant:
             with forgetting():
-                gone += int(sql.forget_event(c, tenant=tenant, n=row["n"]))
-    return gone, kept
+                gone += [row["n"]] if sql.forget_event(c, tenant=tenant, n=row["n"]) else []
+    if gone:
+        note(c, tenant, now, FORGETS, "host", numbers=gone)
+    return len(gone), kept
 
 
 def _homes(c: Connection, tenant: str, memory: Memory) -> set[str]:
@@ -83,7 +94,9 @@ def _homes(c: Connection, tenant: str, memory: Memory) -> set[str]:
     return given | ({maker} if row is not None and row["tenant"] == tenant else set())
 
 
-def _take_out_of(c: Connection, tenant: str, workflow_id: str, memories: Collection[Memory]) -> int:
+def _take_out_of(
+    c: Connection, tenant: str, workflow_id: str, memories: Collection[Memory], now: float
+) -> int:
     ids = {memory.id for memory in memories}
     texts = {memory.text for memory in memories}
     touched: set[int] = set()
@@ -95,7 +108,7 @@ def _take_out_of(c: Connection, tenant: str, workflow_id: str, memories: Collect
             _rewrite(c, workflow_id, row, after)
             count += 1
             touched |= {int(row["k"])} if row["what"] == "message" else set()
-    forget_events(c, tenant, workflow_id, saying={form for each in texts for form in _forms(each)})
+    forget_events(c, tenant, workflow_id, now, saying={form for each in texts for form in _forms(each)})
     return count + summaries.void(c, workflow_id, touched)
 
 

@@ -129,7 +129,7 @@ class Memories:
             there = [each for each in forgotten if sql.drop_memory(c, tenant=tenant, id=each.id)]
             for each in there:
                 memory_jobs.remove(c, tenant, each.id, now)
-            places = take_out(c, tenant, there)
+            places = take_out(c, tenant, there, now)
             found = replace(receipt, memories=len(there), places=places)
             if there:
                 _keep_receipt(c, tenant, found, [each.id for each in there])

@@ -64,7 +64,7 @@ class Retention:
 
 
 def _forget(c: Connection, tenant: str, workflow_id: str, live: set[str], now: float) -> int:
-    gone, kept = forget_events(c, tenant, workflow_id, keep=live)
+    gone, kept = forget_events(c, tenant, workflow_id, now, keep=live)
     if not kept:
         sql.audit_erased(c, id=workflow_id, now=now)
     return gone

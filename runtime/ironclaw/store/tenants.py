@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ironclaw.errors import Conflict, NotFound
-from ironclaw.store.chain import note
+from ironclaw.store.chain import FORGETS, note
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.sqlite import forgetting
 from ironclaw.store.units import Writer
@@ -141,7 +141,7 @@ class Tenants:
 
         await self._writer.write(unit, tenant)
 
-    async def empty_events(self, tenant: str) -> None:
+    async def empty_events(self, tenant: str, now: float) -> None:
         """Forget the events of its audit log, whose commitments stay.
 
         :raises Conflict: it is not being forgotten
@@ -151,6 +151,9 @@ class Tenants:
             _check_forgetting(c, tenant)
             with forgetting():  # On the thread that prepares the statement.
                 sql.add_receipt(c, tenant=tenant, what=EVENTS, removed=sql.forget_events(c, tenant=tenant))
+            head = sql.audit_head(c, tenant=tenant)
+            if head:
+                note(c, tenant, now, FORGETS, "host", until=head["n"])
             left = sql.tenant_counts(c, tenant=tenant)["uncommitted"]
             sql.set_receipt(c, tenant=tenant, what=OLD_EVENTS, removed=left)
 
