@@ -60,8 +60,8 @@ async def test_nothing_is_left(tmp_path: Path, built_toolboxes: Path) -> None:
 @pytest.mark.sandbox
 async def test_the_log_still_holds(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    The chain of a forgotten tenant is intact and says how many events are forgotten; the last two are not: that
-    they were to be, and the receipt.  The database was written anew: no page of it is free.
+    The chain of a forgotten tenant is intact and says how many events are forgotten; the last two are
+    not: that they were to be, and the receipt.  The database was written anew: no page of it is free.
     """
     async with host(tmp_path, built_toolboxes) as app:
         await fill(app, "T1", Marks())
@@ -69,7 +69,9 @@ async def test_the_log_still_holds(tmp_path: Path, built_toolboxes: Path) -> Non
     [chain] = [each for each in verify(data(tmp_path) / "ironclaw.db") if each.tenant == "T1"]
     with closing(sqlite3.connect(data(tmp_path) / "ironclaw.db")) as c:
         free = c.execute("PRAGMA freelist_count").fetchone()[0]
-        _, last = c.execute("SELECT event FROM audit WHERE tenant = 'T1' AND event <> '' ORDER BY n").fetchall()
+        _, last = c.execute(
+            "SELECT event FROM audit WHERE tenant = 'T1' AND event <> '' ORDER BY n"
+        ).fetchall()
 
     assert ("", chain.events - 2, 0) == (chain.fault, chain.forgotten, free)
     assert chain.forgotten == receipt["removed"]["audit events"]
@@ -241,4 +243,4 @@ async def test_events_of_before(tmp_path: Path) -> None:
     [chain] = verify(tmp_path / "ironclaw.db")
 
     assert (1, 2) == (receipt[OLD_EVENTS], receipt["audit events"])
-    assert ("", 4, 2) == (chain.fault, chain.events, chain.forgotten)
+    assert ("", 5, 2) == (chain.fault, chain.events, chain.forgotten)
