@@ -37,9 +37,14 @@ async def test_check_lists_the_rules(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert 0 == await told(policy_settings(tmp_path, T1=own), "check")
 
     out = capsys.readouterr().out
-    assert ["tenant-wall", "low-risk-runs", "tainted-goes-out", "a-person-decides", "two"] == re.findall(
-        r"^(?:permit|forbid) (\S+)", out, re.MULTILINE
-    )
+    assert [
+        "memory-wall",
+        "tenant-wall",
+        "low-risk-runs",
+        "tainted-goes-out",
+        "a-person-decides",
+        "two",
+    ] == re.findall(r"^(?:permit|forbid) (\S+)", out, re.MULTILINE)
     assert "2 people of finance" in out
 
 
