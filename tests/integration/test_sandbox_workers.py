@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import signal
@@ -26,6 +27,14 @@ from ironclaw.task import FailureKind, ToolFailure
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 ENDLESS = Limits(fuel=10**12, seconds=0.3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_dead() -> None:
+    """Programs that tests of other files started have ended, and not all were asked how."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 @pytest.fixture
