@@ -237,12 +237,22 @@ async def test_connection_that_breaks(server: FakeOpenAI) -> None:
 
 async def test_endless_reply(server: FakeOpenAI) -> None:
     """
-    A reply that unpacks to more than fits is cut off, however small it was on the way.
+    A reply of more than fits is cut off.
     """
-    packed = gzip.compress(b" " * (MAX_REPLY + 1))
-    server.on("hello", Reply(headers={"Content-Encoding": "gzip"}, body=packed))
+    server.on("hello", Reply(body=b" " * (MAX_REPLY + 1)))
 
     assert "endless answer" in await refusal(brain(server))
+
+
+async def test_packed_reply(server: FakeOpenAI) -> None:
+    """
+    Nothing is unpacked, however small it is on the way: it is no reply.
+    """
+    packed = gzip.compress(b" " * (MAX_REPLY + 1))
+    for _ in range(9):
+        server.on("hello", Reply(headers={"Content-Encoding": "gzip"}, body=packed))
+
+    assert "endless answer" not in await refusal(brain(server))
 
 
 async def test_nobody_there() -> None:

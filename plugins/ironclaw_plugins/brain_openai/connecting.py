@@ -61,7 +61,7 @@ def connect(server: Server, read_seconds: float) -> AsyncOpenAI:
             trust_env=False,
             follow_redirects=False,
             # A turn takes seconds: a kept connection would save little, and nobody closes a plugin.
-            transport=_Bounded(trust_env=False, limits=Limits(max_keepalive_connections=0)),
+            transport=Bounded(trust_env=False, limits=Limits(max_keepalive_connections=0)),
         ),
     }
     client = (
@@ -74,13 +74,16 @@ def connect(server: Server, read_seconds: float) -> AsyncOpenAI:
     return client
 
 
-class _Bounded(AsyncHTTPTransport):
+class Bounded(AsyncHTTPTransport):
     """Cuts what is not a reply: the library reads all of an error, however long it is."""
 
     async def handle_async_request(self, request: Request) -> Response:
+        # Nothing packed: what unpacks to all memory, or to nothing for ever, does so before anybody counts.
+        request.headers["accept-encoding"] = "identity"
         response = await super().handle_async_request(request)
         if response.status_code >= 300 and isinstance(response.stream, AsyncByteStream):
             response.stream = _Cut(response.stream)
+        response.headers.pop("content-encoding", None)  # Of who packs all the same, the bytes as they came.
         return response
 
 

@@ -115,13 +115,17 @@ class Embedder:
         from httpx2 import Timeout  # noqa: PLC0415  # it takes a second, as above
         from openai import AsyncOpenAI, DefaultAsyncHttpx2Client  # noqa: PLC0415  # likewise
 
+        from ironclaw_plugins.brain_openai.connecting import Bounded  # noqa: PLC0415  # likewise
+
         key = self._settings.embeddings_api_key
         client = AsyncOpenAI(
             api_key=key.get_secret_value() if key else "none",  # Local servers need none, the library does.
             base_url=self._settings.embeddings_base_url or OPENAI,
             max_retries=0,  # The one who wants the meaning asks again, later.
             timeout=Timeout(self._put_seconds, connect=CONNECT_SECONDS),
-            http_client=DefaultAsyncHttpx2Client(trust_env=False, follow_redirects=False),
+            http_client=DefaultAsyncHttpx2Client(
+                trust_env=False, follow_redirects=False, transport=Bounded(trust_env=False)
+            ),
         )
         # The library reads these from the environment; ours is read in settings alone.
         client.organization = client.project = None
