@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import signal
@@ -29,12 +28,17 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 ENDLESS = Limits(fuel=10**12, seconds=0.3)
 
 
+STRANGERS: set[int] = set()  #: Children of this process that belong to other tests: their PostgreSQL, say.
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _no_dead() -> None:
-    """Programs that tests of other files started have ended, and not all were asked how."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+def _strangers() -> None:
+    STRANGERS.update(children())
+
+
+def workers() -> set[int]:
+    """The process ids of the sandboxes' workers, ended but unawaited ones too."""
+    return children() - STRANGERS
 
 
 @pytest.fixture
@@ -113,7 +117,7 @@ async def test_killed_while_idle(sandbox: Sandbox, caller: Caller) -> None:
     """
     await sandbox.call(caller.call(), Recorder())
     await settled(sandbox)
-    await asyncio.gather(*(killed(pid) for pid in children()))
+    await asyncio.gather(*(killed(pid) for pid in workers()))
     result = await sandbox.call(caller.call(), Recorder())
 
     assert "{}" == result.output
@@ -125,7 +129,7 @@ async def test_killed_in_a_call(sandbox: Sandbox, asker: Caller) -> None:
     """
 
     async def kill_all(_request: HttpRequest) -> HttpResponse:
-        for pid in children():
+        for pid in workers():
             os.kill(pid, signal.SIGKILL)
         return fakes.OK
 
@@ -311,7 +315,7 @@ async def test_bounded(caller: Caller, sandbox: Sandbox) -> None:
     results = await asyncio.gather(*calls)
 
     assert ["{}"] * 8 == [result.output for result in results]
-    assert len(children()) <= 5
+    assert len(workers()) <= 5
 
 
 async def test_own_worker_stays(caller: Caller, sandbox: Sandbox) -> None:
@@ -321,11 +325,11 @@ async def test_own_worker_stays(caller: Caller, sandbox: Sandbox) -> None:
     await sandbox.call(caller.call(), Recorder())
     await sandbox.call(caller.call(tenant="other"), Recorder())
     await settled(sandbox)
-    before = children()
+    before = workers()
     for tenant in ("acme", "other"):
         await sandbox.call(caller.call(tenant=tenant), Recorder())
 
-    assert before == children()
+    assert before == workers()
 
 
 async def test_nothing_leaks(caller: Caller, sandbox: Sandbox) -> None:
@@ -334,7 +338,7 @@ async def test_nothing_leaks(caller: Caller, sandbox: Sandbox) -> None:
     """
 
     def held() -> tuple[int, int, int]:
-        (mine,) = [pid for pid in children() if pid not in spares]
+        (mine,) = [pid for pid in workers() if pid not in spares]
         return len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{mine}/fd")), resident(mine)
 
     await sandbox.call(caller.call(), Recorder())
@@ -358,7 +362,7 @@ async def test_worker_has_nothing(caller: Caller, sandbox: Sandbox, monkeypatch:
     os.set_inheritable(inherited, True)
     await sandbox.call(caller.call(), Recorder())
     await settled(sandbox)
-    held = {pid: (environment(pid), open_files(pid)) for pid in children()}
+    held = {pid: (environment(pid), open_files(pid)) for pid in workers()}
     os.close(inherited)
     os.close(other)
 
@@ -454,7 +458,7 @@ async def test_close_in_a_call(code_cache: Path, asker: Caller) -> None:
 
     message = "The sandbox was closed while the tool ran."
     assert ToolFailure(FailureKind.CRASHED, message) == (await running).failure
-    assert set() == children()
+    assert set() == workers()
 
 
 async def test_supervisor_dies(code_cache: Path, caller: Caller) -> None:
