@@ -5,7 +5,7 @@ Who calls is what the kernel says of the other end (SO_PEERCRED), never what the
 ``door`` is what it does, ``showing`` what it answers, ``listening`` opens it, ``asking`` calls at it.
 """
 
-from ironclaw_bot.local.asking import Here, Remote
+from ironclaw_bot.local.asking import Away, Here, Remote
 from ironclaw_bot.local.door import METHODS, Door
 from ironclaw_bot.local.listening import listen
 from ironclaw_bot.local.names import LOCAL_TENANT, SOCKET, chosen_tenant, login_name
@@ -15,6 +15,7 @@ __all__ = [
     "LOCAL_TENANT",
     "METHODS",
     "SOCKET",
+    "Away",
     "Door",
     "Here",
     "Remote",

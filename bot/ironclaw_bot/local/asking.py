@@ -12,10 +12,8 @@ import aiohttp
 
 from ironclaw import errors
 from ironclaw.app import Ironclaw
-from ironclaw.errors import IronclawError
-from ironclaw.task import (
-    Json,
-)
+from ironclaw.errors import IronclawError, NotFound, TryLater
+from ironclaw.task import Json
 from ironclaw_bot.local.door import Door
 from ironclaw_bot.local.names import login_name
 
@@ -24,6 +22,11 @@ RECOVERY = 20.0  #: Seconds that they wait for it: a tool may be asked whether i
 UNSETTLED = (
     "Some calls are under way, or a crash interrupted them: of those it shows in a moment. Ask again then."
 )
+OTHER_VERSION = "The bot that runs here does not know this command: it is of another version. Restart it."
+
+
+class Away(TryLater):
+    """The bot went before it answered. What it accepted is not lost: `ironclaw status` says how it stands."""
 
 
 class Remote:
@@ -45,19 +48,28 @@ class Remote:
 
     async def ask(self, method: str, **words: Any) -> Json:
         """
+        :raises Away: the bot ended meanwhile
         :raises IronclawError: as the door raises it
         """
+        try:
+            answer = await self._answer(method, words)
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
+            raise Away from None
+        if "error" in answer:
+            kind = getattr(errors, answer["error"], IronclawError)
+            raise kind(answer["message"])
+        return answer["ok"]
+
+    async def _answer(self, method: str, words: dict[str, Any]) -> Json:
         connector = aiohttp.UnixConnector(str(self._path))
         timeout = aiohttp.ClientTimeout(total=None)
         async with (
             aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
             session.post(f"http://local/{method}", json=words) as response,
         ):
-            answer = await response.json()
-        if "error" in answer:
-            kind = getattr(errors, answer["error"], IronclawError)
-            raise kind(answer["message"])
-        return answer["ok"]
+            if response.content_type != "application/json":
+                raise NotFound(OTHER_VERSION)  # No handler of ours: there is no such route.
+            return await response.json()
 
 
 class Here:

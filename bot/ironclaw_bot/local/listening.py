@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import structlog
 from aiohttp import web
 
 from ironclaw.app import Ironclaw
@@ -16,6 +18,11 @@ from ironclaw_bot.local.door import METHODS, Door
 from ironclaw_bot.local.names import SOCKET, login_name
 
 LAST_CALLS = 0.5  #: Seconds that calls have to end when the bot stops.
+UNFORESEEN = (
+    "Something went wrong in the bot, and not with your command. Its log says what, at reference {0}."
+)
+
+log = structlog.get_logger(__name__)
 
 
 async def listen(app: Ironclaw, data_dir: Path) -> web.AppRunner:
@@ -38,9 +45,22 @@ def _handler(app: Ironclaw, name: str) -> Callable[[web.Request], Awaitable[web.
             door = Door(app, _peer(request))
             return web.json_response({"ok": await door.answer(name, await request.json())})
         except IronclawError as error:
-            return web.json_response({"error": type(error).__name__, "message": str(error)}, status=400)
+            return _told(error, 400)
+        except Exception:  # noqa: BLE001 - the last one before the caller: whatever it is, they get a sentence
+            return _told(_noted(name), 500)
 
     return handle
+
+
+def _told(error: IronclawError, status: int) -> web.Response:
+    return web.json_response({"error": type(error).__name__, "message": str(error)}, status=status)
+
+
+def _noted(method: str) -> IronclawError:
+    """What the caller is told of a fault of ours; the log, which hides secrets, has the traceback."""
+    reference = secrets.token_hex(6)
+    log.exception("local_call_failed", method=method, reference=reference)
+    return IronclawError(UNFORESEEN.format(reference))
 
 
 def _peer(request: web.Request) -> str:

@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import aiohttp
 import anyio
 
 from ironclaw.canonical import canonical_text, digest
 from ironclaw.errors import IronclawError, QueueFull, TryLater
 from ironclaw.registry import parse_arguments
 from ironclaw.task import Json
+from ironclaw_bot.local import Away
 
 MOST_CALLS = 16  #: At once.
 MOST_KEPT = 1_000  #: Calls whose end the client was not told yet.
@@ -139,7 +139,7 @@ class Session:
                 # Whoever is cancelled meanwhile must know what there is to take back.
                 with anyio.CancelScope(shield=words["verb"] == "call"):
                     return await self.door.ask("mcp", tenant=self.tenant, **words)
-            except (aiohttp.ClientError, OSError):
+            except Away:
                 late = TryLater(AWAY)
             except TryLater as error:
                 late = error
