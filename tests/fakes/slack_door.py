@@ -15,6 +15,7 @@ from tests.fakes.memory_engine import MemoryEngine
 SECRET = "s" * 32
 TOKENS = {"T0001": "-".join(("xoxb", "one")), "T0002": "-".join(("xoxb", "two"))}
 APP_TOKEN = "-".join(("xapp", "one"))
+PATIENCE = 60.0  #: Seconds in the place of Slack's three, which a busy machine may need by itself.
 
 
 class Slack:
@@ -78,15 +79,17 @@ def notice(kind, body, channel="C1OPS", ref=None, **place):
 
 
 def a_playground():
-    """Two workspaces that never sleep."""
-    return Playground(
+    """Two workspaces that never sleep, and are patient: what is done, and in which order, is tested with them."""
+    playground = Playground(
         signing_secret=SECRET,
         bot_token=TOKENS["T0001"],
         second_bot_token=TOKENS["T0002"],
         app_token=APP_TOKEN,
         sleep=_no_sleep,
-        ack_seconds=1.0,
+        ack_seconds=PATIENCE,
     )
+    playground.hub.trigger_seconds = PATIENCE
+    return playground
 
 
 async def _no_sleep(seconds):

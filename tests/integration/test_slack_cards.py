@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -273,6 +274,29 @@ async def test_edit_not_durable(slack):
     result = await edited(slack, path="c")
 
     assert (False, "http_error") == (result["ok"], result["reason"])
+    assert "modal" == slack.modal("U1BO")["type"]
+
+
+async def test_edit_not_yet_durable(slack, monkeypatch):
+    """
+    A form is acknowledged after its commit: while it lasts, other people are answered and this one is not.
+    """
+    begun, durable, edit = asyncio.Event(), asyncio.Event(), slack.engine.edit
+
+    async def slow(*args, **more):
+        begun.set()
+        await durable.wait()
+        return await edit(*args, **more)
+
+    monkeypatch.setattr(slack.engine, "edit", slow)
+    handed_in = asyncio.create_task(edited(slack, path="c"))
+    await begun.wait()
+    await slack.people.command("ada", "ops", "/ironclaw", "help")
+    meanwhile = slack.deliveries("view_submission")
+    durable.set()
+
+    assert ([[]], True) == (meanwhile, (await handed_in)["ok"])
+    assert [[200]] == slack.deliveries("view_submission")
 
 
 async def test_edit_of_what_is_too_long(slack):

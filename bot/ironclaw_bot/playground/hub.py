@@ -102,6 +102,7 @@ class Hub:
     :ivar bot_tokens: bot token of each team id
     :ivar labels: by user id, a word that the page shows beside the person
     :ivar sleep: how a retry or a late delivery waits; tests pass one that does not
+    :ivar trigger_seconds: for how long a trigger can open something; Slack gives three
     """
 
     world: World
@@ -119,6 +120,7 @@ class Hub:
     triggers: dict[str, Trigger] = field(default_factory=dict)
     response_urls: dict[str, ResponseUrl] = field(default_factory=dict)
     written: int = 0
+    trigger_seconds: float = TRIGGER_SECONDS
 
     def note(self, what: str, **details: Any) -> Json:
         """Adds an entry to the journal; the caller may go on filling it in."""
@@ -129,7 +131,7 @@ class Hub:
 
     def new_trigger(self, team: str, user: str, view_id: str = "") -> str:
         trigger_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**9)}.{secrets.token_hex(16)}"
-        self.triggers[trigger_id] = Trigger(team, user, self.clock() + TRIGGER_SECONDS, view_id)
+        self.triggers[trigger_id] = Trigger(team, user, self.clock() + self.trigger_seconds, view_id)
         return trigger_id
 
     def use_trigger(self, trigger_id: str, team: str) -> Trigger:
