@@ -27,11 +27,12 @@ from ironclaw.secrets import Lender
 from ironclaw.settings import TenantSettings
 from ironclaw.task import Conversation, Decision, Move, Principal, ToolCall, WorkflowState
 from ironclaw.terms import Circumstances, GrantScope
-from ironclaw_bot import cli
+from ironclaw_bot.ending import told
 from ironclaw_bot.http.bodies import ReplyTo, RunRequest
 from ironclaw_bot.local import Here
 from ironclaw_bot.slack.card import card
 from ironclaw_bot.slack.preview import IN_DETAILS, ON_CARD, previewed
+from ironclaw_bot.task_commands import Tasks
 
 pytestmark = pytest.mark.sandbox
 LONG = tuple(f"▸ + {'x' * 150}" for _ in range(100))
@@ -149,7 +150,7 @@ TRICKS = {"path": "notes/\u202edm.yadot", "text": "a\u009b2K\u009b1Ab\u200b"}
 
 
 async def test_the_command_line_shows_plain_characters(
-    tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, built_toolboxes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """
     What the brain writes moves no cursor and turns no line around where somebody reads before they approve,
@@ -161,12 +162,11 @@ async def test_the_command_line_shows_plain_characters(
         async def here(_settings: object) -> AsyncIterator[Here]:
             yield Here(app)
 
-        monkeypatch.setattr(cli, "_door", here)
         await app.wait("T1", await app.submit(ask()), 30)
         capsys.readouterr()
-        await cli._approvals(settings(tmp_path), argparse.Namespace(tenant="T1"))
+        await Tasks(here).approvals(settings(tmp_path), argparse.Namespace(tenant="T1"))
         ended = {"approval": None, "state": "done", "outcome": TRICKS["text"], "workflow_id": "wf"}
-        cli._told(ended, argparse.Namespace())
+        told(ended, argparse.Namespace())
     out = capsys.readouterr().out
 
     assert ("\\u{202E}dm.yadot" in out, "a\\u{009B}2K" in out) == (True, True)

@@ -25,8 +25,8 @@ from tests.integration.test_gateway_engine import Bot
 from ironclaw.errors import Refused
 from ironclaw.settings import Settings, TenantSettings
 from ironclaw.task import DoubtState
-from ironclaw_bot.cli import _told as told
 from ironclaw_bot.doubt_commands import add_doubts
+from ironclaw_bot.ending import told
 from ironclaw_bot.http import make_gateway
 from ironclaw_bot.local import Here, login_name
 from ironclaw_bot.playground import Playground

@@ -57,7 +57,7 @@ async def test_another_version(tmp_path: Path, built_toolboxes: Path) -> None:
     A bot that does not know the command is named as the cause, with what to do.
     """
     async with opened(tmp_path, built_toolboxes) as (_, door):
-        with pytest.raises(NotFound, match="of another version. Restart it"):
+        with pytest.raises(NotFound, match=r"of another version. Restart it"):
             await door.ask("foretell", tenant="T1")
 
 
@@ -76,7 +76,7 @@ async def test_a_bot_that_goes(tmp_path: Path) -> None:
     runner = web.AppRunner(site)
     await runner.setup()
     await web.UnixSite(runner, str(tmp_path / "bot.sock")).start()
-    with pytest.raises(local.Away, match="went before it answered.* `ironclaw status` says"):
+    with pytest.raises(local.Away, match=r"went before it answered.* `ironclaw status` says"):
         await local.Remote(tmp_path / "bot.sock").ask("status")
     await runner.cleanup()
     with pytest.raises(local.Away):

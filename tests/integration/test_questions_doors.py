@@ -19,7 +19,7 @@ from tests.integration.test_gateway_engine import Bot
 
 from ironclaw.settings import Settings, TenantSettings
 from ironclaw.task import Move, Question
-from ironclaw_bot.cli import _told as told
+from ironclaw_bot.ending import told
 from ironclaw_bot.http import make_gateway
 from ironclaw_bot.local import Here, login_name
 from ironclaw_bot.question_commands import add_questions

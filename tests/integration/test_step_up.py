@@ -32,7 +32,7 @@ from ironclaw.task import (
     Verdict,
 )
 from ironclaw.terms import Terms
-from ironclaw_bot import cli
+from ironclaw_bot import task_commands
 from ironclaw_bot.http.gateway import make_gateway
 from ironclaw_bot.local import Here, login_name
 
@@ -358,11 +358,11 @@ async def test_the_command_line_asks_for_the_code(
     mine = pyotp.parse_uri(await world.app.factors.enroll("T1", ME, "local:test"))
     assert isinstance(mine, pyotp.TOTP)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: is_terminal)
-    monkeypatch.setattr(cli, "getpass", lambda _: mine.at(int(world.clock.now)))
+    monkeypatch.setattr(task_commands, "getpass", lambda _: mine.at(int(world.clock.now)))
     words = {"tenant": "T1", "approval_id": world.approval.id, "decision": "approve", "reason": ""}
     problem = contextlib.nullcontext() if is_terminal else pytest.raises(StepUpNeeded, match="--code 123456")
     with problem:
-        await cli._with_code(Here(world.app), {**words, "wait": 30.0, "code": ""})
+        await task_commands.with_code(Here(world.app), {**words, "wait": 30.0, "code": ""})
 
     expected = ApprovalState.APPROVED if is_terminal else ApprovalState.PENDING
     assert expected is await world.state()

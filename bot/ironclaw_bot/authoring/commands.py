@@ -12,6 +12,7 @@ from ironclaw.settings import Settings
 from ironclaw.task import Usage
 from ironclaw_bot.authoring import templates
 from ironclaw_bot.build import build_folder
+from ironclaw_bot.demo_folder import add_demo_options
 from ironclaw_bot.progress import Progress
 
 DONE, FAILED = 0, 1
@@ -44,9 +45,9 @@ def add_authoring(add: Add) -> None:
     conform.add_argument(
         "folder", nargs="*", type=Path, metavar="DIR", help="default: ours, in each language"
     )
-    add("show", _show, "show what a toolbox is and what its tools may touch").add_argument(
-        "which", metavar="NAME|DIR"
-    )
+    show = add("show", _show, "show what a toolbox is and what its tools may touch")
+    show.add_argument("which", metavar="NAME|DIR")
+    add_demo_options(show)
 
 
 async def _new(settings: Settings, chosen: argparse.Namespace) -> int:

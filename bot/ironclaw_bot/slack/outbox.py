@@ -19,7 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import NotFound, TryLater
-from ironclaw.task import ApprovalState, Draft, Notice, NoticeKind, SlackIdentity
+from ironclaw.task import ApprovalState, Draft, Notice, NoticeKind, QuestionState, SlackIdentity
 from ironclaw_bot.slack import drawings, scheduled
 from ironclaw_bot.slack.answers import Shown
 from ironclaw_bot.slack.behind import Behind
@@ -29,7 +29,7 @@ from ironclaw_bot.slack.client import ClientForTeam, later, reason
 from ironclaw_bot.slack.doubt_card import doubt_card
 from ironclaw_bot.slack.finding import Finder, metadata
 from ironclaw_bot.slack.homes import Homes
-from ironclaw_bot.slack.question_card import question_card
+from ironclaw_bot.slack.question_card import question_card, reminder
 
 Ref = Mapping[str, str]
 #: What Slack says where the bot may not speak: then the person is written to directly.
@@ -154,9 +154,17 @@ class SlackSender:
     async def _reminder(self, notice: Notice) -> Ref | None:
         if "home" in notice.address.place:
             return notice.ref  # What waits stands there anyway.
+        if "question" in notice.body:
+            return await self._question_reminder(notice)
         approvals = await self._app.card(notice.tenant, str(notice.body.get("card", "")))
         waiting = [each for each in approvals if each.state is ApprovalState.PENDING]
         return await self._show(notice, drawings.reminder(waiting)) if waiting else notice.ref
+
+    async def _question_reminder(self, notice: Notice) -> Ref | None:
+        question = await self._app.questions.view(notice.tenant, str(notice.body["question"]))
+        if question.state is not QuestionState.OPEN:
+            return notice.ref
+        return await self._show(notice, reminder(question))
 
     async def _opening(self, notice: Notice) -> Ref | None:
         """A message of its own, under which the rest stands."""

@@ -48,6 +48,13 @@ def waiting_line(question: QuestionView) -> str:
     return f"{line(question.text, 200)} · {person(question.requester)} is asked, until {until}"
 
 
+def reminder(question: QuestionView) -> Drawing:
+    """Once, before it is too late: it still waits for whom it names."""
+    whom, until = person(question.requester), moment(question.expires_at)
+    sentence = f"{whom}: your answer is still waited for, until {until}: {line(question.text, 200)}"
+    return drawing(sentence, [section(sentence), context("Then the task goes on without an answer.")])
+
+
 def _blocks(question: QuestionView, values: list[str], shown: Shown, is_direct: bool) -> Iterator[Block]:
     yield header(TITLES[question.state])
     yield section(f"{person(question.requester)}, to go on I need to know:")

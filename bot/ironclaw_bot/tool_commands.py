@@ -1,0 +1,84 @@
+"""``ironclaw tool list`` and ``tool run``; how tools are made and installed, ``authoring`` says."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Callable
+
+from ironclaw.settings import Settings
+from ironclaw_bot.demo_folder import add_demo_options, add_place
+from ironclaw_bot.ending import DONE, told
+from ironclaw_bot.local import Here, Remote
+from ironclaw_bot.reaching import is_running, need_toolbox
+
+Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
+Add = Callable[..., argparse.ArgumentParser]
+
+
+def add_tools(add: Add, door: Door) -> None:
+    """Add both.
+
+    :param add: makes the parser of one verb: name, command, what it does
+    :param door: how to reach the bot
+    """
+    commands = Tools(door)
+    add_demo_options(add("list", commands.list, "list the tools, their risk and what they may touch"))
+    run = add("run", commands.run, "run one tool, through the same policy and approvals")
+    run.add_argument("name")
+    run.add_argument("arguments", nargs="*", metavar="KEY=VALUE")
+    run.add_argument("--wait", type=float, default=600, help=argparse.SUPPRESS)
+    add_place(run)
+
+
+class Tools:
+    """The commands."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def list(self, settings: Settings, chosen: argparse.Namespace) -> int:
+        from ironclaw_bot.authoring.showing import everything  # noqa: PLC0415 - as check_name
+
+        need_toolbox()
+        found = everything(settings)
+        for tool in found.tools:
+            hosts = ", ".join(sorted({rule.host for rule in tool.capabilities.http})) or "no network"
+            print(
+                f"{tool.name:<14} {tool.risk.value:<5} scratch {tool.capabilities.scratch.value:<6} {hosts}"
+            )
+            print(f"{'':14} {tool.description}")
+        for box in found.toolboxes:
+            signer = f"signed by {box.signer}" if box.signer else "trusted by its folder"
+            print(f"toolbox {box.name} {box.version}  sha256 {box.component_sha256}  {signer}")
+        for each in found.left_out:
+            print(f"left out: {each}")
+        return DONE
+
+    async def run(self, settings: Settings, chosen: argparse.Namespace) -> int:
+        # Through the brain that does as it is told: one way to run a call, and one veto before it.
+        task = " ".join([chosen.name, *map(as_typed, chosen.arguments)])
+        await check_name(settings, chosen.name)
+        async with self._door(settings) as door:
+            how = {"brain": "commands", "tools": [chosen.name], "wait": chosen.wait}
+            return told(await door.ask("run", tenant=chosen.tenant, task=task, **how), chosen)
+
+
+def as_typed(argument: str) -> str:
+    """``KEY=VALUE`` as one types it to the bot; the shell has taken the quotes off the value."""
+    key, equals, value = argument.partition("=")
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{key}="{escaped}"' if equals else argument
+
+
+async def check_name(settings: Settings, name: str) -> None:
+    """See that an engine of our own would have this tool: before it compiles all others for a minute.
+
+    :raises NotFound: it would not
+    """
+    if await is_running(settings):
+        return  # It knows its tools.
+    from ironclaw_bot.authoring import showing  # noqa: PLC0415 - wasmtime's modules cost a second
+
+    need_toolbox()
+    showing.check_name(name, settings)
