@@ -1,4 +1,4 @@
-"""One real bot with a model's server and a Qdrant server: what it is told, what that cost, what it forgets."""
+"""A real bot with a model's server and a Qdrant server: whose model is asked, what it cost, what is kept."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
 
 async def test_what_it_cost(world: World) -> None:
     """
-    Tokens and money of a task stand in ``status``, over HTTP and in ``tenant show``; the audit log names model
-    and prompt.
+    Tokens and money of a task stand in ``status``, over HTTP and in ``tenant show``; the audit log names
+    model and prompt.
     """
     world.model.on("how much", text("So much.", tokens=1_001, cached=600))
     await world.told("run", "--tenant", "acme", "how much?")
