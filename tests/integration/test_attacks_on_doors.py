@@ -28,7 +28,7 @@ from ironclaw.settings import TenantSettings
 from ironclaw.task import Conversation, Decision, Move, Principal, ToolCall, WorkflowState
 from ironclaw.terms import Circumstances, GrantScope
 from ironclaw_bot.ending import told
-from ironclaw_bot.http.bodies import ReplyTo, RunRequest
+from ironclaw_bot.http.requests import ReplyTo, RunRequest
 from ironclaw_bot.local import Here
 from ironclaw_bot.slack.card import card
 from ironclaw_bot.slack.preview import IN_DETAILS, ON_CARD, previewed

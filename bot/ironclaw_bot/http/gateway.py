@@ -11,15 +11,7 @@ from ironclaw.canonical import canonical_text
 from ironclaw.errors import BadRequest, NotFound, StepUpNeeded
 from ironclaw.task import ApprovalView, Bearer, Decision, Principal, WorkflowView
 from ironclaw.terms import GrantScope
-from ironclaw_bot.http.bodies import (
-    ApprovalsResponse,
-    DecisionRequest,
-    EditRequest,
-    RunRequest,
-    RunResponse,
-    approval_body,
-    run_response,
-)
+from ironclaw_bot.http.bodies import ApprovalsResponse, RunResponse, approval_body, run_response
 from ironclaw_bot.http.doubt_page import DoubtPage
 from ironclaw_bot.http.doubts import DoubtRoutes
 from ironclaw_bot.http.memories import MemoryRoutes
@@ -27,6 +19,7 @@ from ironclaw_bot.http.middlewares import explain_errors, guard_response, log_ac
 from ironclaw_bot.http.problems import MAX_BODY_BYTES, Problem
 from ironclaw_bot.http.questions import QuestionRoutes
 from ironclaw_bot.http.reading import bearer_token, idempotency_key, read
+from ironclaw_bot.http.requests import DecisionRequest, EditRequest, RunRequest
 from ironclaw_bot.http.schedules import ScheduleRoutes
 from ironclaw_bot.http.step_up import StepUpPage
 from ironclaw_bot.http.workflows import WorkflowRoutes

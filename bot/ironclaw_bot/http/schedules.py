@@ -12,9 +12,10 @@ from ironclaw.app import Ironclaw
 from ironclaw.errors import NotFound
 from ironclaw.schedule import Schedule, ScheduleState
 from ironclaw.task import Address, Bearer, Principal, Task
-from ironclaw_bot.http.bodies import Strict, TaskText, ToolName, moment
+from ironclaw_bot.http.bodies import Strict, moment
 from ironclaw_bot.http.problems import Problem
 from ironclaw_bot.http.reading import bearer_token, idempotency_key, read
+from ironclaw_bot.http.requests import TaskText, ToolName
 
 Change = Callable[[Principal, str], Awaitable[Schedule]]
 
