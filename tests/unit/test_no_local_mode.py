@@ -11,7 +11,7 @@ SERVER = "plugins/ironclaw_plugins/memory_qdrant/server.py"
 
 
 def clients() -> Iterator[tuple[str, set[str | None], int]]:
-    """Each place that makes a client: the keywords that it is given (None for ``**``), how many other words."""
+    """Each place that makes a client: the keywords that it gets (None for ``**``), how many other words."""
     for name, tree in python():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("QdrantClient"):
@@ -20,7 +20,7 @@ def clients() -> Iterator[tuple[str, set[str | None], int]]:
 
 def test_a_client_has_an_address() -> None:
     """
-    The one client that is made gets an address by name, no path, no place, and nothing else that could be one.
+    The one client that is made gets an address by name, no path, no place, nothing else that could be one.
     """
     [(name, words, others)] = clients()
 
