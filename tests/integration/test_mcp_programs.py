@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,9 +15,9 @@ import pytest
 from tests.integration.mcp_world import hostile, is_alive, program, until
 
 from ironclaw.errors import SettingsError
-from ironclaw.mcp import keeper, link
+from ironclaw.mcp import confining, keeper, link
 from ironclaw.mcp.confining import Confinement, Guarded, confinement, own_folder, started
-from ironclaw.mcp.flow import Ended
+from ironclaw.mcp.flow import Ended, Flood
 from ironclaw.mcp.link import Link
 from ironclaw.mcp.listing import Listing
 from ironclaw.mcp.runner import answer
@@ -169,6 +170,36 @@ async def test_what_it_may_say(how: str, why: str, tmp_path: Path) -> None:
         await called(hostile(how), tmp_path, ended)
 
     assert why == ended.why
+
+
+@pytest.mark.parametrize("pipe", ["stdout", "stderr"])
+async def test_end_of_the_unread(pipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Whoever is cut off while its pipe is full still ends: the rest of what it said is read, and thrown away.
+    """
+    monkeypatch.setattr(confining, "MAX_MESSAGE", 1000)
+    monkeypatch.setattr(confining, "Meter", OneWord)
+    server = program(Path("-c"), f"import sys\nwhile True: sys.{pipe}.write('x' * 99 + '\\n')")
+    async with (
+        asyncio.timeout(20),
+        own_folder(tmp_path, "x") as folder,
+        started(confined(server, folder, tmp_path)) as running,
+    ):
+        await until(lambda: is_full(getattr(running._keeper, pipe)))
+
+    assert running._keeper.returncode == -signal.SIGKILL
+
+
+def is_full(pipe: asyncio.StreamReader) -> bool:
+    """Whether it takes no more until somebody reads."""
+    return bool(pipe._paused)  # type: ignore[attr-defined]
+
+
+class OneWord:
+    """Takes nothing."""
+
+    def take(self, size: int) -> None:
+        raise Flood(size)
 
 
 async def test_what_it_asks(tmp_path: Path) -> None:

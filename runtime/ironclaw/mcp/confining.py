@@ -41,7 +41,6 @@ SYSTEM_FILES = (
     "/etc/ssl",
     "/dev/random",
     "/dev/urandom",
-    "/dev/zero",
 )
 
 
@@ -208,8 +207,15 @@ class Program:
             self._control = None
         if self._keeper.stdin:
             self._keeper.stdin.close()
-        await self._keeper.wait()
         await self._listening
+        # asyncio knows that a process has ended when its pipes have; one that is full ends when it is read.
+        await asyncio.gather(*(_drained(pipe) for pipe in (self._keeper.stdout, self._keeper.stderr) if pipe))
+        await self._keeper.wait()
+
+
+async def _drained(pipe: asyncio.StreamReader) -> None:
+    while await pipe.read(1 << 16):
+        pass
 
 
 @contextlib.asynccontextmanager
