@@ -7,7 +7,7 @@ from typing import Any
 
 from ironclaw.task import QuestionState, QuestionView, WorkflowState, WorkflowView
 from ironclaw_bot.slack import drawings, home
-from ironclaw_bot.slack.question_card import question_card
+from ironclaw_bot.slack.question_card import question_card, reminder
 from tests.fakes.approvals import NOW
 
 TEXT = "Which <!channel> of these? See https://evil.test/a and `b`.\n```\nls <x>\n```"
@@ -44,6 +44,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "question_answered": question_card(SAID, []),
     "question_expired": question_card(replace(FREE, state=QuestionState.EXPIRED), []),
     "question_cancelled": question_card(replace(FREE, state=QuestionState.CANCELLED), []),
+    "question_reminder": reminder(ASKED),
     "question_status": drawings.one_workflow(PAUSED),
     "question_list": drawings.approval_list([], [], [ASKED]),
     "question_home": home.view(home.Seen(questions=[ASKED], tasks=[PAUSED])),

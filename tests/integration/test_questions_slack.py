@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.fakes.clock import Clock
 from tests.integration.engine import Moves, moves, wants
 from tests.integration.office import Json, Office, an_office
 
@@ -139,6 +140,44 @@ async def test_home_and_status(office: Office) -> None:
 
     assert "waiting for an answer" in str(home)
     assert "waiting for an answer" in str(ephemerals)
+
+
+async def test_one_reminder(tmp_path: Path, built_toolboxes: Path, playground: Playground) -> None:
+    """
+    Shortly before it is too late the thread tells her, by name, that her answer is waited for: once.
+    """
+    clock, brain = Clock(), Moves(WHICH, Move(answer="It is done."))
+    async with an_office(tmp_path, built_toolboxes, playground, brain, clock=clock) as office:
+        await asked(office)
+        [question] = await office.app.questions.open_ones("acme")
+        clock.at = question.expires_at - 60
+        await office.playground.wait_for(lambda: "still waited for" in str(messages(office)), 20)
+        await office.app._remind()
+        await press(office, "ada", FIRST)
+        await ended(office)
+
+    [told] = [one for one in messages(office) if "still waited for" in one["text"]]
+    assert (True, office.card("ops")["thread_ts"]) == ("<@U1ADA>" in told["text"], told["thread_ts"])
+
+
+async def test_no_reminder_of_what_was_answered(
+    tmp_path: Path, built_toolboxes: Path, playground: Playground
+) -> None:
+    """
+    Nobody is reminded before a tenth of the time is left, nor of what they have answered.
+    """
+    clock, brain = Clock(), Moves(WHICH, Move(answer="It is done."))
+    async with an_office(tmp_path, built_toolboxes, playground, brain, clock=clock) as office:
+        await asked(office)
+        [question] = await office.app.questions.open_ones("acme")
+        least = max(600.0, (question.expires_at - clock.at) / 10)
+        clock.at = question.expires_at - least
+        early = await office.app._reminding.sweep()
+        await press(office, "ada", FIRST)
+        await ended(office)
+        clock.at = question.expires_at - 60
+
+        assert (False, False) == (early, await office.app._reminding.sweep())
 
 
 async def test_an_approval_in_words_approves_nothing(

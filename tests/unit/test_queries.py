@@ -34,6 +34,7 @@ EVERYBODY = {
     "due_reviews": "what expires and cannot be read",
     "due_questions": "what expires",
     "to_remind": "what expires soon",
+    "questions_to_remind": "so too, of questions",
     "to_escalate": "what others are asked",
     "group_members": "held against what Slack says of one tenant's group",
     "outlook": "which tenant has something to be told at a door",

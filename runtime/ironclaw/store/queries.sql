@@ -1144,6 +1144,20 @@ SELECT id, tenant, workflow_id FROM questions WHERE state = 'open' ORDER BY aske
 -- name: due_questions
 SELECT id FROM questions WHERE state = 'open' AND expires_at <= :now ORDER BY expires_at, id
 
+-- name: questions_to_remind
+-- As of approvals: with less than a tenth of the wait left, or the given seconds; of long waits only.
+SELECT id FROM (
+    SELECT id, expires_at FROM questions WHERE state = 'open' AND reminded_at = 0
+        AND expires_at > :now AND expires_at < :now + CAST(:least AS DOUBLE PRECISION)
+        AND expires_at - asked_at > 2 * CAST(:least AS DOUBLE PRECISION)
+    UNION SELECT id, expires_at FROM questions WHERE state = 'open' AND reminded_at = 0
+        AND +expires_at > :now AND expires_at - (expires_at - asked_at) / 10 < :now
+        AND expires_at - asked_at > 2 * CAST(:least AS DOUBLE PRECISION)
+) AS due ORDER BY expires_at LIMIT 100
+
+-- name: reminded_of_question!
+UPDATE questions SET reminded_at = :now WHERE id = :id AND state = 'open' AND reminded_at = 0
+
 -- name: settle_question!
 UPDATE questions SET state = :state, answered_by = :by, answered_at = :now, answer = :answer
 WHERE id = :id AND state = 'open'

@@ -1,4 +1,4 @@
-"""Nobody has decided: a reminder, and other groups that count too.  Each method is one transaction."""
+"""Nobody has decided or answered: a reminder; or other groups count too.  Each method is one transaction."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from ironclaw.store import rows
 from ironclaw.store.chain import note
+from ironclaw.store.question_rows import loaded
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.telling import post_card, show_card, tell
 from ironclaw.store.units import Writer
-from ironclaw.task import Address, ApprovalView, NoticeKind
+from ironclaw.task import Address, ApprovalView, NoticeKind, QuestionView
 
 TOGETHER = 60.0  #: Seconds: what of one card expires so soon after is reminded of with it.
 
 
 class Reminders:
-    """The store of what is told to people who have not decided."""
+    """The store of what is told to people who have not decided, or not answered."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -36,6 +37,22 @@ class Reminders:
         """
         return await self._writer.write(lambda c: _remind(c, approval, now), approval.tenant)
 
+    async def questions_due(self, now: float, least: float) -> tuple[QuestionView, ...]:
+        """Questions to remind of, by the same rule."""
+
+        def unit(c: Connection) -> tuple[QuestionView, ...]:
+            found = list(sql.questions_to_remind(c, now=now, least=least))
+            return tuple(loaded(c, row["id"]) for row in found)
+
+        return await self._writer.read(unit)
+
+    async def remind_of_question(self, question: QuestionView, now: float) -> bool:
+        """Tell who is asked, everywhere the question is, that it waits.
+
+        :return: False when they were reminded already, or it waits no more
+        """
+        return await self._writer.write(lambda c: _remind_of_question(c, question, now), question.tenant)
+
     async def escalating(self, now: float) -> tuple[ApprovalView, ...]:
         """Reviews of which the other groups count from now on."""
         return await self._writer.read(lambda c: rows.load_approvals(c, sql.to_escalate(c, now=now)))
@@ -55,11 +72,26 @@ def _remind(c: Connection, approval: ApprovalView, now: float) -> bool:
         return False
     sql.reminded_with(c, card=approval.card, until=until, now=now)
     subject, body = f"reminder:{approval.id}", {"card": approval.card}
-    for row in list(sql.card_places(c, subject=f"card:{approval.card}")):
-        place = rows.address_of(row)
+    for place in _places(c, f"card:{approval.card}"):
         tell(c, now, approval.tenant, approval.workflow_id, subject, NoticeKind.REMINDER, place, body)
     _note(c, approval, "approval_reminded", now)
     return True
+
+
+def _remind_of_question(c: Connection, question: QuestionView, now: float) -> bool:
+    if not sql.reminded_of_question(c, id=question.id, now=now):
+        return False
+    tenant, workflow_id = question.tenant, question.workflow_id
+    subject, body = f"reminder:{question.id}", {"question": question.id}
+    for place in _places(c, f"question:{question.id}"):
+        tell(c, now, tenant, workflow_id, subject, NoticeKind.REMINDER, place, body)
+    note(c, tenant, now, "question_reminded", "host", workflow=workflow_id, question=question.id)
+    return True
+
+
+def _places(c: Connection, subject: str) -> list[Address]:
+    """Everywhere it was shown."""
+    return [rows.address_of(row) for row in list(sql.card_places(c, subject=subject))]
 
 
 def _escalate(c: Connection, approval: ApprovalView, places: Sequence[Address], now: float) -> bool:

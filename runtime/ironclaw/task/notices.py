@@ -22,7 +22,7 @@ class NoticeKind(Enum):
     #: Failed or cancelled; body {"text", "by"}: of what a brain told, the text is untrusted; "by" is the
     #: principal who denied the last call, "" where nobody did.
     FAILURE = "failure"
-    REMINDER = "reminder"  #: What of a card still waits, shortly before it expires; body {"card"}.
+    REMINDER = "reminder"  #: What still waits, shortly before it expires; body {"card"} or {"question"}.
     REFUSAL = "refusal"  #: A task that was never accepted; body {"text"}, ours.
     #: A task begins where no message of a person's stands; body {"text": the task, "by": its requester}
     #: and, where it began by itself, "missed": runs that never were.  What has ``under`` in its

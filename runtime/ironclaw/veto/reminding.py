@@ -1,4 +1,4 @@
-"""Nobody has decided yet: one reminder before it is too late; after a while others are asked too."""
+"""Nobody has decided or answered yet: one reminder before it is late; after a while others are asked too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_COPIES = 20  #: Of one card for the people of another group.
 
 
 class Reminding:
-    """What the clock does to reviews that wait, beside ending them."""
+    """What the clock does to reviews and questions that wait, beside ending them."""
 
     def __init__(self, store: Store, tenancy: Tenancy, clock: Callable[[], float]) -> None:
         self._store = store
@@ -25,14 +25,13 @@ class Reminding:
 
         :return: whether anything is to be told
         """
-        now = self._clock()
-        told = [await self._store.reminders.remind(each, now) for each in await self._due(now)]
-        for each in await self._store.reminders.escalating(now):
-            told.append(await self._store.reminders.escalate(each, self._places(each), now))
+        now, reminders = self._clock(), self._store.reminders
+        told = [await reminders.remind(each, now) for each in await reminders.due(now, LEAST)]
+        for question in await reminders.questions_due(now, LEAST):
+            told.append(await reminders.remind_of_question(question, now))
+        for each in await reminders.escalating(now):
+            told.append(await reminders.escalate(each, self._places(each), now))
         return any(told)
-
-    async def _due(self, now: float) -> tuple[ApprovalView, ...]:
-        return await self._store.reminders.due(now, LEAST)
 
     def _places(self, approval: ApprovalView) -> tuple[Address, ...]:
         """Direct messages to the people of the other groups: not to who asked, who cannot approve it."""

@@ -156,6 +156,7 @@ CREATE TABLE tenant_receipts (
 
 -- What the brain asks of the person who gave it a task.  text, choices (JSON) and answer are data; n counts those of
 -- a workflow, from 1; call_id pairs the answer with the brain's own message.  answered_by: '' while nobody has.
+-- reminded_at: unix seconds, 0 for not yet.
 CREATE TABLE questions (
     id TEXT PRIMARY KEY,
     tenant TEXT NOT NULL REFERENCES tenants (id),
@@ -170,8 +171,11 @@ CREATE TABLE questions (
     answered_by TEXT NOT NULL,
     answered_at REAL NOT NULL,
     answer TEXT NOT NULL,
+    reminded_at REAL NOT NULL DEFAULT 0,
     UNIQUE (workflow_id, n)
 ) STRICT;
 CREATE UNIQUE INDEX questions_open_one ON questions (workflow_id) WHERE state = 'open';
 CREATE INDEX questions_open ON questions (tenant, asked_at) WHERE state = 'open';
 CREATE INDEX questions_due ON questions (expires_at) WHERE state = 'open';
+CREATE INDEX questions_to_remind ON questions ((expires_at - (expires_at - asked_at) / 10))
+    WHERE state = 'open' AND reminded_at = 0;
