@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.test_seccomp import EPERM
+from tests.unit.test_seccomp import ENOSYS, EPERM
 
 from ironclaw.errors import BadRequest, SettingsError
 from ironclaw.mcp.filter import program
@@ -20,7 +20,9 @@ from ironclaw.mcp.names import alike, skeleton, verb
 from ironclaw.mcp.offering import offer
 from ironclaw.mcp.schemas import usable
 from ironclaw.mcp.texts import plain
+from ironclaw.orchestrator.taint import hosts_of
 from ironclaw.registry import Registry
+from ironclaw.sandbox import syscalls
 from ironclaw.sandbox.bpf import ARCHES
 from ironclaw.sandbox.syscalls import DENIED, SETPGID, SETSID
 from ironclaw.settings import McpServer, load
@@ -75,14 +77,14 @@ def test_names_that_look_alike(one: str, other: str) -> None:
 
 def test_what_a_tool_becomes() -> None:
     """
-    High risk and once, unless the operator said otherwise of just that one; results are the server's words.
+    High risk and once, unless the operator said otherwise of just that one; a call goes to the server alone.
     """
     tools = offer("x", SERVER, row(tool("get-It"), tool("put"))).tools
 
     assert [("x.get_it", Risk.LOW, Effect.PURE), ("x.put", Risk.HIGH, Effect.ONCE)] == [
         (each.name, each.risk, each.effect) for each in tools
     ]
-    assert {frozenset({"mcp:x"})} == {each.reads for each in tools}
+    assert {frozenset({"mcp:x"})} == {hosts_of(each, "{}") for each in tools}
     assert ("MCP server x (stdio: /usr/bin/server)",) == tools[0].capabilities.lines
 
 
@@ -242,10 +244,10 @@ def test_meter() -> None:
         meter.take(1)
 
 
-def verdict(machine: str, number: int, first: int = 0, second: int = 0, **how: bool) -> int:
+def verdict(machine: str, number: int, *args: int, **how: bool) -> int:
     """What the filter answers to one system call."""
     arch = ARCHES[machine]
-    data = struct.pack("<iIQ6Q", number, arch.audit, 0, first, second, 0, 0, 0, 0)
+    data = struct.pack("<iIQ6Q", number, arch.audit, 0, *args, *(0 for _ in range(6 - len(args))))
     code = program(arch, **{"has_network": False, "may_signal": True, **how})
     steps = list(struct.iter_unpack("<HBBI", code))
     at = held = 0
@@ -301,6 +303,31 @@ def test_filter_of_sockets(machine: str) -> None:
     assert (ALLOW, EPERM) == (verdict(machine, pair, unix, stream), verdict(machine, pair, unix, datagram))
     opened = [verdict(machine, socket, family, has_network=True) for family in (inet, inet6, unix, 16)]
     assert [ALLOW, ALLOW, EPERM, EPERM] == opened
+
+
+@pytest.mark.parametrize("machine", ARCHES)
+def test_filter_of_memory(machine: str) -> None:
+    """
+    No memory that no limit counts: shared and of no file, of a file without a disk, growing as a stack.
+    """
+    column = ARCHES[machine].column
+    mmap, memfd = syscalls.MMAP[column] or 0, syscalls.MEMFD_CREATE[column] or 0
+    shared, private, anonymous, grows = 1, 2, 0x20, 0x100
+    flags = (shared | anonymous, private | anonymous | grows, shared, private | anonymous, private)
+
+    assert [EPERM, EPERM, ALLOW, ALLOW, ALLOW] == [verdict(machine, mmap, 0, 0, 0, each) for each in flags]
+    assert ENOSYS == verdict(machine, memfd)
+
+
+@pytest.mark.parametrize("machine", ARCHES)
+def test_filter_of_what_is_roots(machine: str) -> None:
+    """
+    Nobody in there sets the machine's clock or name, whoever started it.
+    """
+    column = ARCHES[machine].column
+    asked = ("settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "acct")
+
+    assert {EPERM} == {verdict(machine, DENIED[name][column] or 0) for name in asked}
 
 
 @pytest.mark.parametrize("machine", ARCHES)

@@ -1,7 +1,7 @@
 """The system call filter of a program that somebody else wrote: it starts processes, none leaves its group.
 
 It may not open a socket, not even one of this machine's own files (a container engine listens on one), unless
-the operator gave it the network; then those of the internet alone.
+the operator gave it the network; then those of the internet alone.  Nor take memory that no limit sees.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from ironclaw.sandbox.syscalls import (
     CLONE,
     CLONE3,
     DENIED,
+    MEMFD_CREATE,
+    MEMFD_SECRET,
+    MMAP,
     PRLIMIT64,
     SETPGID,
     SETSID,
@@ -44,6 +47,10 @@ _INTERNET = frozenset({"connect", "accept", "bind", "listen", "accept4"})
 _NEW_SPACES = (
     0x7E020000  #: Flags of clone: namespaces of mounts, groups, names, messages, users, ids, network.
 )
+#: Memory that is no process's own, so that no limit counts it: shared and without a file, or a file without a
+#: disk; and a mapping that grows as a stack does.
+_MEMORY = (MEMFD_CREATE, MEMFD_SECRET)
+_SHARED, _GROWS = 0x21, 0x100  #: MAP_SHARED with MAP_ANONYMOUS; MAP_GROWSDOWN.
 _TYPE_BITS, _STREAM = 0xF, 1
 _INET, _INET6 = 2, 10
 
@@ -63,8 +70,11 @@ def program(arch: Arch, *, has_network: bool, may_signal: bool) -> bytes:
     allowed = _PROCESSES | _PAIRS | {"socket", "socketpair"}
     allowed |= (_INTERNET if has_network else frozenset()) | (_SIGNALS if may_signal else frozenset())
     denied = [numbers[arch.column] for name, numbers in DENIED.items() if name not in allowed]
+    denied += [numbers[arch.column] for numbers in (SETPGID, SETSID)]
     steps = [
-        *(step for number in (*denied, SETPGID[arch.column], SETSID[arch.column]) for step in refuse(number)),
+        *(step for number in denied for step in refuse(number)),
+        *(step for numbers in _MEMORY for step in refuse(numbers[arch.column], errno.ENOSYS)),
+        *only_if(MMAP, arch, 3, (ANY_BIT, 2, 0, _GROWS), (KEEP_BITS, 0, 0, _SHARED), (EQUAL, 0, 1, _SHARED)),
         *refuse(CLONE3[arch.column], errno.ENOSYS),
         # The other way round than a thread's: where a flag is set, the call fails.
         *only_if(CLONE, arch, 0, (ANY_BIT, 0, 1, _NEW_SPACES)),

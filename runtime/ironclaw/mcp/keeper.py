@@ -23,7 +23,7 @@ from ironclaw.sandbox import hardening, landlock
 if sys.platform != "win32":
     import resource
 
-FILES, FILE_BYTES = 512, 64 << 20
+FILES, FILE_BYTES, STACK = 512, 64 << 20, 8 << 20
 MORE_PROCESSES = 256  #: Processes and threads that the program may start, beside those of its user already.
 MAX_LINE = 1 << 20  #: Bytes of what to run.
 NOT_STARTED = 127
@@ -78,7 +78,7 @@ def _become(spec: dict[str, Any]) -> NoReturn:
 
 
 def _limit(spec: dict[str, Any]) -> None:
-    most = {"NOFILE": FILES, "FSIZE": FILE_BYTES, "CORE": 0, "DATA": spec["memory_mb"] << 20}
+    most = {"NOFILE": FILES, "FSIZE": FILE_BYTES, "CORE": 0, "STACK": STACK, "DATA": spec["memory_mb"] << 20}
     if hardening.limit(most):
         hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
         room = _tasks() + MORE_PROCESSES
@@ -98,8 +98,9 @@ def _tasks() -> int:
 
 def _confine(spec: dict[str, Any]) -> None:
     """
-    :raises OSError: a layer is missing here that must be there
+    :raises OSError: a layer is missing here that must be there, or a capability stays
     """
+    hardening.give_up_capabilities()
     given = [(Path(path), rights) for path, rights in spec["given"]]
     has_files = landlock.confine(given, has_network=spec["network"])
     has_calls = system_calls.restrict(has_network=spec["network"], may_signal=landlock.is_deaf())

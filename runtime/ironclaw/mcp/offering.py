@@ -98,7 +98,6 @@ def _tool(told: Mapping[str, Any], server: McpServer, box: Toolbox) -> Tool:
         ),
         toolbox=box,
         tenants=None if server.tenants is None else frozenset(server.tenants),
-        reads=frozenset({f"mcp:{box.name}"}),
     )
 
 

@@ -8,7 +8,7 @@ from ironclaw.capabilities import TENANT_ALLOWLIST, Scratch
 from ironclaw.egress.urls import parse_url
 from ironclaw.errors import EgressDenied
 from ironclaw.orchestrator.results import named
-from ironclaw.registry import Tool
+from ironclaw.registry import Tool, Where
 from ironclaw.store import Flow
 from ironclaw.task import CONTEXT_MARKER, CallState, Role
 from ironclaw.terms import Circumstances
@@ -57,11 +57,16 @@ def brings(flow: Flow, tool: Tool, args: str) -> frozenset[str]:
 def adds(tool: Tool, args: str) -> frozenset[str]:
     """What the tool's own result may bring before the brain: by what it may touch, not what it says."""
     files = frozenset() if tool.capabilities.scratch is Scratch.NONE else frozenset({"files"})
-    return files | hosts_of(tool, args) | tool.reads
+    return files | hosts_of(tool, args)
 
 
 def hosts_of(tool: Tool, args: str) -> frozenset[str]:
-    """Hosts that the call may ask; of a tool that asks the operator's list, the one that it names."""
+    """Hosts that the call may ask; of a tool that asks the operator's list, the one that it names.
+
+    Of an MCP server's tool the server itself, as "mcp:NAME": whatever it is told has left, wherever it runs.
+    """
+    if tool.toolbox.where is Where.MCP:
+        return frozenset({f"mcp:{tool.toolbox.name}"})
     hosts = {rule.host for rule in tool.capabilities.http}
     if TENANT_ALLOWLIST in hosts:
         named = named_host(args)

@@ -65,7 +65,6 @@ class Tool:
     preview: bool = False  #: Whether it can say, in a dry run, what a call will do.
     check: str = ""  #: Of the effect CHECKABLE: the tool that says whether a call of it happened.
     tenants: frozenset[str] | None = None  #: Whose it is; None: everybody's.
-    reads: frozenset[str] = frozenset()  #: Sources of what its results hold, beside its hosts and files.
 
     def is_for(self, tenant: str) -> bool:
         """Whether this tenant may know of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import struct
 import sys
 
 from ironclaw.errors import SandboxError
@@ -14,6 +15,8 @@ if sys.platform != "win32":
     import resource
 
 _PR_SET_PDEATHSIG = 1
+_PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _CLEAR_ALL = 24, 38, 47, 4
+_CAPABILITIES, _VERSION_3 = 64, 0x20080522  #: The most there may ever be; their sets' third form.
 
 #: Of a worker: open files, bytes of one file, bytes of a core dump, bytes of data and heap.
 WORKER_LIMITS = {"NOFILE": 64, "FSIZE": MAX_FILE, "CORE": 0, "DATA": 768 * MIB}
@@ -48,6 +51,22 @@ def belong_to(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if sys.platform != "win32" and os.getppid() != parent:
         raise SandboxError("The supervisor is gone.")
+
+
+def give_up_capabilities() -> None:
+    """Be nobody special, also as root, and start nobody who is.
+
+    :raises OSError: the kernel refused
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    for each in range(_CAPABILITIES):
+        libc.prctl(_PR_CAPBSET_DROP, each, 0, 0, 0)  # Who may not is bound by the next two all the same.
+    libc.prctl(_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
+    head, none = struct.pack("Ii", _VERSION_3, 0), bytes(24)
+    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.capset(head, none):
+        raise OSError(ctypes.get_errno(), "the capabilities stay")
 
 
 class Threads:

@@ -16,6 +16,9 @@ SOCKET: Numbers = (41, 198)
 SOCKETPAIR: Numbers = (53, 199)
 SETPGID: Numbers = (109, 154)
 SETSID: Numbers = (112, 157)
+MMAP: Numbers = (9, 222)
+MEMFD_CREATE: Numbers = (319, 279)
+MEMFD_SECRET: Numbers = (447, 447)
 
 #: What a worker never needs.
 DENIED: dict[str, Numbers] = {
@@ -118,6 +121,20 @@ DENIED: dict[str, Numbers] = {
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
+    # the machine's clock, name, log and quotas: root's alone, and not a root's in here
+    "settimeofday": (164, 170),
+    "clock_settime": (227, 112),
+    "clock_adjtime": (305, 266),
+    "adjtimex": (159, 171),
+    "sethostname": (170, 161),
+    "setdomainname": (171, 162),
+    "syslog": (103, 116),
+    "vhangup": (153, 58),
+    "acct": (163, 89),
+    "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
+    "iopl": (172, None),
+    "ioperm": (173, None),
     # devices
     "mknod": (133, None),
     "mknodat": (259, 33),
