@@ -94,7 +94,7 @@ MUTANTS = (
         "nobody is asked again before a call runs",
         (
             Edit(
-                "runtime/ironclaw/orchestrator/loop.py",
+                "runtime/ironclaw/orchestrator/carrying.py",
                 "gate = await self._veto.gate(flow, call)",
                 "gate = type('Open', (), {'obstacle': '', 'use': None})",
             ),
@@ -141,7 +141,7 @@ MUTANTS = (
         (
             Edit(VETO, "        await self._store.calls.begin(flow, call, self._clock(), gate.use)\n", ""),
             Edit(
-                "runtime/ironclaw/orchestrator/loop.py",
+                "runtime/ironclaw/orchestrator/carrying.py",
                 "        result = await self._result(flow, call, ticket)\n",
                 "        result = await self._result(flow, call, ticket)\n"
                 "        await self._store.calls.begin(flow, call, self._clock(), gate.use)\n",

@@ -1,7 +1,8 @@
 """The ReAct loop: ask for a move, judge it, carry it out, remember it.
 
-``loop`` says when; ``context`` is what the brain sees, ``judging`` gives its calls their verdicts,
-``body`` carries out what may run, and ``editing`` lets a person change what waits.
+``loop`` says when; ``planning`` asks the brain, ``context`` is what it sees, ``judging`` gives its calls
+their verdicts, ``carrying`` carries out what may run, by ``body``; ``crashed`` settles what a crash
+interrupted, ``finishing`` writes the end, and ``editing`` lets a person change what waits.
 """
 
 from ironclaw.orchestrator.body import Body

@@ -5,6 +5,6 @@ behind, ``parts`` what it is put together from.
 """
 
 from ironclaw.app.engine.face import Ironclaw
-from ironclaw.app.engine.parts import Clock, Parts
+from ironclaw.app.engine.parts import Parts
 
-__all__ = ["Clock", "Ironclaw", "Parts"]
+__all__ = ["Ironclaw", "Parts"]

@@ -22,7 +22,7 @@ from ironclaw.registry import Tool
 from ironclaw.settings import TenantSettings
 from ironclaw.task import Address, Bearer, Credential, Principal, Sender, ToolOffer
 from ironclaw.veto import Doubts as Testimonies
-from ironclaw.veto import new_id
+from ironclaw.veto import Links, new_id
 
 log = structlog.get_logger(__name__)
 
@@ -32,25 +32,26 @@ class Ironclaw(Work, Reviews):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        store, tenancy, factors, clock = parts.store, parts.tenancy, parts.factors, parts.clock
+        base, factors, links = parts.base, self.factors, Links(parts.base.seal_key)
+        store, tenancy, clock = base.store, base.tenancy, base.clock
         self._well: dict[str, Callable[[], bool]] = {}  #: By door.
-        self.step_ups = StepUps(store, tenancy, factors, parts.links, self.decide, clock)
+        self.step_ups = StepUps(store, tenancy, factors, links, self.decide, clock)
         self.doubts = Doubts(
             store,
             tenancy,
             Testimonies(store, parts.veto, tenancy, clock),
             self.cards,
             factors,
-            parts.links.words,
+            links.words,
             lambda: self.step_ups.base_url,
             self._dispatcher.wake,
             clock,
         )
         self.questions = Questions(
-            store, tenancy, parts.hooks, parts.veto.seals, self.cards, self._dispatcher.wake, clock
+            store, tenancy, base.hooks, parts.veto.seals, self.cards, self._dispatcher.wake, clock
         )
         self.retrying = Retrying(store, tenancy, self.submit)
-        grounds = Grounds(parts.scratch, parts.remembering.indexes)
+        grounds = Grounds(base.scratch, parts.remembering.indexes)
         forgetting = Forgetting(
             store,
             tenancy,
@@ -64,7 +65,7 @@ class Ironclaw(Work, Reviews):
             store,
             tenancy,
             forgetting,
-            parts.scratch,
+            base.scratch,
             parts.reread,
             self._know_tenants,
             self._reconcile,
