@@ -65,6 +65,14 @@ def test_a_bad_value(tmp_path: Path, environ: dict[str, str], sentence: str) -> 
             "it must be a number above 0, at most 43200.",
         ),
         ("slack_bot_token = 5", "slack_bot_token in ironclaw.toml does not fit; it must be text."),
+        (
+            '[tenants.acme]\n[mcp_servers.x]\ncommand = "/bin/x"\ntenants = ["acmee"]',
+            "mcp_servers in ironclaw.toml: x.tenants: there is no tenant acmee. There are: acme.",
+        ),
+        (
+            '[mcp_servers.x]\ncomand = "/bin/x"',
+            "mcp_servers.x.comand in ironclaw.toml: there is no such setting. Did you mean command?",
+        ),
     ],
 )
 def test_a_bad_value_in_toml(tmp_path: Path, toml: str, sentence: str) -> None:
@@ -245,3 +253,16 @@ def test_an_empty_policy_of_a_tenant() -> None:
     Neither is it for a tenant.
     """
     assert TenantSettings.model_validate({"policy_file": ""}).policy_file is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "tenant"), [("", "local"), ('slack_bot_token = "x"\n[tenants.acme]\n', "T01")]
+)
+def test_a_server_of_a_tenant_without_a_table(tmp_path: Path, lines: str, tenant: str) -> None:
+    """
+    A server's tools may be the bot's own workspace's, or the command line's, which no table names.
+    """
+    server = f'[mcp_servers.x]\ncommand = "/bin/x"\ntenants = ["{tenant}"]\n'
+    (tmp_path / "ironclaw.toml").write_text(lines + server)
+
+    assert (tenant,) == load({}, tmp_path).mcp_servers["x"].tenants

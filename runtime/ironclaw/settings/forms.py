@@ -11,6 +11,8 @@ from pydantic import Field
 #: Tenant ids name folders and appear in logs and commands: plain ASCII, no dot, no slash, no dash in front.
 TENANT_ID = r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"
 TenantId = Annotated[str, Field(pattern=TENANT_ID)]
+#: Tenants that no table names: the bot's own Slack workspace, and the command line's where there is no other.
+UNLISTED = re.compile(r"[TE][A-Z0-9]+|local")
 Words = tuple[str, ...]
 LOCAL = "local:"
 #: A person as they are named in every door.

@@ -14,6 +14,7 @@ from ironclaw.settings.forms import (
     MEMBER,
     PUBLIC_KEY,
     SIGNER,
+    UNLISTED,
     Name,
     TenantId,
     Words,
@@ -235,6 +236,19 @@ class Settings(BrainSettings, BudgetSettings, RetentionSettings):
         if twin := twin_of(tenants):
             raise ValueError(f"{twin} is there in other letters too: tenants differ in more than case.")
         return tenants
+
+    @field_validator("mcp_servers")
+    @classmethod
+    def _of_known_tenants(cls, servers: dict[str, McpServer], info: ValidationInfo) -> dict[str, McpServer]:
+        """Tools for somebody who is not there would be nobody's, and nobody would be told."""
+        known = info.data.get("tenants", {})
+        is_adopting = bool(info.data.get("slack_bot_token")) or not known
+        for name, server in servers.items():
+            for tenant in set(server.tenants or ()) - known.keys():
+                if not (is_adopting and UNLISTED.fullmatch(tenant)):
+                    there = ", ".join(sorted(known)) or "none"
+                    raise ValueError(f"{name}.tenants: there is no tenant {tenant}. There are: {there}.")
+        return servers
 
     @property
     def local_approvers(self) -> Words:
