@@ -166,6 +166,13 @@ def test_link_is_canonical(event: str, n: int) -> None:
         "ALTER TABLE audit RENAME TO other",
         "PRAGMA writable_schema = ON",
         "PRAGMA recursive_triggers = OFF",
+        "PRAGMA Writable_Schema(1)",
+        "PRAGMA trusted_schema = ON",
+        "ATTACH ':memory:' AS other",
+        "CREATE TEMP TABLE audit AS SELECT * FROM main.audit",
+        "CREATE TEMP VIEW audit AS SELECT * FROM main.audit",
+        "CREATE TEMP TRIGGER t BEFORE INSERT ON main.audit BEGIN SELECT RAISE (IGNORE); END",
+        "CREATE TRIGGER t BEFORE INSERT ON audit BEGIN SELECT RAISE (IGNORE); END",
     ],
 )
 async def test_nothing_in_the_process_changes_the_log(tmp_path: Path, statement: str) -> None:
@@ -355,7 +362,7 @@ async def test_forgotten_events(tmp_path: Path) -> None:
     writer = await SqliteWriter.open(tmp_path / "a.db")
 
     def forget(c: Connection) -> None:
-        with forgetting():
+        with forgetting(c):
             sql.forget_events(c, tenant="T1")
         note(c, "T1", 9.0, FORGETS, "host", until=3)
 

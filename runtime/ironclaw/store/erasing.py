@@ -79,7 +79,7 @@ def forget_events(
         if event.get("grant") in keep:
             kept += 1
         elif is_meant:
-            with forgetting():
+            with forgetting(c):
                 gone += [row["n"]] if sql.forget_event(c, tenant=tenant, n=row["n"]) else []
     if gone:
         note(c, tenant, now, FORGETS, "host", numbers=gone)

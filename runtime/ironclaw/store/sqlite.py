@@ -39,37 +39,43 @@ PRAGMAS = (
     "PRAGMA recursive_triggers = ON",  # Without it, INSERT OR REPLACE deletes past the audit's triggers.
 )
 #: What nothing in this process may do to the audit table, whatever SQL it is led to run.
-FORBIDDEN = frozenset(
-    {
-        sqlite3.SQLITE_UPDATE,
-        sqlite3.SQLITE_DELETE,
-        sqlite3.SQLITE_DROP_TABLE,
-        sqlite3.SQLITE_DROP_TRIGGER,
-        sqlite3.SQLITE_ALTER_TABLE,
-    }
+FORBIDDEN = frozenset({sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
+#: Nor to any schema, once it is up to date: a trigger, a temporary table or another database's stands before ours.
+OF_SCHEMAS = frozenset(
+    value
+    for name, value in vars(sqlite3).items()
+    if name.startswith(("SQLITE_CREATE_", "SQLITE_DROP_", "SQLITE_ALTER_", "SQLITE_ATTACH", "SQLITE_DETACH"))
 )
-FORBIDDEN_PRAGMAS = frozenset({"writable_schema", "recursive_triggers"})
+#: Pragmas that may be given a word and change nothing by it.
+HARMLESS = frozenset({"foreign_key_check", "integrity_check", "table_xinfo", "wal_checkpoint"})
 
 
 _forgetting: ContextVar[bool] = ContextVar("forgetting", default=False)
 
 
 @contextlib.contextmanager
-def forgetting() -> Iterator[None]:
-    """Within it, and nowhere else, a statement that forgets events of the audit log may be prepared."""
+def forgetting(c: object) -> Iterator[None]:
+    """Within it, and nowhere else, a statement that forgets events of the audit log may be run.
+
+    :param c: the unit's connection
+    """
     before = _forgetting.set(True)
     try:
         yield
     finally:
         _forgetting.reset(before)
+        if isinstance(c, sqlite3.Connection):
+            # The guard is asked when a statement is prepared, and those are kept: set anew, it voids them all.
+            c.set_authorizer(guard)
 
 
 def guard(action: int, first: str | None, second: str | None, *_where: str | None) -> int:
     """An authorizer that keeps the audit log append-only."""
     # That an event is emptied then, and nothing else, a trigger sees to.
     is_forgetting = action == sqlite3.SQLITE_UPDATE and second == "event" and _forgetting.get()
-    is_wrong = action in FORBIDDEN and "audit" in (first, second) and not is_forgetting
-    is_wrong |= action == sqlite3.SQLITE_PRAGMA and first in FORBIDDEN_PRAGMAS and second is not None
+    is_wrong = action in FORBIDDEN and first == "audit" and not is_forgetting
+    is_wrong |= action in OF_SCHEMAS
+    is_wrong |= action == sqlite3.SQLITE_PRAGMA and second is not None and str(first).lower() not in HARMLESS
     return sqlite3.SQLITE_DENY if is_wrong else sqlite3.SQLITE_OK
 
 

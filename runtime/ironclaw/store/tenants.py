@@ -149,7 +149,7 @@ class Tenants:
 
         def unit(c: Connection) -> None:
             _check_forgetting(c, tenant)
-            with forgetting():  # On the thread that prepares the statement.
+            with forgetting(c):  # On the thread that prepares the statement.
                 sql.add_receipt(c, tenant=tenant, what=EVENTS, removed=sql.forget_events(c, tenant=tenant))
             head = sql.audit_head(c, tenant=tenant)
             if head:
