@@ -8,7 +8,8 @@ from typing import Any
 from tests.canaries.world import APPROVERS, TEAMS, World
 
 Scene = Callable[[World, str], Awaitable[None]]
-LISTS = ("/workflows?limit=100", "/approvals", "/schedules", "/doubts", "/memories")
+LISTS = ("/workflows?limit=100", "/approvals", "/schedules", "/doubts", "/memories", "/questions")
+LONG = 150  #: So often a mark makes a text whose reading is too long to be given whole.
 
 
 async def approved(world: World, tenant: str) -> None:
@@ -47,13 +48,15 @@ async def failed(world: World, tenant: str) -> None:
 
 
 async def strangers(world: World, tenant: str) -> None:
-    """Other tenants' workflows and approvals, asked for by their ids."""
+    """Other tenants' workflows, approvals and questions, asked for by their ids."""
     for other in world.marks.keys() - {tenant}:
         for view in await world.app.workflows(other, 5):
             await world.http(tenant, "GET", f"/workflows/{view.id}")
             await world.http(tenant, "POST", f"/workflows/{view.id}/cancel")
         for review in await world.app.approvals(other):
             await world.http(tenant, "POST", f"/approve/{review.id}")
+        for question in await world.app.questions.open_ones(other):
+            await world.http(tenant, "POST", f"/questions/{question.id}", {"answer": "mine"})
 
 
 async def remembered(world: World, tenant: str) -> None:
@@ -62,6 +65,37 @@ async def remembered(world: World, tenant: str) -> None:
     body = {"text": f"The launch of billing is {mark}", "visibility": "everybody"}
     await world.http(tenant, "POST", "/memories", body)
     await world.http(tenant, "POST", "/run", {"task": "tell when the launch of billing is", "wait": 30})
+
+
+async def wondered(world: World, tenant: str) -> None:
+    """The brain asks twice; one question is answered, the other waits on."""
+    new = world.marks[tenant].new
+    for answer in ("", new("an answer")):
+        body = {"task": f"wonder {new('a question')} {new('a choice')}", "wait": 30}
+        asked = (await world.http(tenant, "POST", "/run", body)).json
+        if answer:
+            path = f"/questions/{asked['question']['id']}"
+            await world.http(tenant, "POST", path, {"answer": answer, "wait": 30})
+
+
+async def long(world: World, tenant: str) -> None:
+    """A result that is too long to be given whole: what is kept of it lies in the tenant's folder."""
+    new = world.marks[tenant].new
+    text = f"{new('a long file')}." * LONG
+    body = {"task": f"write {new('a long name')} {text}", "wait": 30}
+    asked = (await world.http(tenant, "POST", "/run", body)).json
+    await world.http(tenant, "POST", f"/approve/{asked['approval']['id']}", {"wait": 30})
+
+
+async def called(world: World, tenant: str) -> None:
+    """By an MCP client: a call that runs, and one that waits for people."""
+    new = world.marks[tenant].new
+    await world.command(tenant, "mcp", verb="tools")
+    for tool, more in (("files.read", {}), ("files.write", {"text": new("a client's file")})):
+        arguments = {"path": f"{new('a name of a client')}.md", **more}
+        words = {"tool": tool, "arguments": arguments, "delivery": new("a client's key")}
+        made = await world.command(tenant, "mcp", verb="call", **words)
+        await world.command(tenant, "mcp", verb="follow", workflow=made["workflow"], seconds=5.0)
 
 
 async def kept(world: World, tenant: str) -> None:
@@ -79,7 +113,7 @@ async def listed(world: World, tenant: str) -> None:
     """Everything that there is to look at, over HTTP and on the command line."""
     for path in LISTS:
         await world.http(tenant, "GET", path)
-    for method in ("approvals", "doubts", "grants"):
+    for method in ("approvals", "doubts", "grants", "questions"):
         await world.command(tenant, method)
     await world.command(tenant, "status", workflow_id="", limit=100)
     await world.command(tenant, "secrets", verb="list")
@@ -130,6 +164,9 @@ SCENES: tuple[Scene, ...] = (
     failed,
     strangers,
     remembered,
+    wondered,
+    long,
+    called,
     kept,
     threaded,
     spoken,

@@ -13,10 +13,17 @@ import pytest
 
 from ironclaw.store.sql import sql
 from tests.canaries.marks import foreign
-from tests.canaries.scenes import SCENES, Scene, approved, kept, listed, waiting
+from tests.canaries.scenes import SCENES, Scene, approved, kept, listed, waiting, wondered
 from tests.canaries.world import TEAMS, TENANTS, World, a_world
 
 AT_ONCE = 3
+#: What each scene puts somewhere: a scene that did nothing would hide nothing.
+WENT = {"a file", "a waiting file", "an error", "a memory", "a question", "an answer", "a long file"} | {
+    "a name of a client",
+    "a client's file",
+    "a thread",
+    "a schedule",
+}
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(120)]
 
 
@@ -53,11 +60,18 @@ async def test_no_mark_is_elsewhere(tmp_path: Path, built_toolboxes: Path) -> No
         if world.marks[tenant].within(data)
     }
 
+    went = {
+        (each, where)
+        for each in TENANTS
+        for held in sinks[each].values()
+        for where in world.marks[each].within(held)
+    }
     everywhere = {"replies", "model requests", "tool calls", "files", "audit"}
     assert [] == found
     assert all(sinks[each][sink] for each in TENANTS for sink in ("log", "index"))
     assert {(each, sink) for each in TENANTS for sink in everywhere} <= own
     assert {(each, "Slack") for each in TEAMS} <= own
+    assert {(each, where) for each in TENANTS for where in WENT} <= went
 
 
 def everybodys(table: str, order: str = "1") -> Callable[..., Any]:
@@ -72,6 +86,7 @@ def everybodys(table: str, order: str = "1") -> Callable[..., Any]:
         ("schedules_of", "schedules", (kept,)),
         ("secrets_of", "secrets", (kept,)),
         ("pending_approvals", "approvals", (waiting,)),
+        ("open_questions", "questions", (wondered,)),
     ],
 )
 async def test_a_filter_that_is_dropped(

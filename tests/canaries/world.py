@@ -17,7 +17,7 @@ from ironclaw.app import Ironclaw
 from ironclaw.audit import events
 from ironclaw.settings import TenantSettings
 from ironclaw.store import reading
-from ironclaw.task import Conversation, Move, Role
+from ironclaw.task import Conversation, Move, Question, Role
 from ironclaw_bot.http import make_gateway
 from ironclaw_bot.local import Door
 from ironclaw_bot.playground import Playground
@@ -62,6 +62,8 @@ class Obedient:
             return moves(wants("files.read", "c2", path=f"{rest[0]}.md") if said else first)
         if verb == "err" and not said:
             return moves(wants("no.tool", note=rest[0]), wants("files.read", "c2", path=f"{rest[0]}/../../x"))
+        if verb == "wonder" and not said:
+            return Move(question=Question("q1", rest[0], tuple(rest[1:])))
         return Move(answer=" ".join(each.text for each in told), tokens=11)
 
 
@@ -141,6 +143,7 @@ async def a_world(folder: Path, toolboxes: Path) -> AsyncIterator[World]:
         "jwt_jwks": issuer.write(folder / "jwks.json", "ed1"),
         "slack_signing_secret": SECRET,
         "slack_api_url": f"{playground.url}/api/",
+        "result_kb": 1,
     }
     plugins = {"auth_jwt": AuthJwt, "memory_qdrant": MemoryQdrant}
     before, logged = structlog.get_config(), _Lines()
