@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from ironclaw.canonical import canonical
 from ironclaw.errors import BadRequest
 from ironclaw.registry import parse_arguments
+from ironclaw.registry.arguments import faults, with_defaults
+from ironclaw.registry.schemas import validator
 
 SAFE = 2**53 - 1
 values = st.recursive(
@@ -72,3 +77,62 @@ def test_any_text(text: str) -> None:
     """
     with contextlib.suppress(BadRequest):
         assert isinstance(parse_arguments(text), dict)
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Alternatives within alternatives, none of which holds."""
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(depth):
+        schema = {"anyOf": [schema] * 3}
+    return schema
+
+
+HEAVY = {
+    "alternatives of alternatives": ({"items": nested(7)}, [0] * 2000),
+    "alternatives that repeat all of it": ({"anyOf": [{"type": "string"}] * 400}, [0] * 20_000),
+    "parts of parts": ({"allOf": [{"contains": {"type": "string"}}] * 390}, [0] * 20_000),
+    "nothing, many times": ({"allOf": [{"items": {}}] * 390}, [0] * 20_000),
+    "each against each, many times": ({"allOf": [{"uniqueItems": True}] * 390}, [[i] for i in range(9000)]),
+    "a long choice": ({"items": {"not": {"enum": list(range(9000))}}}, [-1] * 20_000),
+}
+
+
+@pytest.mark.parametrize("case", HEAVY)
+def test_work_is_bounded(case: str) -> None:
+    """
+    Arguments that would take minutes are refused, in a part of a second, on any machine the same.
+    """
+    schema, value = HEAVY[case]
+    began = time.process_time()
+    found = faults(validator({"properties": {"a": schema}}), {"a": value})
+
+    assert ["the arguments take too long to be checked: give fewer or shorter ones"] == [
+        each.sentence for each in found
+    ]
+    assert time.process_time() - began < 2
+
+
+def test_much_that_is_simple() -> None:
+    """
+    As many numbers as arguments may have are held against their schema.
+    """
+    numbers = validator({"properties": {"a": {"type": "array", "items": {"type": "integer"}}}})
+
+    assert [] == faults(numbers, {"a": [0] * 32_000})
+
+
+@given(st.lists(values, max_size=4))
+def test_each_once(items: list[Any]) -> None:
+    """
+    What a value is equal to, its canonical text says: as the library does, without each against each.
+    """
+    wanted = Draft202012Validator({"uniqueItems": True}).is_valid(items)
+
+    assert wanted == validator({"uniqueItems": True}).is_valid(items)
+
+
+def test_defaults_beside_true() -> None:
+    """
+    A property whose schema is just true has no default.
+    """
+    assert {} == with_defaults({"properties": {"a": True}}, {})

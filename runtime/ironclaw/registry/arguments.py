@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import ValidationError
+from jsonschema.protocols import Validator
 
 from ironclaw.canonical import parse
 from ironclaw.errors import BadRequest
+from ironclaw.registry.bounding import TooMuch, bounded
 from ironclaw.task import Json
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 32
-MAX_FAULTS = 10
+MAX_FAULTS, MAX_FAULTS_SOUGHT = 10, 100
 MAX_FAULT_CHARS = 200
 
 
@@ -41,14 +44,19 @@ class Fault:
     sentence: str
 
 
-def faults(validator: Draft202012Validator, args: Mapping[str, Json]) -> list[Fault]:
-    """What is wrong with the arguments, in the order of their names; [] for nothing."""
+def faults(validator: Validator, args: Mapping[str, Json]) -> list[Fault]:
+    """What is wrong with the arguments, in the order of their names; [] for nothing.
+
+    Where it takes too long to say, that is wrong with them.
+    """
     try:
-        errors = sorted(
-            validator.iter_errors(args), key=lambda error: [str(part) for part in error.absolute_path]
-        )
+        with bounded():
+            errors = list(itertools.islice(validator.iter_errors(args), MAX_FAULTS_SOUGHT))
     except RecursionError:
         return [Fault("", "the arguments are nested too deep")]
+    except TooMuch:
+        return [Fault("", "the arguments take too long to be checked: give fewer or shorter ones")]
+    errors.sort(key=lambda error: [str(part) for part in error.absolute_path])
     return [Fault(_place(error) + _missing(error), _sentence(error)) for error in errors[:MAX_FAULTS]]
 
 
@@ -97,7 +105,9 @@ def with_defaults(schema: Mapping[str, Json], value: Json) -> Json:
         return value
     properties = schema.get("properties", {})
     missing = {
-        name: each["default"] for name, each in properties.items() if name not in value and "default" in each
+        name: each["default"]
+        for name, each in properties.items()
+        if name not in value and "default" in _subschema(each)
     }
     return {
         name: with_defaults(_subschema(properties.get(name)), each)

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator, SchemaError
+from jsonschema.protocols import Validator
 from referencing import Registry
 
 from ironclaw.canonical import canonical
 from ironclaw.errors import BadRequest
+from ironclaw.registry.bounding import Bounded
 from ironclaw.registry.model import SCRATCH_PATH
 
 MAX_SCHEMA_BYTES = 32 * 1024
@@ -21,9 +23,9 @@ REFUSED_KEYS = frozenset(
 )
 
 
-def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+def validator(schema: Mapping[str, Any]) -> Validator:
     """A validator that knows no other document, and so never fetches one."""
-    return Draft202012Validator(schema, registry=Registry())
+    return Bounded(schema, registry=Registry())
 
 
 def schema_fault(schema: dict[str, Any]) -> str | None:
