@@ -19,7 +19,9 @@ from ironclaw.envelope import FOLDER, GONE, FileEffect, Preview, RequestEffect
 from ironclaw.errors import EgressDenied, SandboxError, StoreError
 from ironclaw.orchestrator.differing import MOST_COMPARED, difference, plain
 from ironclaw.orchestrator.dry_run import fingerprint, read_answer
-from ironclaw.orchestrator.holding import Holding, Requests, _apply, _apply_one, _Changed, _turn, outside
+from ironclaw.orchestrator.holding import Holding, Requests, outside
+from ironclaw.orchestrator.holding.files import Changed, _apply_one, apply
+from ironclaw.orchestrator.holding.locks import turn
 from ironclaw.sandbox.tree import OTHER, Tree
 from ironclaw.task import ToolResult
 from ironclaw.terms import Circumstances
@@ -304,8 +306,8 @@ def held(tmp_path: Path, *, was: str, now: str, made: str, approved: str) -> str
     (copy / "a").write_text(made)
     effect = FileEffect("a", digest(was.encode()), digest(approved.encode()), len(approved))
     try:
-        _apply(copy, folder, [effect], Quota(bytes=1 << 20), tmp_path / "spool")
-    except _Changed:
+        apply(copy, folder, [effect], Quota(bytes=1 << 20), tmp_path / "spool")
+    except Changed:
         return "changed: " + (folder / "a").read_text()
     return (folder / "a").read_text()
 
@@ -341,7 +343,7 @@ def test_somebody_is_quicker(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder/a").write_text("theirs")
     effect = FileEffect("a", GONE, digest(b"new"), 3)
-    with Tree.at(tmp_path) as source, Stale.at(tmp_path / "folder") as target, pytest.raises(_Changed):
+    with Tree.at(tmp_path) as source, Stale.at(tmp_path / "folder") as target, pytest.raises(Changed):
         _apply_one(source, target, effect, tmp_path / "spool")
 
     assert "theirs" == (tmp_path / "folder/a").read_text()
@@ -376,7 +378,7 @@ def test_no_room(tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy/a").write_bytes(b"x" * 5_000)
     effect = FileEffect("a", GONE, digest(b"x" * 5_000), 5_000)
-    fits = _apply(tmp_path / "copy", tmp_path / "folder", [effect], Quota(bytes=4_096), tmp_path / "spool")
+    fits = apply(tmp_path / "copy", tmp_path / "folder", [effect], Quota(bytes=4_096), tmp_path / "spool")
 
     assert (False, []) == (fits, os.listdir(tmp_path / "folder"))
 
@@ -439,7 +441,7 @@ async def test_one_at_a_time_changes_the_folder(tmp_path: Path, monkeypatch: pyt
     """
     While another process puts something into the folder, nothing else is: after a while that is told.
     """
-    monkeypatch.setattr("ironclaw.orchestrator.holding.PATIENCE", 0.1)
+    monkeypatch.setattr("ironclaw.orchestrator.holding.locks.PATIENCE", 0.1)
     (tmp_path / "acme").mkdir()
     preview = Preview((FileEffect("a", GONE, digest(b"new"), 3),))
 
@@ -447,7 +449,7 @@ async def test_one_at_a_time_changes_the_folder(tmp_path: Path, monkeypatch: pyt
         (folder / "a").write_text("new")
         return ToolResult(output="null")
 
-    with _turn(tmp_path / ".turn-acme"), pytest.raises(SandboxError, match="Another process"):
+    with turn(tmp_path / ".turn-acme"), pytest.raises(SandboxError, match="Another process"):
         await Holding(tmp_path).run("acme", preview, Quota(), _nothing, write)
 
     assert [] == os.listdir(tmp_path / "acme")

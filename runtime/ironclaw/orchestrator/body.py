@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from ironclaw.envelope import Preview
 from ironclaw.errors import SandboxError
 from ironclaw.orchestrator import dry_run
 from ironclaw.orchestrator.holding import AGAIN, Holding, Requests
+from ironclaw.orchestrator.holding import BeforeEffect as BeforeEffect
 from ironclaw.orchestrator.taint import named_host
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Tool, Toolbox, Where
@@ -36,8 +37,6 @@ from ironclaw.tenancy import Tenancy
 from ironclaw.veto import Ticket
 
 log = structlog.get_logger(__name__)
-
-BeforeEffect = Callable[[], Awaitable[None]]
 
 
 class Runner(Protocol):
