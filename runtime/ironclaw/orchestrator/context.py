@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -24,7 +25,11 @@ from ironclaw.untrusted import CONTEXT, OTHERS, SUMMARY
 
 MAX_KEPT = 64  #: Calls kept of one turn: each is a row, and a turn is one transaction that others wait for.
 MAX_TEXT = 100_000  #: Characters kept of an answer or of one call's arguments.
-MAX_NAME = 200  #: Of a call's id, a model's name, a prompt's.
+MAX_NAME = 200  #: Of a model's name, a prompt's.
+UNKNOWN = "unknown"  #: In the place of a tool's name that can be none.
+#: Neither may be a text: what is kept no longer, or forgotten, leaves both.
+_TOOL = re.compile(r"[A-Za-z0-9_-]{1,64}(?:[./:-][A-Za-z0-9_-]{1,64})?", re.ASCII)
+_CALL_ID = re.compile(r"[A-Za-z0-9_.:|/+=@-]{1,128}", re.ASCII)
 MAX_FIGURE = 10**12  #: Tokens, or micros, that are believed of one request.
 
 
@@ -133,16 +138,19 @@ def _figure(count: int) -> int:
 
 def _safe_question(asked: Question) -> Question:
     return Question(
-        storable(asked.call_id)[:MAX_NAME] or "question",
+        _call_id(asked.call_id, "question"),
         storable(asked.text),
         tuple(storable(each) for each in asked.choices[:MAX_KEPT]),
     )
 
 
 def _safe_call(call: ProposedCall, index: int) -> ProposedCall:
-    return ProposedCall(
-        storable(call.id)[:MAX_NAME] or f"call-{index}", storable(call.tool), storable(call.arguments)
-    )
+    tool = call.tool if _TOOL.fullmatch(call.tool) else UNKNOWN
+    return ProposedCall(_call_id(call.id, f"call-{index}"), tool, storable(call.arguments))
+
+
+def _call_id(said: str, otherwise: str) -> str:
+    return said if _CALL_ID.fullmatch(said) else otherwise
 
 
 def storable(text: str) -> str:

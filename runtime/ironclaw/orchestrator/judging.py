@@ -27,7 +27,6 @@ STATES = {
 HttpAllow = Callable[[str], tuple[str, ...]]  #: The hosts that the operator allows a tenant's tools.
 DryRun = Callable[[ToolCall, Tool], Awaitable[Preview | None]]
 MAX_CALLS = 16  #: Calls in one turn; the rest are refused.
-MAX_NAME = 128  #: Characters kept of a tool name that nobody knows.
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ def _refused(flow: Flow, seq: int, proposed: ProposedCall, flaw: _Flawed) -> Jud
     return Judged(
         seq=seq,
         call_id=proposed.id,
-        tool=proposed.tool[:MAX_NAME],
+        tool=proposed.tool,
         state=CallState.DENIED,
         rule=flaw.rule,
         refusal=observation(flaw.kind, flaw.message),
