@@ -50,7 +50,7 @@ class Memories(Forgetting):
         :param replaces: the memory whose place it takes
         :raises BadRequest: it cannot be remembered; says why
         :raises NotFound: ``replaces`` is not there, or not theirs
-        :raises Refused: there are as many as may be
+        :raises Refused: there are as many as may be, or the tenant is suspended
         """
         if visibility is Visibility.CHANNEL and not place:
             raise BadRequest(NO_CHANNEL, "/for")
@@ -73,7 +73,7 @@ class Memories(Forgetting):
         """The one way in, for people and for tools alike.
 
         :raises BadRequest: it cannot be remembered; says why
-        :raises Refused: there are as many as may be
+        :raises Refused: there are as many as may be, or the tenant is suspended
         """
         memory = self._made(wish)
         gives_way = self._sealed_as(old, memory.id) if old else None

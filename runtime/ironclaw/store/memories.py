@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ironclaw.errors import NotFound, Refused
 from ironclaw.memory import Memory, Source, Visibility
 from ironclaw.store import memory_jobs
+from ironclaw.store.accepting import check_served
 from ironclaw.store.chain import note
 from ironclaw.store.erasing import take_out
 from ironclaw.store.sql import Connection, Row, sql
@@ -59,9 +60,11 @@ class Memories:
         :return: the memory, and False where one said so before to the same people: then nothing was changed
         :raises NotFound: there is no such old one, or another one has taken its place
         :raises Refused: the tenant has as many as it may
+        :raises Suspended: nothing is done for it now
         """
 
         def unit(c: Connection) -> tuple[Memory, bool]:
+            check_served(c, memory.tenant)
             if known := _known(c, memory, now, is_ours):
                 return known, False
             if sql.memory_count(c, tenant=memory.tenant)["there"] >= most:
