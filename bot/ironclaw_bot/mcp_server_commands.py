@@ -17,6 +17,7 @@ from ironclaw_bot.local import Here, Remote
 
 Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
 OpenDoor = Callable[[Settings], AbstractAsyncContextManager[Remote | Here]]
+UNKNOWN = "  low, pure and keyed name what it does not list: {0}. Mend ironclaw.toml, or nothing comes of it."
 
 
 def add_mcp_servers(add: Callable[[str, Command, str], argparse.ArgumentParser], door: OpenDoor) -> None:
@@ -75,6 +76,7 @@ class McpServerCommands:
             after = await self._decide(door, chosen.name, found["pending"], "approved")
         _say(f"Tools of {chosen.name} that are offered: {after['count']}")
         _say(*(f"  left out: {each}" for each in after["left_out"]))
+        _say(*(() if after["is_well"] else (f"  {after['state']}",)), *_unknown(after))
         return 0
 
     async def reject(self, settings: Settings, chosen: argparse.Namespace) -> int:
@@ -96,7 +98,11 @@ def _standing(server: Json) -> tuple[str, ...]:
     if server["approved_by"]:
         at = datetime.fromtimestamp(server["approved_at"]).astimezone().strftime("%Y-%m-%d %H:%M")
         lines.append(f"  approved by {server['approved_by']} at {at}; tools: {server['count']}")
-    return tuple(lines)
+    return (*lines, *_unknown(server))
+
+
+def _unknown(server: Json) -> tuple[str, ...]:
+    return (UNKNOWN.format(", ".join(server["unknown"])),) if server["unknown"] else ()
 
 
 def _waiting(found: Json) -> tuple[str, ...]:

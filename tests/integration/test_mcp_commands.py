@@ -93,6 +93,42 @@ async def test_listing_and_rejecting(
     assert any(line.startswith("  local:") and " rejected its tools; " in line for line in lines)
 
 
+async def test_a_server_called_like_a_toolbox(
+    tmp_path: Path, built_toolboxes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Nobody is told that tools are offered which are left out because of their server's name.
+    """
+    async with world(tmp_path, built_toolboxes, files=hostile("plain"), mem0ry=hostile("plain")) as app:
+        code = await commands(app).approve(settings(tmp_path), words(name="files"))
+        await commands(app).list(settings(tmp_path), words())
+        shown = app.mcp.shown("mem0ry")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert (0, 0) == (code, lines.count("  its tools are offered"))
+    assert 2 == lines.count("  its name is, or looks like, files: name it otherwise")
+    assert "Tools of files that are offered: 0" in lines
+    assert ("its name is, or looks like, memory: name it otherwise", []) == (shown["state"], shown["tools"])
+
+
+async def test_a_name_that_is_mistyped(
+    tmp_path: Path, built_toolboxes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A tool in low, pure or keyed that the server does not have is named, approved or not.
+    """
+    wrong = hostile("plain", low=("look_up", "lok_up"), pure=("look_up", "look-up"))
+    async with world(tmp_path, built_toolboxes, bad=wrong) as app:
+        await commands(app).list(settings(tmp_path), words())
+        await commands(app).approve(settings(tmp_path), words())
+
+    lines = capsys.readouterr().out.splitlines()
+    assert 2 == sum(
+        line.startswith("  low, pure and keyed name what it does not list: lok_up, look-up.")
+        for line in lines
+    )
+
+
 async def test_the_doctor(tmp_path: Path, built_toolboxes: Path) -> None:
     """
     Without a bot the doctor says of each server whether people approved its tools.
@@ -117,7 +153,7 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mcp", None)
 
     assert {} == Servers({}).served
-    with pytest.raises(SettingsError, match=r"pip install 'ironclaw\[mcp\]'"):
+    with pytest.raises(SettingsError, match=r"\.venv/bin/pip install -e '\.\[mcp\]'"):
         Servers({"x": McpServer(command="/bin/true")})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 
 from ironclaw.canonical import mac, subkey
@@ -16,6 +16,7 @@ from ironclaw.mcp.offering import Absent, Offer, offer
 from ironclaw.settings import McpServer
 from ironclaw.store import McpListing
 from ironclaw.store.mcp_tools import McpTools, State
+from ironclaw.task import Json
 
 GRACE = (
     60.0  #: Seconds that a server may be away before its tools are: a call waits for it as long as it may.
@@ -113,6 +114,20 @@ class Served:
         if waiting.state == "rejected":
             return f"{waiting.decided_by} rejected its tools; {look}"
         return f"nobody has approved its tools; {look}"
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Names in ``low``, ``pure`` and ``keyed`` that no tool of its has: most likely typing errors."""
+        listed = self._now.tools if self._now else self._kept()
+        if not listed:
+            return ()
+        there = {str(tool["name"]) for tool in listed}
+        named = {*self.server.low, *self.server.pure, *self.server.keyed}
+        return tuple(sorted(named - there))
+
+    def _kept(self) -> tuple[Mapping[str, Json], ...]:
+        row = self.approved or self.waiting
+        return Listing.read(row.listing) if row else ()
 
     @property
     def absent(self) -> tuple[Absent, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,7 +15,7 @@ from ironclaw.mcp.listing import Listing, differences
 from ironclaw.mcp.names import skeleton
 from ironclaw.mcp.offering import Absent
 from ironclaw.mcp.served import Seals, Served
-from ironclaw.registry import Registry, Where
+from ironclaw.registry import Registry, Tool, Where
 from ironclaw.settings import McpServer
 from ironclaw.store import McpListing
 from ironclaw.store.mcp_tools import McpTools, State
@@ -24,9 +24,11 @@ from ironclaw.task import Json
 if TYPE_CHECKING:
     from ironclaw.mcp.opening import Opener
 
+HOST_FAMILIES = frozenset({"memory"})  #: Of tools that are the engine's own, and come after these.
 KEEP_UP = 5.0  #: Seconds between two looks at what other processes decided.
 MISSING = (
-    "mcp_servers: tools of MCP servers need the package {name}. Install it: pip install 'ironclaw[mcp]'."
+    "mcp_servers: tools of MCP servers need the package {name}. "
+    "In the clone: .venv/bin/pip install -e '.[mcp]'."
 )
 
 log = structlog.get_logger(__name__)
@@ -57,6 +59,7 @@ class Servers:
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._store: McpTools | None = None
+        self._clashes: dict[str, str] = {}  #: By server: why its name will not do beside the toolboxes.
 
     async def prepare(
         self,
@@ -104,21 +107,31 @@ class Servers:
         own = [tool for tool in registry.tools if tool.toolbox.where is not Where.MCP]
         left_out = [each for each in registry.left_out if not isinstance(each, Absent)]
         families = {family for tool in own for family in (tool.toolbox.name, tool.name.partition(".")[0])}
-        taken = {skeleton(family): family for family in families}
+        self._clashes = self._named_like(families | HOST_FAMILIES)
         for name, served in sorted(self.served.items()):
-            if other := taken.get(skeleton(name)):
-                left_out.append(Absent(name, f"its name is, or looks like, {other}: name it otherwise"))
+            if why := self._clashes.get(name):
+                left_out.append(Absent(name, why))
                 continue
-            taken[skeleton(name)] = name
             own += served.offer.tools
             left_out += served.absent
         return Registry(own, left_out)
+
+    def _named_like(self, families: Iterable[str]) -> dict[str, str]:
+        """Servers that are called like somebody else, or like each other, with a sentence that says so."""
+        taken = {skeleton(family): family for family in families}
+        found = {}
+        for name in sorted(self.served):
+            if other := taken.get(skeleton(name)):
+                found[name] = f"its name is, or looks like, {other}: name it otherwise"
+            else:
+                taken[skeleton(name)] = name
+        return found
 
     # For people
 
     def listed(self) -> list[dict[str, Json]]:
         """How each server stands."""
-        return [_shown(served) for _, served in sorted(self.served.items())]
+        return [self._shown(served) for _, served in sorted(self.served.items())]
 
     def shown(self, name: str) -> dict[str, Json]:
         """One server: its tools, and what of it waits for approval, word for word.
@@ -130,10 +143,10 @@ class Servers:
         was = Listing(approved.about, Listing.read(approved.listing)) if approved else None
         now = Listing(waiting.about, Listing.read(waiting.listing)) if waiting else None
         return {
-            **_shown(served),
+            **self._shown(served),
             "tools": [
                 {"name": tool.name, "risk": tool.risk.value, "description": tool.description}
-                for tool in served.offer.tools
+                for tool in self._offered(served)
             ],
             "left_out": [str(each) for each in served.absent],
             "pending": _digests(waiting),
@@ -163,6 +176,23 @@ class Servers:
             known = ", ".join(sorted(self.served)) or "none"
             raise NotFound(f"There is no MCP server {name}. Configured: {known}.")
         return self.served[name]
+
+    def _shown(self, served: Served) -> dict[str, Json]:
+        approved = served.approved
+        absence = self._clashes.get(served.name) or served.absence
+        return {
+            "name": served.name,
+            "place": served.server.place,
+            "state": absence or "its tools are offered",
+            "is_well": not absence,
+            "count": len(self._offered(served)),
+            "unknown": list(served.unknown),
+            "approved_by": approved.decided_by if approved else "",
+            "approved_at": approved.decided_at if approved else 0,
+        }
+
+    def _offered(self, served: Served) -> tuple[Tool, ...]:
+        return () if served.name in self._clashes else served.offer.tools
 
     # Behind
 
@@ -205,16 +235,3 @@ async def _nothing() -> None:
 
 def _digests(row: McpListing | None) -> dict[str, Json] | None:
     return {"component": row.component, "manifest": row.manifest} if row else None
-
-
-def _shown(served: Served) -> dict[str, Json]:
-    approved = served.approved
-    return {
-        "name": served.name,
-        "place": served.server.place,
-        "state": served.absence or "its tools are offered",
-        "is_well": not served.absence,
-        "count": len(served.offer.tools),
-        "approved_by": approved.decided_by if approved else "",
-        "approved_at": approved.decided_at if approved else 0,
-    }
