@@ -20,6 +20,7 @@ from ironclaw.settings import Settings
 from ironclaw.task import Conversation, Message, ProposedCall, Role, observation
 from ironclaw.untrusted import CONTEXT, SUMMARY
 from ironclaw_bot.cli import main
+from ironclaw_bot.local import Away
 from ironclaw_bot.mcp_server import answers, commands, pipes, session
 from ironclaw_bot.mcp_server.listing import registered_name, wire_name
 from ironclaw_bot.mcp_server.session import MOST_CALLS, Session
@@ -178,10 +179,10 @@ async def test_a_call_that_nobody_answered(monkeypatch: pytest.MonkeyPatch) -> N
     Of a call that may have been accepted the same delivery is asked for again, at once and later.
     """
     monkeypatch.setattr(session, "AGAIN", 0.0)
-    door = Door([OSError("gone"), TryLater("stopping"), found()])
+    door = Door([Away(), TryLater("stopping"), found()])
     one = Session(door, "", 5)
     again = await one.call("files.write", {}, "", no_words)
-    late = Session(Door([OSError("gone")]), "", 0)
+    late = Session(Door([Away()]), "", 0)
     for _ in range(2):
         with pytest.raises(TryLater, match="does not answer"):
             await late.call("files.write", {}, "", no_words)
@@ -291,7 +292,7 @@ async def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mcp", None)
     monkeypatch.setitem(sys.modules, "mcp_types", None)
 
-    with pytest.raises(SettingsError, match=r"pip install 'ironclaw\[mcp\]'"):
+    with pytest.raises(SettingsError, match=r"\.venv/bin/pip install -e '\.\[mcp\]'"):
         await commands.McpCommand(None).run(Settings(), Namespace(wait=1.0))  # type: ignore[arg-type]
 
 

@@ -126,7 +126,7 @@ def test_a_server_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(plugin, "find_spec", lambda name: None)
 
-    with pytest.raises(SettingsError, match=r"pip install 'ironclaw\[qdrant\]'"):
+    with pytest.raises(SettingsError, match=r"\.venv/bin/pip install -e '\.\[qdrant\]'"):
         built(qdrant_url="http://127.0.0.1:6333")
 
 

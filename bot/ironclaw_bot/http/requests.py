@@ -41,7 +41,7 @@ class RunRequest(Strict):
 
     task: TaskText
     tools: list[ToolName] | None = Field(None, max_length=256)
-    context: dict[str, Json] = {}
+    context: dict[str, Json] = Field(default_factory=dict)
     reply_to: ReplyTo | None = None
     tenant_id: str | None = None
     wait: float = Field(30, ge=0, le=120)  #: Seconds that the answer is waited for.

@@ -17,7 +17,7 @@ from ironclaw_bot.local import Here, Remote, listen
 
 WAIT = 45.0  #: Seconds; many clients give up after a minute.
 MOST_WAIT = 3600.0
-MISSING = "ironclaw mcp needs the package mcp: pip install 'ironclaw[mcp]'"
+MISSING = "ironclaw mcp needs the package mcp. In the clone: .venv/bin/pip install -e '.[mcp]'."
 BY_HAND = "ironclaw: this speaks the Model Context Protocol; name `ironclaw mcp` in an MCP client's settings."
 
 Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]

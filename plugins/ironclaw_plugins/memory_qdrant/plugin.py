@@ -83,7 +83,9 @@ def _on_server(settings: Settings, name: str) -> Callable[[], Shelf]:
     key = settings.qdrant_api_key
     _check("qdrant_url", settings.qdrant_url, key is not None)
     if find_spec("qdrant_client") is None:
-        raise SettingsError("qdrant_url needs another package: pip install 'ironclaw[qdrant]'.")
+        raise SettingsError(
+            "qdrant_url needs another package. In the clone: .venv/bin/pip install -e '.[qdrant]'."
+        )
     # Here, while nobody waits for the loop yet: it takes a second, and who has files need not have it.
     from ironclaw_plugins.memory_qdrant.server import ServerShelf  # noqa: PLC0415  # as above
 
