@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import re
@@ -17,6 +16,8 @@ from tests.fakes import qdrant
 from tests.fakes.openai_server import FakeOpenAI, text
 from tests.fakes.qdrant import FakeQdrant
 from tests.fakes.tokens import ISSUER, Issuer
+
+from ironclaw.untrusted import MEMORY, disclose
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 KEY = "sk-" + "test-" + "77d24f9a0c"
@@ -74,6 +75,12 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         assert [] == index.complaints
 
 
+def recalled(messages: list[dict[str, Any]]) -> list[str]:
+    """What stands before a model as memory, out of its envelope."""
+    enclosed = [each["content"] for each in messages[1:] if each["content"].startswith('{"source"')]
+    return [text for source, text in map(disclose, enclosed) if source == MEMORY]
+
+
 async def test_what_it_cost(world: World) -> None:
     """
     Tokens and money of a task stand in ``status``, over HTTP and in ``tenant show``; the audit log names
@@ -121,11 +128,11 @@ async def test_remembered_on_the_server(world: World) -> None:
     await world.told("memory", "reindex", "--tenant", "acme")
     for tenant in ("acme", "globex"):
         await world.told("run", "--tenant", tenant, "When do production deploys of billing happen?")
-    [mine, other] = [json.dumps(each["messages"]) for each in world.model.requests[-2:]]
+    [mine, other] = [str(recalled(each["messages"])) for each in world.model.requests[-2:]]
     there = await world.points()
     gone = await world.told("memory", "forget", "--tenant", "acme", memory)
 
-    assert (True, False) == (FACT in mine, FACT in other)
+    assert (True, "[]") == (FACT in mine, other)
     assert [] == [body for body in world.index.bodies if "billing" in body]
     assert (1, 0) == (there, await world.points())
     assert "Forgotten: 1 memory" in gone
