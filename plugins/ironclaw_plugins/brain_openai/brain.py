@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from ironclaw.errors import BrainError, ContextTooLong, SettingsError
 from ironclaw.settings import Settings
 from ironclaw.task import Conversation, Message, Move, Role
-from ironclaw_plugins.brain_openai.counting import Meter
-from ironclaw_plugins.brain_openai.faults import LATE, USED_UP, Broken, Declined
+from ironclaw_plugins.brain_openai.counting import Meter, broken_off, counted, sent
+from ironclaw_plugins.brain_openai.faults import LATE, USED_UP, Broken, Declined, Untaken
 from ironclaw_plugins.brain_openai.functions import functions
 from ironclaw_plugins.brain_openai.history import told
 from ironclaw_plugins.brain_openai.moves import move
@@ -146,22 +146,23 @@ class ModelBrain:
 
     async def _once(self, conversation: Conversation, target: Target, ask: Ask, meter: Meter) -> Move:
         _check_budget(conversation, meter)
-        used = Used()
+        body = target.server.api.body(ask, target.server.profile)
+        asked, draft, reply = sent(body), Draft(conversation.say, self._say_seconds), None
         try:
-            reply = await self._reply(conversation, target.server, ask)
-            used = reply.used
+            reply = await self._reply(target.server, body, draft)
             return move(reply, ask.functions)
+        except Untaken as untaken:
+            asked = Used()
+            raise untaken.fault from None
         finally:
-            meter.add(target.model, used)
+            meter.add(target.model, counted(reply, asked) if reply else broken_off(asked, draft))
 
-    async def _reply(self, conversation: Conversation, server: Server, ask: Ask) -> Reply:
+    async def _reply(self, server: Server, body: dict[str, Any], draft: Draft) -> Reply:
         if server not in self._clients:
             # In a thread: the import takes a second, the trust store a moment, and others must not wait.
             self._clients[server] = await asyncio.to_thread(_connected, server, self._read_seconds)
         from ironclaw_plugins.brain_openai.connecting import exchange  # noqa: PLC0415  # start-up time, see there
 
-        draft = Draft(conversation.say, self._say_seconds)
-        body = server.api.body(ask, server.profile)
         return await exchange(self._clients[server], server.api, body, draft)
 
 

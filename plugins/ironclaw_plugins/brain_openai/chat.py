@@ -11,7 +11,7 @@ from ironclaw.task import Message, ProposedCall, Role
 from ironclaw_plugins.brain_openai.faults import UNREADABLE, Unreadable
 from ironclaw_plugins.brain_openai.functions import Function
 from ironclaw_plugins.brain_openai.profiles import Profile
-from ironclaw_plugins.brain_openai.wire import Ask, End, Reply, Used
+from ironclaw_plugins.brain_openai.wire import Ask, End, Few, Reply, Used
 
 ENDS = {"length": End.LENGTH, "content_filter": End.FILTER}
 
@@ -88,7 +88,7 @@ class _Call(BaseModel):
 class _Said(BaseModel):
     content: str | None = None
     refusal: str | None = None
-    tool_calls: list[_Call] | None = None
+    tool_calls: Few[_Call] | None = None
 
 
 class _Choice(BaseModel):
@@ -120,7 +120,7 @@ class Counted(BaseModel):
 class _Whole(BaseModel):
     """What we read of a reply; whatever else stands in it is ignored."""
 
-    choices: list[_Choice] = Field(min_length=1)
+    choices: Few[_Choice] = Field(min_length=1)
     usage: Counted | None = None
 
 

@@ -12,7 +12,7 @@ from ironclaw_plugins.brain_openai import told
 from ironclaw_plugins.brain_openai.chat import ENDS, Counted, written
 from ironclaw_plugins.brain_openai.faults import Said, failed_midway
 from ironclaw_plugins.brain_openai.sse import DONE
-from ironclaw_plugins.brain_openai.wire import Draft, End, Reply, Used
+from ironclaw_plugins.brain_openai.wire import MAX_CALLS, Draft, End, Few, Reply, Used
 
 
 class _Function(BaseModel):
@@ -29,7 +29,7 @@ class _Piece(BaseModel):
 class _Delta(BaseModel):
     content: str | None = None
     refusal: str | None = None
-    tool_calls: list[_Piece] | None = None
+    tool_calls: Few[_Piece] | None = None
 
 
 class _Choice(BaseModel):
@@ -38,7 +38,7 @@ class _Choice(BaseModel):
 
 
 class _Chunk(BaseModel):
-    choices: list[_Choice] = []
+    choices: Few[_Choice] = []
     usage: Counted | None = None
     error: Any = None
 
@@ -100,11 +100,16 @@ class ChatAssembly:
             self._call(piece).add(piece)
 
     def _call(self, piece: _Piece) -> _Call:
-        """The call that a piece belongs to."""
+        """The call that a piece belongs to.
+
+        :raises Broken: one too many
+        """
         index = self._index(piece)
         if index not in self._at or self._at[index].is_another(piece):
             self._at[index] = _Call()
             self._calls.append(self._at[index])
+        if len(self._calls) > MAX_CALLS:
+            raise told.too_many()
         return self._at[index]
 
     def _index(self, piece: _Piece) -> int:

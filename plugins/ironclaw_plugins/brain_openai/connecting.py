@@ -11,6 +11,8 @@ from typing import Any
 from httpx2 import (
     AsyncByteStream,
     AsyncHTTPTransport,
+    ConnectError,
+    ConnectTimeout,
     HTTPError,
     Limits,
     Request,
@@ -37,6 +39,7 @@ from ironclaw_plugins.brain_openai.faults import (
     UNREACHABLE,
     Passing,
     Said,
+    Untaken,
     refused,
 )
 from ironclaw_plugins.brain_openai.servers import Server
@@ -44,7 +47,8 @@ from ironclaw_plugins.brain_openai.sse import events
 from ironclaw_plugins.brain_openai.wire import Api, Draft, Reply
 
 CONNECT_SECONDS = 5.0
-MAX_REPLY = 8 * 2**20  #: Bytes of one reply, unpacked.
+MAX_REPLY = 8 * 2**20  #: Bytes of one reply.
+MAX_AT_ONCE = 2**20  #: Of one in one piece, or of one event: nothing else is done while it is read.
 MAX_REFUSAL = 64 * 2**10  #: Bytes of one error, as they come.
 
 
@@ -106,6 +110,7 @@ class _Cut(AsyncByteStream):
 async def exchange(client: AsyncOpenAI, api: Api, body: dict[str, Any], draft: Draft) -> Reply:
     """One request.
 
+    :raises Untaken: it was refused, or never got there
     :raises Passing: another one may go better
     :raises Broken: one that tells the model what was wrong may go better
     :raises BrainError: none would
@@ -113,15 +118,18 @@ async def exchange(client: AsyncOpenAI, api: Api, body: dict[str, Any], draft: D
     try:
         return await _reply(client, api, body, draft)
     except APIStatusError as error:
-        raise refused(error.status_code, Said.of(error.body), error.response.headers) from None
-    except APITimeoutError:
-        raise Passing(LATE) from None
-    except APIConnectionError:
-        raise Passing(UNREACHABLE) from None
+        raise Untaken(refused(error.status_code, Said.of(error.body), error.response.headers)) from None
+    except APIConnectionError as error:
+        fault = Passing(LATE if isinstance(error, APITimeoutError) else UNREACHABLE)
+        raise (Untaken(fault) if _never_got_there(error) else fault) from None
     except HTTPError:
         raise Passing(BROKE_OFF) from None
     except OpenAIError as error:
         raise BrainError(f"The model's server could not be asked ({type(error).__name__}).") from None
+
+
+def _never_got_there(error: APIConnectionError) -> bool:
+    return isinstance(error.__cause__, (ConnectError, ConnectTimeout))
 
 
 async def _reply(client: AsyncOpenAI, api: Api, body: dict[str, Any], draft: Draft) -> Reply:
@@ -130,14 +138,17 @@ async def _reply(client: AsyncOpenAI, api: Api, body: dict[str, Any], draft: Dra
     async with endpoint.with_streaming_response.create(**named, extra_body=body) as answer:
         if "text/event-stream" in answer.headers.get("content-type", ""):
             return await _assembled(answer, api, draft)
-        return api.reply(b"".join([piece async for piece in _pieces(answer)]))
+        return api.reply(b"".join([piece async for piece in _pieces(answer, MAX_AT_ONCE)]))
 
 
 async def _assembled(answer: AsyncAPIResponse[Any], api: Api, draft: Draft) -> Reply:
     """A reply that comes in events.  One that breaks after it began is the model's to give again."""
     assembly, has_begun = api.assembly(draft), False
     try:
-        async for event in events(_pieces(answer)):
+        async for event in events(_pieces(answer, MAX_REPLY)):
+            if len(event) > MAX_AT_ONCE:
+                raise BrainError(ENDLESS)
+            draft.events += 1
             assembly.add(event)
             has_begun = True
     except HTTPError:
@@ -147,9 +158,11 @@ async def _assembled(answer: AsyncAPIResponse[Any], api: Api, draft: Draft) -> R
     return assembly.reply()
 
 
-async def _pieces(answer: AsyncAPIResponse[Any]) -> AsyncIterator[bytes]:
-    """The reply's bytes, counted so that a server cannot fill the memory."""
-    left = MAX_REPLY
+async def _pieces(answer: AsyncAPIResponse[Any], left: int) -> AsyncIterator[bytes]:
+    """The reply's bytes, counted so that a server cannot fill the memory.
+
+    :param left: how many of them there may be
+    """
     async for piece in answer.iter_bytes():
         left -= len(piece)
         if left < 0:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from ironclaw.settings import Price
 from ironclaw.task import ModelUse
-from ironclaw_plugins.brain_openai.wire import Used
+from ironclaw_plugins.brain_openai.wire import Draft, Reply, Used
+
+BYTES = 3  #: In a token, about.
+
+MOST_TOKENS = 10**9  #: That are believed of one request.
 
 
 class Meter:
@@ -22,6 +28,7 @@ class Meter:
         self.uses: tuple[ModelUse, ...] = ()
 
     def add(self, model: str, used: Used) -> None:
+        used = believed(used)
         price = self._prices.get(model)
         self.uses += (
             ModelUse(
@@ -37,6 +44,37 @@ class Meter:
     @property
     def tokens(self) -> int:
         return sum(each.tokens_in + each.tokens_out for each in self.uses)
+
+
+def believed(used: Used) -> Used:
+    """Numbers that can be reckoned with: a server may write any."""
+    figures = (used.tokens_in, used.tokens_cached, used.tokens_out)
+    return Used(*(min(MOST_TOKENS, each) for each in figures))
+
+
+def sent(body: Mapping[str, Any]) -> Used:
+    """A request that no reply is known of, by our own count: whoever took it may ask money for it."""
+    return Used(tokens_in=_tokens(json.dumps(body, ensure_ascii=False)))
+
+
+def broken_off(asked: Used, draft: Draft) -> Used:
+    """The same of one whose reply cannot be used.
+
+    :param draft: what came of it: servers send a token or so in each event
+    """
+    return Used(tokens_in=asked.tokens_in, tokens_out=max(draft.events, _tokens(draft.text)))
+
+
+def counted(reply: Reply, asked: Used) -> Used:
+    """As the server counts.  What it counts as nothing is by our own count: else no budget would hold."""
+    written = reply.text + reply.refusal + "".join(call.tool + call.arguments for call in reply.calls)
+    used, out = reply.used, reply.used.tokens_out or _tokens(written)
+    # Of who tells only the sum, what went in is within what came out.
+    return Used(used.tokens_in or max(0, asked.tokens_in - out), used.tokens_cached, out)
+
+
+def _tokens(text: str) -> int:
+    return -(-len(text.encode("utf-8", "replace")) // BYTES)
 
 
 def micros(price: Price, used: Used) -> int:

@@ -57,6 +57,17 @@ class Passing(BrainError):
         self.seconds = seconds
 
 
+class Untaken(Exception):
+    """The server did not take a request, so nothing of a model was used.
+
+    :ivar fault: what that means
+    """
+
+    def __init__(self, fault: BrainError) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
 class Unreadable(Passing):
     """The reply is no model's turn."""
 
@@ -137,6 +148,7 @@ def asked_pause(headers: Mapping[str, str]) -> float | None:
     asked = headers.get("retry-after", "")
     with contextlib.suppress(ValueError):
         return max(0.0, float(asked))
-    with contextlib.suppress(TypeError, ValueError):
+    # Overflow: a year, or a time zone, beyond all time.
+    with contextlib.suppress(TypeError, ValueError, OverflowError, OSError):
         return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
     return None

@@ -15,9 +15,9 @@ from ironclaw_plugins.brain_openai import told
 from ironclaw_plugins.brain_openai.faults import CUT_OFF, FILTERED, Declined
 from ironclaw_plugins.brain_openai.functions import ASK, CHOICES, Function
 from ironclaw_plugins.brain_openai.strict import without_nulls
-from ironclaw_plugins.brain_openai.wire import End, Reply
+from ironclaw_plugins.brain_openai.wire import MAX_CALLS, End, Reply
 
-MAX_CALLS = 128  #: Of one turn, before it is broken; how many of them are judged is the engine's.
+MAX_ARGUMENTS = 512 * 1024  #: Characters, of all calls of one turn: they are read in one go.
 SHORTENED = "\n(The answer was cut off at the model's length limit.)"
 
 
@@ -44,7 +44,7 @@ def move(reply: Reply, offered: Sequence[Function]) -> Move:
         return Move(answer=_answer(reply))
     if reply.end is End.LENGTH:
         raise BrainError(CUT_OFF)
-    if len(reply.calls) > MAX_CALLS:
+    if len(reply.calls) > MAX_CALLS or sum(len(call.arguments) for call in reply.calls) > MAX_ARGUMENTS:
         raise told.too_many()
     by_name = {each.name: each for each in offered}
     calls = [_call(index, call, by_name) for index, call in enumerate(reply.calls)]

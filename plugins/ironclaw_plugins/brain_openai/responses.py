@@ -12,7 +12,7 @@ from ironclaw.task import Message, ProposedCall, Role
 from ironclaw_plugins.brain_openai.faults import OWN_TOOLS, UNREADABLE, Said, Unreadable, failed_midway
 from ironclaw_plugins.brain_openai.functions import Function
 from ironclaw_plugins.brain_openai.profiles import Profile
-from ironclaw_plugins.brain_openai.wire import Ask, End, Reply, Used
+from ironclaw_plugins.brain_openai.wire import Ask, End, Few, Reply, Used
 
 ENDS = {"max_output_tokens": End.LENGTH, "content_filter": End.FILTER}
 #: Reasoning is the server's: it is not shown, and what was not stored cannot be sent back by its id.
@@ -68,7 +68,7 @@ class Item(BaseModel):
     """One item of an output."""
 
     type: str
-    content: list[_Part] | None = None
+    content: Few[_Part] | None = None
     call_id: str | None = None
     name: str = ""
     arguments: str = ""
@@ -96,7 +96,7 @@ class _Why(BaseModel):
 class Whole(BaseModel):
     """What we read of a response; whatever else stands in it is ignored."""
 
-    output: list[Item]
+    output: Few[Item]
     status: str | None = None
     incomplete_details: _Why | None = None
     error: Any = None

@@ -10,14 +10,14 @@ from ironclaw_plugins.brain_openai import told
 from ironclaw_plugins.brain_openai.faults import Said, failed_midway
 from ironclaw_plugins.brain_openai.responses import Item, Whole, read
 from ironclaw_plugins.brain_openai.sse import DONE
-from ironclaw_plugins.brain_openai.wire import Draft, Reply
+from ironclaw_plugins.brain_openai.wire import MAX_CALLS, Draft, Reply
 
 LAST = ("response.completed", "response.incomplete", "response.failed")
 
 
 class _Event(BaseModel):
     type: str
-    delta: Any = None
+    delta: str | None = None
     output_index: int = 0
     item: Item | None = None
     response: Whole | None = None
@@ -50,11 +50,13 @@ class ResponsesAssembly:
         """Events that we need nothing of are not looked into: there are many, and more each year."""
         kind = _Kind.model_validate_json(event).type
         if kind == "response.output_text.delta":
-            self._draft.add(str(_Event.model_validate_json(event).delta or ""))
+            self._draft.add(_Event.model_validate_json(event).delta or "")
         elif kind == "response.output_item.done":
             found = _Event.model_validate_json(event)
             if found.item:
                 self._items[found.output_index] = found.item
+            if len(self._items) > 2 * MAX_CALLS:  # Each may have its reasoning.
+                raise told.too_many()
         elif kind in LAST:
             self._whole = _Event.model_validate_json(event).response
         elif kind == "error":

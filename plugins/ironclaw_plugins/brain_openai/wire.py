@@ -6,12 +6,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
+
+from pydantic import Field
 
 from ironclaw.task import Message, ProposedCall
 from ironclaw_plugins.brain_openai.functions import Function
 from ironclaw_plugins.brain_openai.profiles import Profile
 
+T = TypeVar("T")
+#: A list in a reply.  No model's turn has so many of anything: a longer one is refused at its first entry too
+#: many, and a wrong one at its first fault, or reading it would take all memory while everybody waits.
+Few = Annotated[list[T], Field(max_length=256, fail_fast=True)]
+MAX_CALLS = 128  #: Of one turn, before it is broken; how many of them are judged is the engine's.
 SAY_SECONDS = 0.1  #: Between two drafts: each is the whole text, and somebody must show it.
 
 
@@ -74,6 +81,7 @@ class Draft:
         self._seconds = seconds
         self._pieces: list[str] = []
         self._said_at = float("-inf")
+        self.events = 0  #: That came so far, of whatever kind.
 
     def add(self, piece: str) -> None:
         self._pieces.append(piece)
