@@ -12,7 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.sabotage.mutants import MUTANTS, NOT_YET, Mutant
+from tests.sabotage.model import Mutant
+from tests.sabotage.mutants import MUTANTS, NOT_YET
 
 ROOT = Path(__file__).parents[2]
 ROOTS = ("runtime", "bot", "plugins", "tools", ".")
