@@ -62,7 +62,7 @@ class StepUps:
         """The person's yes, with their code; the link is used up by it.
 
         :raises NotFound, Conflict: as :meth:`page`; or the link was used
-        :raises Refused, Expired: the code is not right, or as :meth:`ironclaw.veto.Veto.decide`
+        :raises Refused, Expired: the code is not right, or as :meth:`Deciding.decide`
         """
         approval, asked = await self.page(token)
         await self._factors.check(asked.tenant, asked.principal, code)
@@ -87,7 +87,7 @@ class StepUps:
         :param version: the version that they saw; None where the door shows none, then the one of now
         :raises NotFound: no such approval of the principal's tenant
         :raises Conflict: the call has changed since
-        :raises Refused, Expired: the code is not right, or as :meth:`ironclaw.veto.Veto.decide`
+        :raises Refused, Expired: the code is not right, or as :meth:`Deciding.decide`
         """
         approval = await self._approvals.view(principal.tenant, approval_id)
         if version not in (None, approval.version):

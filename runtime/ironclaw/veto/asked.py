@@ -58,7 +58,7 @@ class Asked:
         return await self._hooks.verdict(current)
 
     async def in_doubt(self, doubt: DoubtView) -> ApprovalView:
-        """See :meth:`ironclaw.veto.Veto.asked_now`."""
+        """The review of a call with the terms of now; where nobody was asked, what stands for it."""
         found = await self._store.approvals.of_call(doubt.workflow_id, doubt.seq)
         asked = found[0] if found else in_place_of_review(doubt)
         opinion = await self.opinion_now(asked, await self.call_behind(asked))

@@ -67,7 +67,18 @@ class Deciding:
         factor: str = "",
         grant: GrantScope | None = None,
     ) -> ApprovalView:
-        """See :meth:`ironclaw.veto.Veto.decide`."""
+        """One person's decision: the only door, behind button, command and HTTP alike.
+
+        :param principal: as a door verified it, never from the payload
+        :param version: the version that the person saw; None when the door shows none
+        :param factor: "totp" where the door has seen a second factor of this person for this approval
+        :param grant: how far this yes reaches beyond this call
+        :raises NotFound: no such approval of the principal's tenant
+        :raises Refused: this person may not decide this, or the rule that asked does not allow such a grant
+        :raises StepUpNeeded: this person may, once they show a second factor
+        :raises Conflict: decided before (``by`` whom, ``at`` when), or a newer version exists
+        :raises Expired: nobody decided in time
+        """
         approval = await self.entitled(principal, approval_id, decision, version)
         now = self._clock()
         if decision is Decision.APPROVE and approval.terms.step_up and factor != "totp":
@@ -81,7 +92,10 @@ class Deciding:
     async def entitled(
         self, principal: Principal, approval_id: str, decision: Decision, version: int | None = None
     ) -> ApprovalView:
-        """See :meth:`ironclaw.veto.Veto.entitled`."""
+        """A review with the terms of now, once it is sure that this person may say this of it now.
+
+        :raises NotFound, Refused, Conflict, Expired: as :meth:`decide`
+        """
         self._tenancy.check_served(principal.tenant)
         stored = await self._store.approvals.view(principal.tenant, approval_id)
         current = await self._asked.call_behind(stored)
@@ -94,17 +108,40 @@ class Deciding:
         return approval
 
     def button(self, approval: ApprovalView) -> str:
-        """See :meth:`ironclaw.veto.Veto.button`."""
+        """The opaque value of a card's buttons: id, version and a MAC over both and the action."""
         return f"{approval.id}.{approval.version}.{self._seals.button(approval)}"
 
     async def pressed(self, principal: Principal, value: str) -> tuple[ApprovalView, int]:
-        """See :meth:`ironclaw.veto.Veto.pressed`."""
+        """The approval behind a button's value, and the version that was drawn.
+
+        :raises NotFound: the value is not one that we made for this tenant
+        """
         approval_id, _, rest = value.partition(".")
         version, _, seal = rest.partition(".")
         approval = await self._store.approvals.view(principal.tenant, approval_id)
         if not hmac.compare_digest(seal.encode(), self._seals.button(approval, version).encode()):
             raise NotFound("There is no such approval.")
         return approval, int(version)
+
+    async def press(
+        self,
+        principal: Principal,
+        value: str,
+        decision: Decision,
+        reason: str = "",
+        *,
+        factor: str = "",
+        grant: GrantScope | None = None,
+    ) -> ApprovalView:
+        """A decision by a card's button.
+
+        :raises NotFound: the value is not one that we made for this tenant
+        :raises Refused, StepUpNeeded, Conflict, Expired: as :meth:`decide`
+        """
+        approval, version = await self.pressed(principal, value)
+        return await self.decide(
+            principal, approval.id, decision, version=version, reason=reason, factor=factor, grant=grant
+        )
 
     def sign(
         self,

@@ -22,7 +22,13 @@ class Ending:
         self._clock = clock
 
     async def tighten(self, rest: float = 0.0) -> tuple[ApprovalView, ...]:
-        """See :meth:`ironclaw.veto.Veto.tighten`."""
+        """After a change of policy or tools: end the reviews of what could not run any more as it was asked.
+
+        It never lets one of them run.
+
+        :param rest: times as long as it works, it lets others work
+        :return: those that ended
+        """
         ended = []
         for tenant in sorted(await self._store.tenant_ids()):
             async for approval in self._waiting(tenant, rest):
@@ -34,7 +40,10 @@ class Ending:
         return tuple(ended)
 
     async def expire(self) -> tuple[ApprovalView, ...]:
-        """See :meth:`ironclaw.veto.Veto.expire`."""
+        """End every review whose time is over.
+
+        :return: those that this call ended
+        """
         now = self._clock()
         text = observation("expired", "Nobody decided in time. Nothing was run.")
         due = await self._store.approvals.due(now)

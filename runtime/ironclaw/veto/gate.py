@@ -60,7 +60,12 @@ class LastGate:
         self._clock = clock
 
     async def look(self, flow: Flow, call: CallRow) -> Gate:
-        """See :meth:`ironclaw.veto.Veto.gate`: all of it under one version of policy."""
+        """The last gate, just before the ticket is spent.
+
+        What would run is what was judged, policy of this moment does not forbid it, and where people were
+        asked, enough unforged decisions are there of people who may still make them; or a grant is.  All of
+        it under one version of policy.
+        """
         while True:
             version = self._hooks.policy_version()
             gate = await self._gate(flow, call)
@@ -68,7 +73,10 @@ class LastGate:
                 return gate
 
     async def not_run_at(self, flow: Flow, call: CallRow) -> float:
-        """See :meth:`ironclaw.veto.Veto.not_run_at`."""
+        """When people had said that a call's last attempt did not run, unix seconds; 0.0: they have not.
+
+        What was said before that attempt began is not about it, whatever a row counts.
+        """
         since = await self._store.calls.begun_at(flow, call)
         for doubt, sworn in await self._store.doubts.of_call(flow.id, call.seq):
             is_its = (doubt.tenant, doubt.attempt) == (flow.tenant, call.attempts)

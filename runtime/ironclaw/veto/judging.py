@@ -46,7 +46,11 @@ class Judging:
         self._clock = clock
 
     async def judge(self, call: ToolCall, denial: Opinion | None = None, cards: int = 1) -> BoundVerdict:
-        """See :meth:`ironclaw.veto.Veto.judge`."""
+        """The verdict on one call, bound to its bytes, its tool and the policy of this moment.
+
+        :param denial: why it could not work in any case: policy is not asked, and no person either
+        :param cards: that its turn would ask people with, were they asked about this too
+        """
         version, opinion = await self._judged(call, denial)
         if granted := await self._grants.covering(call, opinion):
             opinion = Opinion(Verdict.ALLOW, RULE + granted.view.id)
@@ -57,7 +61,13 @@ class Judging:
         return self._bound(call, version, opinion)
 
     async def judge_edited(self, call: ToolCall, asked: ApprovalView, denial: Opinion | None) -> BoundVerdict:
-        """See :meth:`ironclaw.veto.Veto.judge_edited`."""
+        """The verdict on a call with a person's arguments.  Whatever policy allows it: it waits, as it did.
+
+        :param asked: the version that it takes the place of, with the terms of now
+        :param denial: why it could not work in any case
+        :raises Refused: policy is against it
+        :raises BadRequest: nobody could be shown it
+        """
         version, opinion = await self._judged(call, denial)
         if opinion.verdict not in (Verdict.ALLOW, Verdict.REVIEW):
             raise Refused(f"{opinion.reason or 'Policy does not allow this.'} The request is as it was.")

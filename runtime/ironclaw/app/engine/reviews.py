@@ -48,7 +48,7 @@ class Reviews(Running):
     ) -> ApprovalView:
         """One person's decision; the workflow goes on in the background.
 
-        :raises NotFound, Refused, StepUpNeeded, Conflict, Expired: see :meth:`ironclaw.veto.Veto.decide`
+        :raises NotFound, Refused, StepUpNeeded, Conflict, Expired: see :meth:`Deciding.decide`
         """
         return await self._decided(
             self._veto.decide(
@@ -82,7 +82,7 @@ class Reviews(Running):
     ) -> ApprovalView:
         """A decision by a card's button.
 
-        :raises NotFound, Refused, Conflict, Expired: see :meth:`ironclaw.veto.Veto.press`
+        :raises NotFound, Refused, Conflict, Expired: see :meth:`Deciding.press`
         """
         return await self._decided(
             self._veto.press(principal, value, decision, reason, factor=factor, grant=grant)
