@@ -17,8 +17,10 @@ from tests.integration.mcp_world import approve, names, program, world
 from tests.integration.test_attacks_on_brain import Peak
 from tests.integration.test_mcp_programs import confined, session
 
+from ironclaw.capabilities import Quota
 from ironclaw.mcp import confining
-from ironclaw.mcp.confining import is_full, own_folder, started
+from ironclaw.mcp.confining import started
+from ironclaw.mcp.holding import TOO_FULL, excess, own_folder
 from ironclaw.mcp.listing import Listing, differences
 from ironclaw.mcp.runner import answer
 from ironclaw.mcp.schemas import usable
@@ -76,7 +78,7 @@ async def test_files_without_names_count(tmp_path: Path, monkeypatch: pytest.Mon
     What a program's folder holds is counted by names.  A file that is open and unlinked has none: 512 files of
     64 MiB, in each of 256 processes, fill any disk, and the watch sees an empty folder.
     """
-    monkeypatch.setattr(confining, "FOLDER_BYTES", 4 << 20)
+    monkeypatch.setattr("ironclaw.mcp.holding.ROOM", Quota(4 << 20, 100))
     code = (
         "import os, time\n"
         "held = []\n"
@@ -89,9 +91,9 @@ async def test_files_without_names_count(tmp_path: Path, monkeypatch: pytest.Mon
     server = program(Path("-c"), code)
     async with own_folder(tmp_path, "x") as folder, started(confined(server, folder, tmp_path)) as running:
         held = int(await running.receive())
-        seen = is_full(folder)
+        seen = excess(folder, running.pid)
 
-    assert held < confining.FOLDER_BYTES or seen
+    assert (16 << 20, TOO_FULL) == (held, seen)
 
 
 def listed(words: str, count: int) -> Listing:
@@ -177,7 +179,7 @@ async def test_last_words_hide_no_half_secret(tmp_path: Path) -> None:
     async with own_folder(tmp_path, "x") as folder, started(confined(server, folder, tmp_path)) as running:
         await running.receive()
         await asyncio.sleep(0.3)
-        shown = running.words.replace(secret, "[redacted]")
+        shown = running.words(lambda text: text.replace(secret, "[redacted]"))
 
     assert secret[-30:] not in shown
 

@@ -16,8 +16,9 @@ from tests.integration.mcp_world import hostile, is_alive, program, until
 
 from ironclaw.errors import SettingsError
 from ironclaw.mcp import confining, keeper, link
-from ironclaw.mcp.confining import Confinement, Guarded, confinement, own_folder, started
+from ironclaw.mcp.confining import Confinement, Guarded, confinement, started
 from ironclaw.mcp.flow import Ended, Flood
+from ironclaw.mcp.holding import own_folder
 from ironclaw.mcp.link import Link
 from ironclaw.mcp.listing import Listing
 from ironclaw.mcp.runner import answer
@@ -34,7 +35,7 @@ def confined(server: McpServer, folder: Path, data: Path) -> Confinement:
 @contextlib.asynccontextmanager
 async def session(server: McpServer, data: Path, ended: Ended | None = None) -> AsyncIterator[Session]:
     async with own_folder(data, "x") as folder:
-        streams = pipes(confined(server, folder, data), ended or Ended())
+        streams = pipes(confined(server, folder, data), ended or Ended(), str)
         async with opened(streams, "0", lambda: None) as session:
             yield session
 
@@ -107,7 +108,7 @@ async def test_network_when_given(tmp_path: Path) -> None:
             started(confined(server, folder, tmp_path)) as running,
         ):
             first = await running.receive()
-            await until(lambda: "PermissionError" in running.words)
+            await until(lambda: "PermissionError" in running.words(str))
 
     assert b"True\n" == first
 

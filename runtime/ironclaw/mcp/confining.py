@@ -6,11 +6,9 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,9 +19,8 @@ from ironclaw.sandbox import landlock
 from ironclaw.settings import McpServer, Settings
 
 MAX_MESSAGE = 4 << 20  #: Bytes of one message of a server.
-MAX_WORDS = 2000  #: Characters of what it writes to its standard error that are kept.
-FOLDER_BYTES, FOLDER_ENTRIES = 512 << 20, 20_000  #: That a program's own folder may hold.
-FOLDER = "mcp"  #: In data_dir; within it a folder for each program that runs.
+MAX_WORDS = 2000  #: Characters of what it writes to its standard error that are shown.
+LONGEST_SECRET = 8192  #: Bytes; a vault's are shorter.
 #: What any program needs of the system.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/System", "/Library")
 SYSTEM_FILES = (
@@ -122,43 +119,13 @@ def _resolved(name: str, path: str) -> Path:
     return Path(os.path.realpath(path))
 
 
-@contextlib.asynccontextmanager
-async def own_folder(data_dir: Path, name: str) -> AsyncIterator[Path]:
-    """An empty folder of a program's own, which is gone after it."""
-    folder = await asyncio.to_thread(_new_folder, data_dir, name)
-    try:
-        yield folder
-    finally:
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
-
-
-def is_full(folder: Path) -> bool:
-    """Whether a program's folder holds more than it may.  It blocks."""
-    entries = size = 0
-    for place, _, files in os.walk(folder):
-        entries += 1
-        for name in files:
-            entries += 1
-            with contextlib.suppress(OSError):
-                size += os.lstat(os.path.join(place, name)).st_blocks * 512
-            if size > FOLDER_BYTES or entries > FOLDER_ENTRIES:
-                return True
-    return entries > FOLDER_ENTRIES
-
-
-def _new_folder(data_dir: Path, name: str) -> Path:
-    above = data_dir.resolve() / FOLDER
-    above.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=above))
-
-
 class Program:
     """A program that runs under its keeper.  Made by :func:`started`."""
 
     def __init__(self, keeper: asyncio.subprocess.Process, control: int) -> None:
         self._keeper = keeper
         self._control: int | None = control
-        self._words = b""
+        self._words, self._is_cut = b"", False
         self._listening = asyncio.create_task(self._listen())
 
     @property
@@ -166,10 +133,15 @@ class Program:
         """Of its keeper: the number of its process group."""
         return self._keeper.pid
 
-    @property
-    def words(self) -> str:
-        """The last of what it wrote to its standard error, for people; in one line, nothing that steers."""
-        return plain(self._words.decode("utf-8", "replace"))
+    def words(self, hide: Callable[[str], str]) -> str:
+        """The last of what it wrote to its standard error, for people; in one line, nothing that steers.
+
+        :param hide: takes secrets out of a text
+        """
+        whole = hide(self._words.decode("utf-8", "replace"))
+        # Where the beginning was cut off there may be half a secret, which nobody knows for one.
+        sure = whole[LONGEST_SECRET:] if self._is_cut else whole
+        return plain(sure[-MAX_WORDS:])
 
     async def send(self, message: bytes) -> None:
         """
@@ -195,7 +167,12 @@ class Program:
         with contextlib.suppress(Flood):
             while self._keeper.stderr and (part := await self._keeper.stderr.read(4096)):
                 meter.take(len(part))
-                self._words = (self._words + part)[-MAX_WORDS:]
+                self._keep(part)
+
+    def _keep(self, part: bytes) -> None:
+        most, words = MAX_WORDS + LONGEST_SECRET, self._words + part
+        self._is_cut |= len(words) > most
+        self._words = words[-most:]
 
     async def kill(self) -> None:
         """End it and all that it started; returns when it is gone."""

@@ -27,12 +27,12 @@ from ironclaw.sandbox.syscalls import (
 
 _PROCESSES = frozenset({"fork", "vfork", "execve", "execveat"})
 _SIGNALS = frozenset({"kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"})
-#: Of a pair of sockets, whose other end is its own: all but giving one an address.
+#: Of a pair of sockets, whose other end is its own: all but giving one an address, or sending files through
+#: it, which nobody can count while they are on their way.
 _PAIRS = frozenset(
     {
         "sendto",
         "recvfrom",
-        "sendmsg",
         "recvmsg",
         "shutdown",
         "getsockname",
@@ -40,10 +40,10 @@ _PAIRS = frozenset(
         "setsockopt",
         "getsockopt",
         "recvmmsg",
-        "sendmmsg",
     }
 )
-_INTERNET = frozenset({"connect", "accept", "bind", "listen", "accept4"})
+#: What a name server is asked with sends by sendmmsg.
+_INTERNET = frozenset({"connect", "accept", "bind", "listen", "accept4", "sendmsg", "sendmmsg"})
 _NEW_SPACES = (
     0x7E020000  #: Flags of clone: namespaces of mounts, groups, names, messages, users, ids, network.
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -14,23 +13,15 @@ from ironclaw.egress import Egress
 from ironclaw.egress.credentials import covers
 from ironclaw.egress.endpoint import Endpoint
 from ironclaw.errors import SettingsError
-from ironclaw.mcp.confining import Guarded, confinement, is_full, own_folder
+from ironclaw.mcp.confining import Guarded, confinement
 from ironclaw.mcp.flow import Ended
+from ironclaw.mcp.holding import own_folder
 from ironclaw.mcp.http import web
 from ironclaw.mcp.session import Session, opened
 from ironclaw.mcp.stdio import pipes
 from ironclaw.secrets import Vault
 from ironclaw.settings import McpServer
 from ironclaw.store import Store
-
-WATCH = 2.0  #: Seconds between two looks at what a program keeps in its folder.
-
-
-async def _watch(folder: Path, ended: Ended) -> None:
-    """End a program whose folder is too full."""
-    while not await asyncio.to_thread(is_full, folder):  # noqa: ASYNC110 - a disk has no event
-        await asyncio.sleep(WATCH)
-    ended.say("its folder is too full")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +57,9 @@ class Opener:
             await self._note(name, server, frozenset(server.env_secrets.values()))
             env = {**server.env, **{variable: secret.value for variable, secret in given.items()}}
             confined = confinement(name, server, env, folder, self.guarded, require=self.must_hold)
-            watching = asyncio.create_task(_watch(folder, ended))
-            try:
-                async with opened(pipes(confined, ended), version("ironclaw"), changed) as session:
-                    yield session
-            finally:
-                watching.cancel()
+            streams = pipes(confined, ended, self._hidden)
+            async with opened(streams, version("ironclaw"), changed) as session:
+                yield session
 
     @contextlib.asynccontextmanager
     async def _web(
@@ -88,6 +76,9 @@ class Opener:
         await self._note(name, server, frozenset({server.secret} if server.secret else ()))
         async with opened(web(endpoint, lend, ended), version("ironclaw"), changed) as session:
             yield session
+
+    def _hidden(self, text: str) -> str:
+        return self.vault.values("").redact(text)
 
     async def _secret(self, server: McpServer, name: str) -> Injection:
         (tenant,) = server.tenants or ("",)

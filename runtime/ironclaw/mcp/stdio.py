@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import anyio
 from mcp.client._transport import TransportStreams
@@ -13,24 +14,30 @@ from mcp_types import jsonrpc_message_adapter
 
 from ironclaw.mcp.confining import MAX_MESSAGE, Confinement, Program, started
 from ironclaw.mcp.flow import Ended, Flood, Meter
+from ironclaw.mcp.holding import excess
 
 MAX_JUNK = 100  #: Lines that are no message: some print a greeting.
 SEND_SECONDS = 10.0
+WATCH = 2.0  #: Seconds between two looks at what a program holds.
 
 
 @contextlib.asynccontextmanager
-async def pipes(confined: Confinement, ended: Ended) -> AsyncIterator[TransportStreams]:
+async def pipes(
+    confined: Confinement, ended: Ended, hide: Callable[[str], str]
+) -> AsyncIterator[TransportStreams]:
     """A program that runs while the block does, as a transport of the ``mcp`` package.
 
     :param ended: told when it says nothing more, and why
+    :param hide: takes secrets out of a text
     """
     async with started(confined) as program:
         came, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
         outgoing, to_send = anyio.create_memory_object_stream[SessionMessage](0)
         async with came, incoming, outgoing, to_send:
             tasks = [
-                asyncio.create_task(_receive(program, came, ended)),
-                asyncio.create_task(_send(program, to_send, ended)),
+                asyncio.create_task(_receive(program, came, ended, hide)),
+                asyncio.create_task(_send(program, to_send, ended, hide)),
+                asyncio.create_task(_watch(program, Path(confined.folder), ended)),
             ]
             try:
                 yield incoming, outgoing
@@ -39,13 +46,14 @@ async def pipes(confined: Confinement, ended: Ended) -> AsyncIterator[TransportS
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
         await program.kill()
-        ended.say(program.words or "it ended")
+        ended.say(program.words(hide) or "it ended")
 
 
 async def _receive(
     program: Program,
     came: anyio.abc.ObjectSendStream[SessionMessage | Exception],
     ended: Ended,
+    hide: Callable[[str], str],
 ) -> None:
     meter, junk = Meter(), 0
     try:
@@ -57,7 +65,7 @@ async def _receive(
                 raise Flood(f"more than {MAX_JUNK} lines of it are no message")
             if message is not None:
                 await came.send(message)
-        ended.say(program.words or "it ended")
+        ended.say(program.words(hide) or "it ended")
     except ValueError:
         ended.say(f"it sent a message of more than {MAX_MESSAGE} bytes")
     except Flood as error:
@@ -76,7 +84,10 @@ def _message(line: bytes) -> SessionMessage | None:
 
 
 async def _send(
-    program: Program, to_send: anyio.abc.ObjectReceiveStream[SessionMessage], ended: Ended
+    program: Program,
+    to_send: anyio.abc.ObjectReceiveStream[SessionMessage],
+    ended: Ended,
+    hide: Callable[[str], str],
 ) -> None:
     try:
         async for each in to_send:
@@ -86,4 +97,11 @@ async def _send(
     except TimeoutError:
         ended.say("it does not read what it is sent")
     except OSError:
-        ended.say(program.words or "it ended")
+        ended.say(program.words(hide) or "it ended")
+
+
+async def _watch(program: Program, folder: Path, ended: Ended) -> None:
+    """End a program that holds more than it may."""
+    while not (why := await asyncio.to_thread(excess, folder, program.pid)):  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(WATCH)
+    ended.say(why)
