@@ -11,14 +11,22 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 import aiohttp
-from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
+from aiohttp import ClientResponse, ClientSession
 from multidict import CIMultiDict
 
 from ironclaw.binding import Injection
 from ironclaw.capabilities import SAFE_METHODS, HttpRequest, HttpResponse, HttpRule
 from ironclaw.egress import addresses, credentials, headers, rules
 from ironclaw.egress.bodies import read_body
-from ironclaw.egress.connecting import Gate, Hook, OneConnection, Pinned, SocketFactory, plain_socket
+from ironclaw.egress.connecting import (
+    Gate,
+    Hook,
+    OneConnection,
+    Pinned,
+    SocketFactory,
+    plain_socket,
+    session_over,
+)
 from ironclaw.egress.urls import Target, parse_url, redirect_target
 from ironclaw.errors import EgressDenied, EgressUnavailable
 
@@ -27,6 +35,7 @@ MAX_REDIRECTS = 3
 MAX_BODY = 2 << 20  #: Bytes of a request's body.
 MAX_AT_ONCE = 64  #: Requests of the whole process.
 RESOLVE_SECONDS = 5.0
+ENCODINGS = "gzip, deflate"  #: As an answer may be packed: ``bodies`` unpacks these, within its bound.
 UNKNOWN_SECRET = "There is no secret of this name for this tool."  # noqa: S105 - a sentence
 NOT_PUBLIC = "an address that is not one of the public internet"
 
@@ -160,7 +169,7 @@ class Egress:
         gate = Gate(self._gate(hop.target), self.open_socket)
         connector = OneConnection(pinned, gate, self.tls, hop.before)
         try:
-            async with _session(connector) as session, _request(session, hop) as answer:
+            async with session_over(connector, ENCODINGS) as session, _request(session, hop) as answer:
                 body = await read_body(answer, self._max_bytes)
                 return _response(answer, body), _location(answer)
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -232,17 +241,6 @@ def _check_host(allowed: Sequence[HttpRule], target: Target) -> None:
             f"The request was sent, and its answer leads to {target.host}, which this call may not ask: "
             "it is not the host that it names, or not on the allowlist."
         )
-
-
-def _session(connector: OneConnection) -> ClientSession:
-    return ClientSession(
-        connector=connector,
-        cookie_jar=DummyCookieJar(),
-        trust_env=False,
-        auto_decompress=False,
-        timeout=ClientTimeout(total=None),  # fetch has one for all hops
-        headers={"User-Agent": "ironclaw", "Accept-Encoding": "gzip, deflate"},
-    )
 
 
 def _request(session: ClientSession, hop: _Hop) -> AbstractAsyncContextManager[ClientResponse]:

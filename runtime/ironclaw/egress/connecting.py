@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from ssl import SSLContext
 from typing import Any
 
-from aiohttp import ClientRequest, ClientTimeout, TCPConnector
+from aiohttp import ClientRequest, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 
@@ -96,3 +96,21 @@ class OneConnection(TCPConnector):
             connection.close()
             raise
         return connection
+
+
+def session_over(
+    connector: OneConnection, encodings: str, connect_seconds: float | None = None
+) -> ClientSession:
+    """Keeps nothing, asks no proxy, and unpacks nothing: whoever reads an answer bounds that.
+
+    :param encodings: how an answer may be packed
+    :param connect_seconds: for the connection; None where all of it has one limit
+    """
+    return ClientSession(
+        connector=connector,
+        cookie_jar=DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=False,
+        timeout=ClientTimeout(total=None, sock_connect=connect_seconds),
+        headers={"User-Agent": "ironclaw", "Accept-Encoding": encodings},
+    )

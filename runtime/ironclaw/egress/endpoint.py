@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import aiohttp
-from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
+from aiohttp import ClientResponse
 from multidict import CIMultiDict
 
 from ironclaw.binding import Injection
 from ironclaw.egress import addresses, credentials, rules
 from ironclaw.egress.client import NOT_PUBLIC, Egress
-from ironclaw.egress.connecting import Gate, OneConnection, Pinned
+from ironclaw.egress.connecting import Gate, OneConnection, Pinned, session_over
 from ironclaw.egress.urls import parse_url
 from ironclaw.errors import EgressDenied, EgressUnavailable
 
@@ -47,7 +47,7 @@ class Endpoint:
         connector = OneConnection(pinned, gate, self._egress.tls, None)
         try:
             async with (
-                _session(connector) as session,
+                session_over(connector, "identity", CONNECT_SECONDS) as session,
                 session.request(
                     method,
                     self.target.url(),
@@ -65,14 +65,3 @@ class Endpoint:
     def _is_allowed(self, address: str) -> bool:
         is_local = self.target.host == rules.LOCALHOST
         return addresses.is_loopback(address) if is_local else addresses.is_public(address)
-
-
-def _session(connector: OneConnection) -> ClientSession:
-    return ClientSession(
-        connector=connector,
-        cookie_jar=DummyCookieJar(),
-        trust_env=False,
-        auto_decompress=False,
-        timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-        headers={"User-Agent": "ironclaw", "Accept-Encoding": "identity"},
-    )
