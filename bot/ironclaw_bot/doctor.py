@@ -18,7 +18,8 @@ from ironclaw_bot.authoring.showing import everything
 from ironclaw_bot.finding import Finding, broken, noted
 from ironclaw_bot.mcp_standing import standing
 from ironclaw_bot.policy import noting
-from ironclaw_plugins.brain_openai.probing import planners, probes
+from ironclaw_plugins.brain_openai.addresses import CLEAR
+from ironclaw_plugins.brain_openai.probing import in_the_clear, planners, probes
 from ironclaw_plugins.policy_cedar import Library
 
 
@@ -37,7 +38,7 @@ async def examine(settings: Settings) -> list[Finding]:
     key, folder = _key(settings, known.get(KEY, "")), _scratch(settings, known.get(FOLDER, ""))
     here = (_python(settings), key, _data(settings), _database(settings), folder)
     checks = (_tools, _policy, _slack, _jwt, _doors, _brain, _memory, _approvers)
-    groups = (_rules, _left_out, *((_secrets,) if key.is_well else ()), _layers)
+    groups = (_in_the_clear, _rules, _left_out, *((_secrets,) if key.is_well else ()), _layers)
     found = (*here, *(check(settings) for check in checks))
     return [*found, *(each for group in groups for each in group(settings)), *await _mcp(settings)]
 
@@ -109,14 +110,11 @@ def _left_out(settings: Settings) -> list[Finding]:
 
 
 async def _mcp(settings: Settings) -> list[Finding]:
-    """Whether tools of MCP servers are there, as a bot that runs says, or as they were approved."""
+    """Whether tools of MCP servers are there, as a bot that runs says, and else that it is not known."""
     try:
-        found = await standing(settings)
+        return await standing(settings)
     except IronclawError as error:
         return [broken(str(error))]
-    return [
-        noted(f"{name}: {why}", "Its tools are not there.") if why else Finding(name) for name, why in found
-    ]
 
 
 def _policy(settings: Settings) -> Finding:
@@ -177,9 +175,18 @@ def _brain(settings: Settings) -> Finding:
     if settings.brain_name != "openai":
         return Finding(f"the brain is {settings.brain_name}")
     try:
-        return Finding(f"the brain is openai: {', then '.join(planners(settings))}")
+        return Finding(f"the brain is openai: {planners(settings)}")
     except SettingsError as error:
         return broken(str(error))
+
+
+def _in_the_clear(settings: Settings) -> list[Finding]:
+    """Hosts of models that anybody on the way can play; what else is wrong with them, _brain says."""
+    if settings.brain_name != "openai" or not _brain(settings).is_well:
+        return []
+    return [
+        noted(f"the model's server {host} is asked over plain http", CLEAR) for host in in_the_clear(settings)
+    ]
 
 
 def _memory(settings: Settings) -> Finding:

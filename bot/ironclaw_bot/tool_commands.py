@@ -38,21 +38,15 @@ class Tools:
         self._door = door
 
     async def list(self, settings: Settings, chosen: argparse.Namespace) -> int:
-        from ironclaw_bot.authoring.showing import everything  # noqa: PLC0415 - as check_name
+        from ironclaw_bot.authoring.showing import everything, shown  # noqa: PLC0415 - as check_name
+        from ironclaw_bot.mcp_standing import tools_of_servers  # noqa: PLC0415
 
         need_toolbox()
         found = everything(settings)
-        for tool in found.tools:
-            hosts = ", ".join(sorted({rule.host for rule in tool.capabilities.http})) or "no network"
-            print(
-                f"{tool.name:<14} {tool.risk.value:<5} scratch {tool.capabilities.scratch.value:<6} {hosts}"
-            )
-            print(f"{'':14} {tool.description}")
-        for box in found.toolboxes:
-            signer = f"signed by {box.signer}" if box.signer else "trusted by its folder"
-            print(f"toolbox {box.name} {box.version}  sha256 {box.component_sha256}  {signer}")
-        for each in found.left_out:
-            print(f"left out: {each}")
+        theirs, notes = await tools_of_servers(settings, found.tools)
+        print(*shown(found, theirs), sep="\n")
+        for name, why in notes.items():
+            print(f"MCP server {name}: {why}.")
         return DONE
 
     async def run(self, settings: Settings, chosen: argparse.Namespace) -> int:
@@ -81,4 +75,4 @@ async def check_name(settings: Settings, name: str) -> None:
     from ironclaw_bot.authoring import showing  # noqa: PLC0415 - wasmtime's modules cost a second
 
     need_toolbox()
-    showing.check_name(name, settings)
+    await showing.check_name(name, settings)

@@ -199,9 +199,9 @@ def _first(pattern: str | re.Pattern[str], lines: list[str]) -> re.Match[str] | 
 
 def _toml(settings: Mapping[str, Any]) -> str:
     """Settings as ironclaw.toml: JSON's texts, numbers, truths and lists are TOML's too."""
-    tenants = settings.get("tenants", {})
-    tables = [(f"[tenants.{name}]", table) for name, table in tenants.items()]
-    plain = {key: value for key, value in settings.items() if key != "tenants"}
+    of_tables = {key: value for key, value in settings.items() if key in ("tenants", "mcp_servers")}
+    tables = [(f"[{key}.{name}]", table) for key, value in of_tables.items() for name, table in value.items()]
+    plain = {key: value for key, value in settings.items() if key not in of_tables}
     lines = []
     for head, table in [("", plain), *tables]:
         lines += [head, *(f"{key} = {json.dumps(value, default=str)}" for key, value in table.items())]

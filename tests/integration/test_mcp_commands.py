@@ -22,7 +22,7 @@ from ironclaw.mcp.servers import Servers
 from ironclaw.settings import McpServer, Settings
 from ironclaw_bot.local import Here
 from ironclaw_bot.mcp_server_commands import McpServerCommands
-from ironclaw_bot.mcp_standing import standing
+from ironclaw_bot.mcp_standing import NO_BOT, standing
 
 pytestmark = pytest.mark.sandbox
 TOKEN = "tok" + "en-0123456789"
@@ -131,16 +131,16 @@ async def test_a_name_that_is_mistyped(
 
 async def test_the_doctor(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    Without a bot the doctor says of each server whether people approved its tools.
+    Without a bot the doctor says whether people approved a server's tools, and never that they are there.
     """
     servers = {"bad": hostile("plain"), "new": hostile("names")}
     async with world(tmp_path, built_toolboxes, **servers) as app:
         await approve(app, "bad")
 
-    assert [
-        ("MCP server bad", ""),
-        ("MCP server new", "nobody has approved its tools; see them with: ironclaw mcp-server approve new"),
-    ] == await standing(settings(tmp_path, mcp_servers=servers))
+    bad, new = await standing(settings(tmp_path, mcp_servers=servers))
+    assert (False, False) == (bad.is_well, new.is_well)
+    assert f"MCP server bad: local:op approved its tools; {NO_BOT}" == bad.what
+    assert f"MCP server new: nobody has approved its tools; {NO_BOT}" == new.what
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

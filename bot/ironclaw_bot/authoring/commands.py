@@ -89,7 +89,7 @@ def _tell(lines: Sequence[str], margin: str = "      ") -> None:
 async def _show(settings: Settings, chosen: argparse.Namespace) -> int:
     from ironclaw_bot.authoring.showing import find, lines  # noqa: PLC0415 - as _test
 
-    for line in lines(find(chosen.which, settings)):
+    for line in lines(await find(chosen.which, settings)):
         print(printable(line))
     return DONE
 

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
+HOST_FAMILIES = frozenset({"memory"})  #: Of tools that are the engine's own, whether it has them or not.
 MAX_VERB = 32
 MAX_THEIRS = 128  #: Characters of a name as a server gives it.
 _THEIRS = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*", re.ASCII)
@@ -44,3 +45,18 @@ def alike(theirs: Iterable[str]) -> dict[str, str]:
         if key and len(group) > 1
         for at, name in enumerate(group)
     }
+
+
+def clashes(servers: Iterable[str], families: Iterable[str]) -> dict[str, str]:
+    """Servers that are called like somebody else, or like each other, with a sentence that says so.
+
+    :param families: of the tools that are no server's
+    """
+    taken = {skeleton(family): family for family in (*families, *HOST_FAMILIES)}
+    found = {}
+    for name in sorted(servers):
+        if other := taken.get(skeleton(name)):
+            found[name] = f"its name is, or looks like, {other}: name it otherwise"
+        else:
+            taken[skeleton(name)] = name
+    return found

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 import structlog
 
 from ironclaw.errors import IronclawError, NotFound, SettingsError
 from ironclaw.mcp.listing import Listing, differences
-from ironclaw.mcp.names import skeleton
+from ironclaw.mcp.names import clashes
 from ironclaw.mcp.offering import Absent
 from ironclaw.mcp.served import Seals, Served
 from ironclaw.registry import Registry, Tool, Where
@@ -24,7 +24,6 @@ from ironclaw.task import Json
 if TYPE_CHECKING:
     from ironclaw.mcp.opening import Opener
 
-HOST_FAMILIES = frozenset({"memory"})  #: Of tools that are the engine's own, and come after these.
 KEEP_UP = 5.0  #: Seconds between two looks at what other processes decided.
 MISSING = (
     "mcp_servers: tools of MCP servers need the package {name}. "
@@ -107,7 +106,7 @@ class Servers:
         own = [tool for tool in registry.tools if tool.toolbox.where is not Where.MCP]
         left_out = [each for each in registry.left_out if not isinstance(each, Absent)]
         families = {family for tool in own for family in (tool.toolbox.name, tool.name.partition(".")[0])}
-        self._clashes = self._named_like(families | HOST_FAMILIES)
+        self._clashes = clashes(self.served, families)
         for name, served in sorted(self.served.items()):
             if why := self._clashes.get(name):
                 left_out.append(Absent(name, why))
@@ -115,17 +114,6 @@ class Servers:
             own += served.offer.tools
             left_out += served.absent
         return Registry(own, left_out)
-
-    def _named_like(self, families: Iterable[str]) -> dict[str, str]:
-        """Servers that are called like somebody else, or like each other, with a sentence that says so."""
-        taken = {skeleton(family): family for family in families}
-        found = {}
-        for name in sorted(self.served):
-            if other := taken.get(skeleton(name)):
-                found[name] = f"its name is, or looks like, {other}: name it otherwise"
-            else:
-                taken[skeleton(name)] = name
-        return found
 
     # For people
 
