@@ -73,6 +73,17 @@ async def test_no_cookie(internet: Web, door: Egress) -> None:
     assert all("cookie" not in seen.headers for seen in internet.requests)
 
 
+async def test_no_proxy(internet: Web, door: Egress, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A proxy of the host's environment is not asked: it would see what only the checked address may.
+    """
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    internet.answer = saying(b"direct")
+
+    assert b"direct" == (await door.fetch(GET, RULES)).body
+
+
 async def test_before_effect(internet: Web, door: Egress) -> None:
     """
     Before the first byte of a request that can change something, and only then, the host is told.
