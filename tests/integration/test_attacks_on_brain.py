@@ -76,14 +76,17 @@ class Peak:
 
 
 async def longest_stall(work: Any) -> float:
-    """For how long nobody else in this process could do anything while that was done."""
+    """For how long nobody else in this process could do anything while that was done.
+
+    In seconds of computing: on a busy machine a clock tells of others.
+    """
     gaps: list[float] = []
 
     async def tick() -> None:
         while True:
-            began = time.monotonic()
+            began = time.process_time()
             await asyncio.sleep(0.005)
-            gaps.append(time.monotonic() - began)
+            gaps.append(time.process_time() - began)
 
     ticking = asyncio.create_task(tick())
     with contextlib.suppress(BrainError):
@@ -226,7 +229,7 @@ async def test_heavy_reply_stalls_nobody(name: str) -> None:
         planning, peak = planner(url), Peak()
         stall = await longest_stall(planning.plan(asking()))
 
-    assert stall < 1.0, f"the event loop stood for {stall:.1f} s"
+    assert stall < 0.5, f"the event loop stood for {stall:.1f} s"
     assert peak.grown < 256, f"the process grew by {peak.grown} MiB"
 
 

@@ -27,6 +27,12 @@ OPENAI = {"openai_profile": "openai"}  # Streams with tools, strict schemas.
 ASK = ("ask_person", {"question": " Which one? ", "choices": ["a", "b", "a", " ", "c", "d", "e", "f"]})
 
 
+FREE = {"input": 0, "output": 0}
+PRICED = {"brain": "openai", "openai_model": "m1", "prices": {"m1": {"input": 1, "output": 1}}}
+LIMITED = {**PRICED, "max_cost": 1}
+LOCAL = {"openai_servers": {"local": {"base_url": "http://127.0.0.1:8000/v1"}}}
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[FakeOpenAI]:
     async with FakeOpenAI(key=KEY, tools=["files.read"]) as fake:
@@ -312,14 +318,81 @@ async def test_a_tenants_own(server: FakeOpenAI, tmp_path: Path) -> None:
         ({"tenants": {"t1": {"prompt_file": "gone.md"}}}, "prompt_file: gone.md cannot be read"),
         ({"openai_fallbacks": ["m@nowhere"]}, "there is no table .openai_servers.nowhere."),
         ({"tenants": {"t1": {"openai_model": "m@nowhere"}}}, "there is no table .openai_servers.nowhere."),
+        ({**LIMITED, "prices": {}}, 'Write .prices."m1". with input and output'),
+        ({**LIMITED, "openai_fallbacks": ["m2"]}, "max_cost or budget_per_day.*and m2 has no price"),
+        ({**LIMITED, "openai_fallbacks": ["m1@local"], **LOCAL}, "m1@local has no price"),
+        ({**LIMITED, "tenants": {"t1": {"openai_model": "m3"}}}, "m3 has no price"),
+        ({**PRICED, "tenants": {"t1": {"openai_model": "m3", "budget_per_day": 1}}}, "m3 has no price"),
+        ({"openai_base_url": "localhost:8000/v1"}, "^openai_base_url: write http"),
+        ({"openai_base_url": "https:///v1"}, "^openai_base_url: write http"),
+        ({"openai_base_url": "ftp://h.example/v1"}, "^openai_base_url: write http"),
+        ({"openai_base_url": "https://h.example:0/v1"}, "^openai_base_url: write http"),
+        ({"openai_base_url": "https://h.example:port/v1"}, "^openai_base_url: write http"),
+        ({"openai_base_url": "https://h.example/v1?x=1"}, "without user, password, . and #.$"),
+        ({"openai_base_url": "https://h.example/v 1"}, "^openai_base_url: write http"),
+        ({"openai_base_url": "https://u:hunter2@h.example/v1"}, "^((?!hunter2).)*without user, password"),
+        ({"openai_base_url": "https://h.example/v1/chat/completions/"}, "leave /chat/completions off"),
+        ({"openai_base_url": "https://h.example/v1/responses"}, "leave /responses off"),
+        ({"openai_base_url": "http://h.example/v1", "openai_api_key": KEY}, "key does not go to another"),
+        ({"openai_base_url": "http://127.0.0.1.nip.example", "openai_api_key": KEY}, "key does not go to"),
+        ({"openai_servers": {"x": {"base_url": "h"}}}, r"^base_url of \[openai_servers.x\]: write http"),
     ],
 )
 def test_nothing_starts(values: dict[str, Any], sentence: str) -> None:
     """
-    A prompt or a server that is not there is told at the start, and not when somebody asks.
+    What is not there, no address, or has no price where money is limited is told at the start.
     """
     with pytest.raises(SettingsError, match=sentence):
         OpenAIBrain(PlainServices(Settings.model_validate(values)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {**LIMITED, "openai_fallbacks": ["m1@local"], **LOCAL, "prices": {"m1": FREE, "m1@local": FREE}},
+        {**PRICED, "openai_fallbacks": ["m2"]},
+        {**LIMITED, "brain": "commands", "prices": {}},
+        {"openai_base_url": "http://[::1]:8000/v1/", "openai_api_key": KEY},
+        {"openai_base_url": "http://ollama:11434/v1"},
+        {"openai_base_url": "https://h.example", "openai_api_key": KEY},
+    ],
+)
+def test_it_starts(values: dict[str, Any]) -> None:
+    """
+    With a price for each model, 0 too, or without a limit; and at any address that a key may go to.
+    """
+    assert ["openai"] == list(OpenAIBrain(PlainServices(Settings.model_validate(values))).ironclaw_brains())
+
+
+async def test_a_price_at_a_named_server(server: FakeOpenAI) -> None:
+    """
+    What a model costs goes by its name in the settings: the same model elsewhere has another price, or none.
+    """
+    server.on("hello", text("Hi.", tokens=101))
+    prices = {"m1": {"input": 5, "output": 5}, "m1@local": {"input": 2, "output": 8}}
+    servers = {
+        "local": {"base_url": server.url, "api_key": KEY},
+        "other": {"base_url": server.url, "api_key": KEY},
+    }
+    spent = []
+    for model in ("m1@local", "m1@other"):
+        found = await brain(server, openai_servers=servers, openai_model=model, prices=prices).plan(asking())
+        spent += [(use.model, use.micros) for use in found.uses]
+
+    assert [("m1", 208), ("m1", None)] == spent
+
+
+async def test_no_price_at_a_later_limit(server: FakeOpenAI) -> None:
+    """
+    A limit that comes with a tenant, while the bot runs, asks no model without a price.
+    """
+    services = PlainServices(Settings(brain="openai", openai_base_url=server.url))
+    planner = OpenAIBrain(services).ironclaw_brains()["openai"]
+    services.settings = services.settings.model_copy(update={"tenants": {"t1": TenantSettings(max_cost=1)}})
+    assert isinstance(planner, ModelBrain)
+
+    assert "gpt-5-mini has no price" in await refusal(planner)
+    assert [] == server.requests
 
 
 async def test_a_tenant_that_came_later(server: FakeOpenAI) -> None:

@@ -13,6 +13,8 @@ from ironclaw_bot.doctor import ask_models, examine
 
 READY = calls(("probe-ready", {"word": "ready"}))
 
+FREE = {"input": 0, "output": 0}
+
 
 @pytest.fixture
 async def server() -> AsyncIterator[FakeOpenAI]:
@@ -60,6 +62,42 @@ async def test_never(server: FakeOpenAI) -> None:
     unable, refused = await said(server, openai_profile="ollama", openai_fallbacks=["m2"])
     assert unable.startswith("FAIL gpt-5-mini at 127.0.0.1: It did not call a tool")
     assert "check OPENAI_API_KEY" in refused
+
+
+async def test_who_plans_for_whom(server: FakeOpenAI) -> None:
+    """
+    Each order in which models are asked is said by itself, a tenant's where it has another than all.
+    """
+    tenants = {"t1": {"openai_model": "m9", "openai_fallbacks": []}, "t2": {"temperature": 1}}
+    found = await examine(settings(server, openai_model="m1", openai_fallbacks=["m2"], tenants=tenants))
+    one, two, nine = (f"{name} at 127.0.0.1 (chat, profile compatible)" for name in ("m1", "m2", "m9"))
+
+    assert f"ok   the brain is openai: {one}, then {two}; for the tenant t1: {nine}" in map(str, found)
+
+
+async def test_plain_http_is_noted(server: FakeOpenAI) -> None:
+    """
+    A model's server of another machine over plain http is no fault, but to be known; with a key it is one.
+    """
+    name = "base_url of [openai_servers.lan]"
+    far = {"openai_fallbacks": ["m@lan"], "openai_servers": {"lan": {"base_url": "http://lan.example/v1"}}}
+    noted = [str(each) for each in await examine(settings(server, **far))]
+    far["openai_servers"] = {"lan": {"base_url": "http://lan.example/v1", "api_key": KEY}}
+    wrong = [str(each) for each in await examine(settings(server, **far))]
+
+    assert any(each.startswith("note the model's server lan.example is asked over") for each in noted)
+    assert any(each.startswith(f"FAIL {name}: a key does not go to another host") for each in wrong)
+
+
+async def test_money_without_a_price(server: FakeOpenAI) -> None:
+    """
+    Where money is limited and a model has no price, doctor says what to write.
+    """
+    found = [str(each) for each in await examine(settings(server, max_cost=1, prices={"m": FREE}))]
+
+    (line,) = (each for each in found if "has no price" in each)
+    assert line.startswith("FAIL prices: ")
+    assert '[prices."gpt-5-mini"] with input and output' in line
 
 
 async def test_without_a_network(server: FakeOpenAI) -> None:

@@ -8,21 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import structlog
+
 from ironclaw.hookspecs import Services, hookimpl
 from ironclaw.task import Brain
+from ironclaw_plugins.brain_openai.addresses import CLEAR
 from ironclaw_plugins.brain_openai.brain import ModelBrain
 from ironclaw_plugins.brain_openai.servers import Choices
 
 __all__ = ["ModelBrain", "OpenAIBrain"]
+
+log = structlog.get_logger(__name__)
 
 
 class OpenAIBrain:
     """The plugin."""
 
     def __init__(self, services: Services) -> None:
-        """:raises SettingsError: a prompt or a server of the settings is not there"""
+        """:raises SettingsError: as :class:`Choices`"""
         settings = services.settings
-        self._brain = ModelBrain(settings, Choices(settings, services.tenant))
+        choices = Choices(settings, services.tenant)
+        self._brain = ModelBrain(settings, choices)
+        if settings.brain_name == "openai":
+            for host in sorted({each.server.host for each in choices.all() if each.server.is_in_the_clear}):
+                log.warning("model_over_plain_http", host=host, remedy=CLEAR)
 
     @hookimpl
     def ironclaw_brains(self) -> Mapping[str, Brain]:

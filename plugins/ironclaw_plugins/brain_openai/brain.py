@@ -85,7 +85,7 @@ class ModelBrain:
         return await self._turn(conversation, choice)
 
     async def _turn(self, conversation: Conversation, choice: Choice) -> Move:
-        meter = Meter(self._settings.prices, choice.prompt.version)
+        meter = Meter(choice.prompt.version)
         try:
             found = await self._first_that_can(conversation, choice, meter)
         except BrainError as error:
@@ -155,7 +155,8 @@ class ModelBrain:
             asked = Used()
             raise untaken.fault from None
         finally:
-            meter.add(target.model, counted(reply, asked) if reply else broken_off(asked, draft))
+            used = counted(reply, asked) if reply else broken_off(asked, draft)
+            meter.add(target.model, self._choices.price(target), used)
 
     async def _reply(self, server: Server, body: dict[str, Any], draft: Draft) -> Reply:
         if server not in self._clients:

@@ -48,7 +48,7 @@ from ironclaw_plugins.brain_openai.wire import Api, Draft, Reply
 
 CONNECT_SECONDS = 5.0
 MAX_REPLY = 8 * 2**20  #: Bytes of one reply.
-MAX_AT_ONCE = 2**20  #: Of one in one piece, or of one event: nothing else is done while it is read.
+MAX_AT_ONCE = 2**19  #: Of one in one piece, or of one event: nothing else is done while it is read.
 MAX_REFUSAL = 64 * 2**10  #: Bytes of one error, as they come.
 
 

@@ -18,18 +18,15 @@ MOST_TOKENS = 10**9  #: That are believed of one request.
 class Meter:
     """Counts the requests of one turn, those that led nowhere too.
 
-    :param prices: by model
     :param prompt: the version that each of them was given
     """
 
-    def __init__(self, prices: Mapping[str, Price], prompt: str) -> None:
-        self._prices = prices
+    def __init__(self, prompt: str) -> None:
         self._prompt = prompt
         self.uses: tuple[ModelUse, ...] = ()
 
-    def add(self, model: str, used: Used) -> None:
+    def add(self, model: str, price: Price | None, used: Used) -> None:
         used = believed(used)
-        price = self._prices.get(model)
         self.uses += (
             ModelUse(
                 model=model,

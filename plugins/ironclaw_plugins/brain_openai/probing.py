@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from ironclaw.errors import BrainError
 from ironclaw.settings import Settings
@@ -40,15 +39,30 @@ class Probe:
     is_fatal: bool = False
 
 
-def planners(settings: Settings) -> list[str]:
-    """Every model that may be asked, in order, each in a few words.
+def planners(settings: Settings) -> str:
+    """Which models are asked, for whom and in which order, each in a few words.
 
-    :raises SettingsError: a prompt or a server is not there
+    :raises SettingsError: as :class:`Choices`
     """
-    return [
-        f"{each.model} at {_host(each)} ({each.server.api.name}, profile {each.server.profile.name})"
-        for each in Choices(settings, settings.tenants.get).all()
-    ]
+    chains = Choices(settings, settings.tenants.get).chains()
+    return "; ".join(
+        (f"for the tenant {tenant}: " if tenant else "") + ", then ".join(map(_described, chain))
+        for tenant, chain in chains.items()
+    )
+
+
+def in_the_clear(settings: Settings) -> list[str]:
+    """The hosts of models to which the way can be read by others.
+
+    :raises SettingsError: as :class:`Choices`
+    """
+    targets = Choices(settings, settings.tenants.get).all()
+    return sorted({each.server.host for each in targets if each.server.is_in_the_clear})
+
+
+def _described(target: Target) -> str:
+    server = target.server
+    return f"{target.model} at {server.host} ({server.api.name}, profile {server.profile.name})"
 
 
 async def probes(settings: Settings) -> AsyncIterator[Probe]:
@@ -61,9 +75,9 @@ async def probes(settings: Settings) -> AsyncIterator[Probe]:
     for target in choices.all():
         try:
             problem = await _problem(brain, target)
-            yield Probe(target.model, _host(target), problem, problem == NEVER)
+            yield Probe(target.model, target.server.host, problem, problem == NEVER)
         except BrainError as error:
-            yield Probe(target.model, _host(target), str(error), True)
+            yield Probe(target.model, target.server.host, str(error), True)
 
 
 async def _problem(brain: ModelBrain, target: Target) -> str:
@@ -80,7 +94,3 @@ async def _asked(brain: ModelBrain, target: Target, *, insists: bool) -> Move:
 
 def _has_called(move: Move) -> bool:
     return any(call.tool == _READY.name and '"ready"' in call.arguments for call in move.calls)
-
-
-def _host(target: Target) -> str:
-    return urlsplit(target.server.base_url).hostname or target.server.base_url

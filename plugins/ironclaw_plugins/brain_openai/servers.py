@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ironclaw.errors import SettingsError
-from ironclaw.settings import ModelServer, Settings, TenantSettings
+from ironclaw.settings import ModelServer, Price, Settings, TenantSettings
 from ironclaw_plugins.brain_openai import chat, responses
+from ironclaw_plugins.brain_openai.addresses import check_address, is_in_the_clear
 from ironclaw_plugins.brain_openai.chat_stream import ChatAssembly
 from ironclaw_plugins.brain_openai.profiles import OPENAI_URL, Profile, profile_of
 from ironclaw_plugins.brain_openai.prompts import Prompt
@@ -19,6 +21,7 @@ from ironclaw_plugins.brain_openai.wire import Api
 CHAT = Api("chat", chat.body, chat.reply, ChatAssembly)
 RESPONSES = Api("responses", responses.body, responses.reply, ResponsesAssembly)
 _SERVER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+LIMITS = ("max_cost", "budget_per_day")  #: Those in money.
 NO_KEY = "none"  #: Local servers need no key, the library does.
 
 
@@ -33,7 +36,12 @@ class Server:
     api_version: str = ""  #: Of Azure's older endpoint.
 
     @classmethod
-    def of(cls, named: ModelServer) -> Server:
+    def of(cls, named: ModelServer, setting: str = "base_url") -> Server:
+        """
+        :param setting: that the address stands in
+        :raises SettingsError: it is none, or none to send a key to
+        """
+        check_address(setting, named.base_url, has_key=named.api_key is not None)
         profile = profile_of(named.profile, named.base_url)
         return cls(
             base_url=_address(named, profile),
@@ -42,6 +50,14 @@ class Server:
             api=_api(named, profile),
             api_version=named.api_version if profile.name == "azure" else "",
         )
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def is_in_the_clear(self) -> bool:
+        return is_in_the_clear(self.base_url)
 
 
 def _address(named: ModelServer, profile: Profile) -> str:
@@ -63,6 +79,7 @@ class Target:
 
     server: Server
     model: str
+    name: str  #: As the settings have it, MODEL or MODEL@SERVER: its price goes by that.
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +97,59 @@ class Choices:
     """What plans for whom.
 
     :param tenant: gives a tenant's settings, or None
-    :raises SettingsError: a server that a model is asked at is not there, or a prompt cannot be read
+    :raises SettingsError: a server that a model is asked at is not there or has no address, a prompt cannot
+        be read, or money is limited and a model has no price
     """
 
     def __init__(self, settings: Settings, tenant: Callable[[str], TenantSettings | None]) -> None:
         self._settings = settings
         self._tenant = tenant
-        self._main = Server.of(_main(settings))
-        self._others = {name: Server.of(each) for name, each in settings.openai_servers.items()}
+        self._main = Server.of(_main(settings), "openai_base_url")
+        self._others = {
+            name: Server.of(each, f"base_url of [openai_servers.{name}]")
+            for name, each in settings.openai_servers.items()
+        }
         self._prompts: dict[Path | None, Prompt] = {}
         for each in (TenantSettings(), *settings.tenants.values()):
-            self._choice(each)
+            choice = self._choice(each)
+            if settings.brain_name == "openai":
+                self._check_prices(choice, each)
 
     def of(self, tenant_id: str) -> Choice:
         """
         :raises SettingsError: as above, for a tenant that came later
         """
-        return self._choice(self._tenant(tenant_id) or TenantSettings())
+        own = self._tenant(tenant_id) or TenantSettings()
+        choice = self._choice(own)
+        self._check_prices(choice, own)
+        return choice
+
+    def chains(self) -> dict[str, tuple[Target, ...]]:
+        """The models in their order: the common ones under "", then of each tenant that has others."""
+        common = self._choice(TenantSettings()).targets
+        own = {name: self._choice(each).targets for name, each in self._settings.tenants.items()}
+        return {"": common} | {name: chain for name, chain in own.items() if chain != common}
 
     def all(self) -> list[Target]:
         """Every model of the settings once, the common ones first."""
-        tenants = (TenantSettings(), *self._settings.tenants.values())
-        return list(dict.fromkeys(target for own in tenants for target in self._choice(own).targets))
+        return list(dict.fromkeys(target for chain in self.chains().values() for target in chain))
+
+    def price(self, target: Target) -> Price | None:
+        """What it costs; None where nobody has said."""
+        return self._settings.prices.get(target.name)
+
+    def _check_prices(self, choice: Choice, own: TenantSettings) -> None:
+        """
+        :raises SettingsError: a limit in money would hold for nothing: a model that may be asked has no price
+        """
+        limits = {getattr(each, name) for each in (self._settings, own) for name in LIMITS}
+        unknown = [target.name for target in choice.targets if self.price(target) is None]
+        if unknown and limits != {None}:
+            raise SettingsError(
+                f"prices: money is limited by {' or '.join(LIMITS)}, and {unknown[0]} has no price. "
+                f'Write [prices."{unknown[0]}"] with input and output, dollars per million tokens, into '
+                "ironclaw.toml; 0 for a server of your own."
+            )
 
     def _choice(self, own: TenantSettings) -> Choice:
         common = self._settings
@@ -118,13 +166,13 @@ class Choices:
         """:param named: MODEL, or MODEL@SERVER; any other @ is the model's own"""
         model, _, server = named.rpartition("@")
         if not model or not _SERVER_NAME.fullmatch(server):
-            return Target(self._main, named)
+            return Target(self._main, named, named)
         if server not in self._others:
             raise SettingsError(
                 f"openai_fallbacks: {named!r} names the server {server!r}, and there is no table "
                 f"[openai_servers.{server}] in ironclaw.toml."
             )
-        return Target(self._others[server], model)
+        return Target(self._others[server], model, named)
 
     def _prompt(self, path: Path | None) -> Prompt:
         """Read once: what is planned with changes with a restart alone, and never in the middle of a task."""

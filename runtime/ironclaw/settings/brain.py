@@ -26,11 +26,14 @@ class Price(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    input: float = Field(ge=0, description="Per million tokens in.")
+    input: float = Field(ge=0, allow_inf_nan=False, description="Per million tokens in.")
     cached: float | None = Field(
-        None, ge=0, description="Of those, what the server had read before; as input when not set."
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Of those, what the server had read before; as input when not set.",
     )
-    output: float = Field(ge=0, description="Per million tokens out.")
+    output: float = Field(ge=0, allow_inf_nan=False, description="Per million tokens out.")
 
 
 class ModelServer(BaseModel):
@@ -92,7 +95,9 @@ class BrainSettings(BaseModel):
         None, description="Text that the model is instructed with, in place of the shipped one."
     )
     prices: dict[ModelName, Price] = Field(
-        {}, description="What tokens cost, by model; where one is not named, no money is counted."
+        {},
+        description="What tokens cost, by model as the settings name it, MODEL or MODEL@NAME; where one is "
+        "not named, no money is counted, and none can be limited.",
     )
 
     @field_validator("openai_fallbacks", mode="before")

@@ -17,8 +17,8 @@ class TenantBudgets(BaseModel):
     max_steps: int | None = Field(None, ge=1, le=1000, description=LESS)
     max_tokens: int | None = Field(None, ge=1, description="Likewise.")
     max_seconds: float | None = Field(None, gt=0, description="Likewise.")
-    max_cost: float | None = Field(None, ge=0, description="Likewise.")
-    budget_per_day: float | None = Field(None, ge=0, description="Likewise.")
+    max_cost: float | None = Field(None, ge=0, allow_inf_nan=False, description="Likewise.")
+    budget_per_day: float | None = Field(None, ge=0, allow_inf_nan=False, description="Likewise.")
     history_tokens: int | None = Field(None, ge=0, description="Likewise.")
     context_tokens: int | None = Field(None, ge=2_000, description="Likewise.")
     result_kb: int | None = Field(None, ge=1, description="Likewise.")
@@ -33,10 +33,16 @@ class BudgetSettings(BaseModel):
         600, gt=0, description="Working time of one workflow; waiting for people is free."
     )
     max_cost: float | None = Field(
-        None, ge=0, description="Dollars that one workflow's models may cost, by prices; not set: no limit."
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Dollars that one workflow's models may cost, by prices; not set: no limit.",
     )
     budget_per_day: float | None = Field(
-        None, ge=0, description="Likewise of all workflows of one tenant, in a day that begins at 00:00 UTC."
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Likewise of all workflows of one tenant, in a day that begins at 00:00 UTC.",
     )
     history_tokens: int = Field(4_000, ge=0, description="How much of a thread's past the brain sees, about.")
     context_tokens: int = Field(
