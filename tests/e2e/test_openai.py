@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 from tests.e2e.workspace import DENY, Workspace, workspace
-from tests.fakes.openai_server import FakeOpenAI, calls, error, slow, text
+from tests.fakes.openai_server import FakeOpenAI, calls, error, halved, slow, text
+
+from ironclaw_bot.build import built_folder
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 KEY = "sk-" + "test-" + "4f9a0c77d2"
+LONG = "Billing runs in two places. " * 40
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def model() -> AsyncIterator[FakeOpenAI]:
-    async with FakeOpenAI(key=KEY) as model:
+    standard = tomllib.loads((built_folder() / "standard" / "toolbox.toml").read_text())
+    names = {*standard["tools"], "memory.remember", "memory.search"}
+    async with FakeOpenAI(key=KEY, tools=names) as model:
         yield model
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def slack(model: FakeOpenAI, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workspace]:
-    environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": model.url}
+    environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": model.url, "IRONCLAW_OPENAI_PROFILE": "vllm"}
     async with workspace(tmp_path_factory.mktemp("openai"), environ=environ) as slack:
         yield slack
 
@@ -128,3 +134,21 @@ async def test_model_refuses(slack: Workspace, model: FakeOpenAI) -> None:
 
     assert "rate limit or quota" in said
     assert [] == [word for word in (KEY, "Traceback", "127.0.0.1") if word in said]
+
+
+async def test_shown_while_it_is_written(slack: Workspace, model: FakeOpenAI) -> None:
+    """
+    What a model streams grows in the thread while it writes; then the answer is there once, with its use.
+    """
+    model.on("explain", halved(text(LONG)))
+    thread = slack.ask("explain billing")
+    drafted = await slack.wait_for(
+        lambda: next((one for one in thread.replies if "Writing" in str(one)), None)
+    )
+    assert "Billing runs in two places." in str(drafted["blocks"])
+    model.release()
+    await slack.wait_for(lambda: thread.status == "Done. 10 tokens." and thread.answers)
+    shown = [block["text"]["text"] for one in thread.replies for block in one["blocks"] if "text" in block]
+
+    assert 1 == shown.count(LONG.strip())
+    assert "Writing" not in str(thread.replies)

@@ -26,6 +26,8 @@ from tests.fakes import openai_replies as replies
 from tests.fakes.openai_lint import items, lint
 from tests.fakes.openai_replies import Arguments, Turn
 
+A_WORD = 0.01  #: Seconds: a model that is quick.
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -37,6 +39,7 @@ class Reply:
     events: tuple[str, ...] | None = None  #: Of a stream, in place of a body: each one's data.
     is_slow: bool = False  #: Said only after FakeOpenAI.release().
     is_cut: bool = False  #: The connection ends in the middle of the body.
+    is_halved: bool = False  #: A stream comes word by word, its second half only after FakeOpenAI.release().
 
 
 def text(
@@ -62,6 +65,11 @@ def error(
 def slow(reply: Reply) -> Reply:
     """The reply, once the test calls release()."""
     return replace(reply, is_slow=True)
+
+
+def halved(reply: Reply) -> Reply:
+    """The reply word by word, its second half once the test calls release()."""
+    return replace(reply, is_halved=True)
 
 
 def cut(reply: Reply) -> Reply:
@@ -190,7 +198,7 @@ class FakeOpenAI:
         if reply.is_slow:
             await self._released.wait()
         self.complaints += complaints
-        return await _sent(request, reply)
+        return await _sent(request, reply, self._released)
 
     def _is_let_in(self, request: web.Request) -> bool:
         given = (request.headers.get("Authorization"), request.headers.get("api-key"))
@@ -215,9 +223,9 @@ def _complaint(complaints: Sequence[str]) -> Reply:
     return error(400, "unmatched_request", "; ".join(complaints))
 
 
-async def _sent(request: web.Request, reply: Reply) -> web.StreamResponse:
+async def _sent(request: web.Request, reply: Reply, released: asyncio.Event) -> web.StreamResponse:
     if reply.events is not None:
-        return await _streamed(request, reply)
+        return await _streamed(request, reply, released)
     return await _cut_off(request, _bytes(reply)) if reply.is_cut else _response(reply)
 
 
@@ -231,13 +239,16 @@ def _response(reply: Reply) -> web.Response:
     )
 
 
-async def _streamed(request: web.Request, reply: Reply) -> web.StreamResponse:
+async def _streamed(request: web.Request, reply: Reply, released: asyncio.Event) -> web.StreamResponse:
     """Events, each a write of its own; a cut one ends in the middle of one of them."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
     response.enable_chunked_encoding()
     await response.prepare(request)
     events = reply.events or ()
-    for event in events[: len(events) // 2] if reply.is_cut else events:
+    half = len(events) // 2
+    for number, event in enumerate(events[:half] if reply.is_cut else events):
+        if reply.is_halved:
+            await (released.wait() if number == half else asyncio.sleep(A_WORD))
         await response.write(f"data: {event}\n\n".encode())
     if not reply.is_cut:
         await response.write_eof()
