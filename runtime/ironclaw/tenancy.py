@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -29,6 +30,7 @@ class Tenancy:
         self._slack_groups: dict[tuple[str, str], tuple[frozenset[str], float]] = {}
         self._workspaces = _workspaces(settings.tenants)
         self._states: Mapping[str, TenantState] = {}  #: Of those that are not active.
+        self._news = asyncio.Event()  #: Set, and another one, when the states are others.
 
     @property
     def ids(self) -> frozenset[str]:
@@ -62,7 +64,16 @@ class Tenancy:
 
     def learn_states(self, states: Mapping[str, TenantState]) -> None:
         """Take the database's word for who is served; of whom it says nothing is."""
+        before, news = self._states, self._news
         self._states = {name: state for name, state in states.items() if state is not TenantState.ACTIVE}
+        if before != self._states:
+            self._news = asyncio.Event()
+            news.set()
+
+    async def closing(self, tenant_id: str) -> None:
+        """Return once nothing is done for this tenant any more."""
+        while self.state(tenant_id) is TenantState.ACTIVE:
+            await self._news.wait()
 
     def state(self, tenant_id: str) -> TenantState:
         return self._states.get(tenant_id, TenantState.ACTIVE)

@@ -13,6 +13,7 @@ from ironclaw.orchestrator.asking import Asking
 from ironclaw.orchestrator.carrying import Carrying
 from ironclaw.orchestrator.checking import Checking
 from ironclaw.orchestrator.crashed import Crashed
+from ironclaw.orchestrator.cutting import Cutting
 from ironclaw.orchestrator.drafting import Drafts
 from ironclaw.orchestrator.finishing import Finishing
 from ironclaw.orchestrator.judging import Judge
@@ -61,7 +62,8 @@ class Mind:
         observing = Observing(results, hooks, registry, brains, budgets)
         checking = Checking(store, veto, registry, body, clock)
         crashed = Crashed(store, veto, registry, checking, observing, places, clock)
-        carrying = Carrying(store, veto, registry, body, observing, crashed, clock)
+        cutting = Cutting(crashed, tenancy.closing)
+        carrying = Carrying(store, veto, registry, body, observing, crashed, cutting, clock)
         finishing = Finishing(store, hooks, clock)
         orchestrator = Orchestrator(
             store, veto, recalling, planner, asking, judge, carrying, crashed, finishing, places, clock

@@ -90,7 +90,10 @@ class Tenants:
         }
 
     async def suspend(self, tenant: str, actor: str) -> None:
-        """Do nothing more for a tenant, at once and at every door.  What runs in a tool ends, and is kept.
+        """Do nothing more for a tenant, at once and at every door.
+
+        A call that runs is cut off where it can run again without harm.  Of one that may have changed
+        something the end is noted, its next request is refused, and nothing follows.
 
         :raises NotFound: there is none of this name
         :raises Conflict: it is suspended, or forgotten

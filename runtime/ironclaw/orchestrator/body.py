@@ -23,7 +23,7 @@ from ironclaw.capabilities import (
 )
 from ironclaw.egress import effective_rules
 from ironclaw.envelope import Preview
-from ironclaw.errors import SandboxError
+from ironclaw.errors import EgressDenied, SandboxError, Suspended
 from ironclaw.orchestrator import dry_run
 from ironclaw.orchestrator.holding import AGAIN, Holding, Requests
 from ironclaw.orchestrator.holding import BeforeEffect as BeforeEffect
@@ -74,6 +74,7 @@ class _Reach:
         idem_key: str,
         before_effect: BeforeEffect,
         approved: Requests | None,
+        is_served: Callable[[], bool],
         *,
         is_check: bool = False,
     ) -> None:
@@ -85,8 +86,11 @@ class _Reach:
         self._idem_key = idem_key
         self._sent = 0
         self._before_effect = before_effect
+        self._is_served = is_served
 
     async def http(self, request: HttpRequest) -> HttpResponse:
+        if not self._is_served():
+            raise EgressDenied(str(Suspended()))
         # One key for each request that changes something, the same ones in the same order when the call runs
         # again.  A check reads by the first one.
         rules = self._rules if self._approved is None else self._approved.admit(request, self._rules)
@@ -172,8 +176,9 @@ class Body:
         preview = call.circumstances.preview
         held = preview if preview and preview.is_binding else None
         approved = Requests(held) if held else None
+        served = functools.partial(self._tenancy.serves, call.tenant)
         reach = _Reach(
-            call, rules, self._egress, good.idem_key, before_effect, approved, is_check=good.is_check
+            call, rules, self._egress, good.idem_key, before_effect, approved, served, is_check=good.is_check
         )
 
         async def on(folder: Path) -> ToolResult:

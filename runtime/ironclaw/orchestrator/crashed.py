@@ -52,12 +52,12 @@ class Crashed:
         """
         may_run = call.attempts < MAX_ATTEMPTS
         if may_run and await self._may_repeat(flow, call):
-            return await self._retry(flow, call)
+            return await self.begin_again(flow, call)
         found = await self._checked(flow, call)
         if found and found.happened:
             return await self._end(flow, call, found)
         if found and may_run:
-            return await self._retry(flow, call)
+            return await self.begin_again(flow, call)
         return await self.ask(flow, call)
 
     async def ask(self, flow: Flow, call: CallRow) -> None:
@@ -68,7 +68,16 @@ class Crashed:
         await self._store.doubts.ask(flow, call, new_id(), self._places(flow), self._clock())
         log.warning("call_in_doubt", tool=call.tool, seq=call.seq, attempt=call.attempts)
 
-    async def _retry(self, flow: Flow, call: CallRow) -> None:
+    def may_cut(self, call: CallRow, *, is_effect_begun: bool) -> bool:
+        """Whether a call that runs may be cut off, and run again later without harm."""
+        harmless = self._is_harmless(call) or (self._is_seen_to_begin(call) and not is_effect_begun)
+        return harmless and call.attempts + 1 < MAX_ATTEMPTS
+
+    async def begin_again(self, flow: Flow, call: CallRow) -> None:
+        """Have a call that executes, and that nobody is executing, run once more.
+
+        :raises Conflict: somebody else moved it
+        """
         seal = functools.partial(self._veto.seals.retry, flow, call)
         await self._store.calls.retry(flow, call, seal, self._clock())
 
@@ -90,15 +99,20 @@ class Crashed:
         reached(Point.RESULT_WRITTEN)
 
     async def _may_repeat(self, flow: Flow, call: CallRow) -> bool:
-        tool = self._registry.get(call.tool)
-        if _effects(tool, call) <= HARMLESS:
+        if self._is_harmless(call):
             return True
-        # All other effects leave through the host, which writes "effect begun" before their first byte.
-        # Of a call that is held to its preview, the files too.
-        preview = call.circumstances.preview
+        return self._is_seen_to_begin(call) and not await self._store.calls.is_effect_begun(flow, call)
+
+    def _is_harmless(self, call: CallRow) -> bool:
+        return _effects(self._registry.get(call.tool), call) <= HARMLESS
+
+    def _is_seen_to_begin(self, call: CallRow) -> bool:
+        """Whether all its effects leave through the host, which writes "effect begun" before their first
+        byte.  Of a call that is held to its preview, the files too.
+        """
+        tool, preview = self._registry.get(call.tool), call.circumstances.preview
         is_held = preview is not None and preview.is_binding
-        only_http = tool is not None and (is_held or tool.capabilities.scratch is not Scratch.WRITE)
-        return only_http and not await self._store.calls.is_effect_begun(flow, call)
+        return tool is not None and (is_held or tool.capabilities.scratch is not Scratch.WRITE)
 
 
 def _effects(tool: Tool | None, call: CallRow) -> frozenset[Effect]:

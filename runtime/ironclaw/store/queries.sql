@@ -216,8 +216,11 @@ WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'approved' AND actio
         WHERE w.id = :workflow_id AND w.lease_epoch = :epoch AND t.state = 'active')
 
 -- name: begin_effect!
+-- Of a tenant that is served.
 UPDATE tool_calls SET effect_begun_at = :now
 WHERE workflow_id = :workflow_id AND seq = :seq AND state = 'executing'
+    AND EXISTS (SELECT 1 FROM workflows w JOIN tenants t ON t.id = w.tenant
+        WHERE w.id = :workflow_id AND t.state = 'active')
 
 -- name: end_call!
 UPDATE tool_calls SET state = :state, output = :output, failure_kind = :failure_kind, failure = :failure,
