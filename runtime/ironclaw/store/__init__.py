@@ -15,7 +15,7 @@ from ironclaw.store.looking import answers, is_there, look, postgres
 from ironclaw.store.mcp_tools import McpListing, listings_in
 from ironclaw.store.model import CallRow, Edited, Flow, GrantUse, Judged, Past, SealedGrant, Signed, Spent
 from ironclaw.store.moving import check_audit, check_empty, fill, instance_of, is_moved, stand_in
-from ironclaw.store.questions import Asked
+from ironclaw.store.question_moves import Asked
 from ironclaw.store.restoring import Restored, backing_up, changing, moment, renew, take
 from ironclaw.store.secrets import SecretRow, kept_in
 from ironclaw.store.sqlite import is_in_use, owning, reading

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ironclaw.errors import Conflict
 from ironclaw.sentences import with_total
-from ironclaw.store import calls, doubts, model_calls, questions, rows
+from ironclaw.store import calls, doubts, model_calls, question_moves, rows
 from ironclaw.store.chain import note
 from ironclaw.store.model import Flow, Judged, Spent
 from ironclaw.store.sql import Connection, sql
@@ -108,7 +108,7 @@ def finish(
     note(c, flow.tenant, now, "workflow_" + state.value, actor, workflow=flow.id)
     calls.end_open(c, flow, now)
     doubts.close_open(c, flow, now)
-    questions.close_open(c, flow, now)
+    question_moves.close_open(c, flow, now)
     models = model_calls.total(c, flow.id) if flow.tokens or spent.uses else None
     show_status(c, flow, with_total(line, models), now, is_last=True)
     kind = NoticeKind.ANSWER if state is WorkflowState.DONE else NoticeKind.FAILURE

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ironclaw.errors import Conflict, StoreError
-from ironclaw.store import doubts, instances, questions, rows
+from ironclaw.store import doubts, instances, question_moves, rows
 from ironclaw.store.approvals import end_review
 from ironclaw.store.chain import Head, note
 from ironclaw.store.copying import copy
@@ -157,7 +157,7 @@ def renew(c: Connection, actor: str, now: float) -> Restored:
     sql.spend_steps(c, step=int(now / STEP) + 1)
     sql.notices_uncertain(c, since=max(1, int(backup_at)))
     doubts.draw_anew(c, now)
-    questions.draw_anew(c, now)
+    question_moves.draw_anew(c, now)
     _skip_slots(c, now)
     for tenant in [row["id"] for row in sql.tenants(c)]:
         note(c, tenant, now, "restored", actor, backup_at=backup_at, epoch=restored.instance.epoch)

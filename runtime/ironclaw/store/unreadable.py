@@ -13,7 +13,7 @@ from typing import TypeVar
 import structlog
 
 from ironclaw.errors import BadRequest
-from ironclaw.store import questions, rows
+from ironclaw.store import question_moves, rows
 from ironclaw.store.chain import note
 from ironclaw.store.flows import load_flow
 from ironclaw.store.sql import Connection, sql
@@ -76,7 +76,7 @@ def _end(c: Connection, workflow_id: str, now: float) -> None:
         return
     sql.abandon_reviews(c, workflow_id=workflow_id)
     sql.abandon_calls(c, workflow_id=workflow_id)
-    questions.close(c, row["tenant"], workflow_id, now)
+    question_moves.close(c, row["tenant"], workflow_id, now)
     note(c, row["tenant"], now, "workflow_failed", "host", workflow=workflow_id, why="unreadable")
     try:
         address = rows.address_of(row)
