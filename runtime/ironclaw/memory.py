@@ -53,6 +53,8 @@ class Memory:
     approved_by: str = ""  #: The principal who has said yes to its text; "" where it is their own.
     index_version: str = ""  #: Which index has all of it; not under the seal.
     mac: str = ""  #: The host's seal.
+    #: Whether by the audit log it was forgotten, or gave way, and by its row not; not under the seal.
+    is_outlived: bool = False
 
     @property
     def sha256(self) -> str:
@@ -104,7 +106,8 @@ def place_of(came_by: str, address: Address) -> str:
     return f"{address.door}:{channel}" if channel and came_by == address.door else ""
 
 
-SEALED = tuple(field.name for field in fields(Memory) if field.name not in ("index_version", "mac"))
+_UNSEALED = ("index_version", "mac", "is_outlived")
+SEALED = tuple(field.name for field in fields(Memory) if field.name not in _UNSEALED)
 
 
 class MemorySeals:
@@ -124,8 +127,8 @@ class MemorySeals:
         return mac(self._key, {**said, **plain, "taint": sorted(memory.taint)})
 
     def is_ours(self, memory: Memory) -> bool:
-        """Whether this host has sealed it as it stands."""
-        return hmac.compare_digest(memory.mac.encode(), self.seal(memory).encode())
+        """Whether this host has sealed it as it stands, and did nothing to it since."""
+        return not memory.is_outlived and hmac.compare_digest(memory.mac.encode(), self.seal(memory).encode())
 
     def receipt(self, forgotten: Collection[Memory]) -> str:
         """What stands for forgotten memories: nobody without the key can try what their texts were."""

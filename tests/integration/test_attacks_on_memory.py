@@ -42,9 +42,10 @@ class Thinking:
         self.asked, self.may_go = asyncio.Event(), asyncio.Event()
 
     async def plan(self, conversation: Conversation) -> Move:
+        given = "".join(each.text for each in conversation.messages if each.source == "memory")
         self.asked.set()
         await self.may_go.wait()
-        return Move(answer=FACT)
+        return Move(answer=f"I was told: {given}")
 
 
 async def test_forgotten_out_of_previews(tmp_path: Path, built_toolboxes: Path) -> None:
@@ -95,6 +96,7 @@ async def test_forgotten_while_people_were_asked(tmp_path: Path, built_toolboxes
         await app.memories.forget(Principal("T1", ADA), [memory])
         await app.decide(approver(), paused.approval.id, Decision.DENY)
         await app.wait("T1", paused.id, 30)
+        await app._remembering.keeping.sweep()
 
     assert [] == places(tmp_path, FACT)
 

@@ -59,6 +59,7 @@ EVERYBODY = {
     "end_grants": "whose time is over",
     "memory_tenants": "whose memories are indexed anew",
     "memory_job_tenants": "whose index is behind",
+    "remains_tenants": "whose ended tasks held what was forgotten",
 }
 #: Who runs statements outside of the store, and what for.
 READERS = {

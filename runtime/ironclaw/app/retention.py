@@ -45,7 +45,8 @@ class Keeping:
         self._looked_at = float("-inf")
 
     async def sweep(self) -> None:
-        """Once an hour: all that is due, of every tenant."""
+        """Once an hour all that is due, of every tenant; what was forgotten meanwhile at once."""
+        await self._rest_of_memories()
         if self._clock() - self._looked_at < EVERY:
             return
         self._looked_at = self._clock()
@@ -53,12 +54,22 @@ class Keeping:
 
     async def sweep_now(self) -> None:
         """Remove all that is due."""
+        await self._rest_of_memories()
         removed = 0
         for tenant in sorted(self._tenancy.ids):
             removed += (
                 await self._texts(tenant) + await self._old_memories(tenant) + await self._events(tenant)
             )
         if removed:
+            await self._store.empty_log()
+
+    async def _rest_of_memories(self) -> None:
+        """What was forgotten while a workflow held it, which has ended by now."""
+        for tenant in await self._store.memory_remains.to_settle():
+            ended = await self._store.memory_remains.take_out(tenant, self._clock())
+            for workflow_id in ended:
+                await self._drop(tenant, workflow_id)
+            await self._store.memory_remains.drop(tenant, ended)
             await self._store.empty_log()
 
     def _until(self, tenant: str, what: str) -> float:

@@ -21,6 +21,7 @@ from ironclaw.store.looking import postgres
 from ironclaw.store.mcp_tools import McpTools
 from ironclaw.store.memories import Memories
 from ironclaw.store.memory_jobs import MemoryJobs
+from ironclaw.store.memory_remains import MemoryRemains
 from ironclaw.store.model_calls import ModelCalls
 from ironclaw.store.outbox import Outbox
 from ironclaw.store.policies import Policies
@@ -69,6 +70,7 @@ class Store:
         self.mcp_tools = McpTools(writer)
         self.memories = Memories(writer)
         self.memory_jobs = MemoryJobs(writer)
+        self.memory_remains = MemoryRemains(writer)
         self.recalls = Recalls(writer)
         self.retention = Retention(writer)
 

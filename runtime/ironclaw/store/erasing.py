@@ -1,17 +1,17 @@
-"""Takes texts out of rows that stay: of one memory wherever it was said, or of a whole workflow."""
+"""Takes texts out of rows that stay: of memories wherever they were said, or of a whole workflow."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
 
-from ironclaw.memory import Memory
-from ironclaw.recollecting import FORGOTTEN, without
-from ironclaw.store import summaries
 from ironclaw.store.chain import FORGETS, note
 from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.sqlite import forgetting
+from ironclaw.store.summaries import void
+from ironclaw.store.wording import Words, cleaned, cleaned_circumstances
+from ironclaw.task import WorkflowState
 
 REWRITES = {
     "message": sql.rewrite_message,
@@ -20,24 +20,46 @@ REWRITES = {
     "workflow": sql.rewrite_workflow,
     "notice": sql.rewrite_notice,
     "question": sql.rewrite_question,
+    "summary": sql.rewrite_summary,
 }
-TOO_DEEP = json.dumps({"output": FORGOTTEN})
-TELLING = 12  #: Characters of a text that tell it from others.
 TEXTS = ("one", "two", "three")  #: Columns of said_in.
 #: How many of them each kind of row has.
-COUNTS = {"message": 2, "call": 3, "asked": 1, "workflow": 2, "notice": 1, "question": 3}
+COUNTS = {"message": 2, "call": 3, "asked": 1, "workflow": 2, "notice": 1, "question": 3, "summary": 1}
+TOLD = 50  #: Later tasks of a thread whose brain sees how one of them ended: see thread_before.
+RUNS = "runs"  #: Of a row of said_in: a tool is just writing to it.  "waits": people are bound to it.
 
 
-def take_out(c: Connection, tenant: str, memories: Collection[Memory], now: float) -> int:
-    """Take memories out of every workflow that was given them, or in which they were made.
+def take_out(c: Connection, tenant: str, homes: Mapping[str, Collection[Words]], now: float) -> int:
+    """Take what memories said out of workflows, and of later ones of their threads that were told of it.
 
+    Where people are bound to the words, or a tool runs, they stay until that has ended: it is noted.
+
+    :param homes: workflows of the tenant, with what each was given
     :return: in how many texts they were
     """
-    of_flows: dict[str, list[Memory]] = {}
-    for memory in memories:
-        for workflow_id in _homes(c, tenant, memory):
-            of_flows.setdefault(workflow_id, []).append(memory)
-    return sum(_take_out_of(c, tenant, flow, found, now) for flow, found in of_flows.items())
+    count = 0
+    left = {workflow_id: set(words) for workflow_id, words in homes.items()}
+    done: defaultdict[str, set[Words]] = defaultdict(set)
+    while left:
+        workflow_id, words = left.popitem()
+        if words := words - done[workflow_id]:
+            done[workflow_id] |= words
+            places = _take_out_of(c, tenant, workflow_id, words, now)
+            count += places
+            for later in _told_of(c, tenant, workflow_id) if places or workflow_id in homes else ():
+                left.setdefault(later, set()).update(words)
+    return count
+
+
+def homes(c: Connection, tenant: str, words: Words, source_ref: str = "") -> set[str]:
+    """The workflows that may hold a memory's text: those of the tenant and no other's.
+
+    :param source_ref: where it was said
+    """
+    given = {str(row["workflow_id"]) for row in sql.recalled_in(c, tenant=tenant, memory_id=words.id)}
+    maker = source_ref.partition(":")[0]
+    row = sql.workflow(c, id=maker) if maker else None
+    return given | ({maker} if row is not None and row["tenant"] == tenant else set())
 
 
 def erase_workflow(c: Connection, workflow_id: str, now: float) -> None:
@@ -61,110 +83,70 @@ def forget_events(
     workflow_id: str,
     now: float,
     keep: Collection[str] = (),
-    saying: Collection[str] = (),
+    is_said: Callable[[str], bool] | None = None,
 ) -> tuple[int, int]:
     """Forget what the audit log says of a workflow; the commitments stay, and the chain holds.
 
     A later event names those that are gone: a thief who empties others is seen.
 
     :param keep: ids of grants whose events are still asked for
-    :param saying: only of the task itself, and only where one of these texts is in it; () for all
+    :param is_said: only of the task itself, and only where this is so of it; None for all
     :return: how many were forgotten, and how many kept
     """
     gone: list[int] = []
     kept = 0
     for row in list(sql.events_of_workflow(c, tenant=tenant, workflow_id=workflow_id)):
         event = json.loads(row["event"])
-        is_meant = not saying or (event["event"] == "received" and _says(row["event"], saying))
+        is_meant = is_said is None or (event["event"] == "received" and is_said(row["event"]))
         if event.get("grant") in keep:
             kept += 1
         elif is_meant:
-            with forgetting(c):
-                gone += [row["n"]] if sql.forget_event(c, tenant=tenant, n=row["n"]) else []
+            gone.append(row["n"])
+    with forgetting(c):
+        gone = [n for n in gone if sql.forget_event(c, tenant=tenant, n=n)]
     if gone:
         note(c, tenant, now, FORGETS, "host", numbers=gone)
     return len(gone), kept
 
 
-def _homes(c: Connection, tenant: str, memory: Memory) -> set[str]:
-    """The workflows that may hold its text: those of the tenant and no other's."""
-    given = {str(row["workflow_id"]) for row in sql.recalled_in(c, tenant=tenant, memory_id=memory.id)}
-    maker = memory.source_ref.partition(":")[0]
-    row = sql.workflow(c, id=maker) if maker else None
-    return given | ({maker} if row is not None and row["tenant"] == tenant else set())
+def _told_of(c: Connection, tenant: str, workflow_id: str) -> Iterator[str]:
+    """The later tasks of its thread whose brain has seen how it ended."""
+    ended = 0
+    for row in sql.later_in_thread(c, tenant=tenant, id=workflow_id):
+        yield str(row["id"])
+        ended += row["state"] == WorkflowState.DONE.value
+        if ended == TOLD:
+            return
 
 
-def _take_out_of(
-    c: Connection, tenant: str, workflow_id: str, memories: Collection[Memory], now: float
-) -> int:
-    ids = {memory.id for memory in memories}
-    texts = {memory.text for memory in memories}
+def _take_out_of(c: Connection, tenant: str, workflow_id: str, words: Collection[Words], now: float) -> int:
     touched: set[int] = set()
-    count = 0
+    count, is_bound, is_left = 0, False, False
     for row in list(sql.said_in(c, workflow_id=workflow_id)):
-        before = tuple(str(row[name]) for name in TEXTS)
-        after = tuple(cleaned(each, ids, texts) for each in before)
-        if after != before:
+        before, after = _before_and_after(row, words)
+        is_bound |= bool(row["held"])
+        is_left |= row["held"] == RUNS or (bool(row["held"]) and after != before)
+        if after != before and not row["held"]:
             _rewrite(c, workflow_id, row, after)
             count += 1
             touched |= {int(row["k"])} if row["what"] == "message" else set()
-    forget_events(c, tenant, workflow_id, now, saying={form for each in texts for form in _forms(each)})
-    return count + summaries.void(c, workflow_id, touched)
+    if is_left:
+        for each in words:
+            sql.add_remains(c, tenant=tenant, workflow_id=workflow_id, memory_id=each.id, text=each.text)
+    if not is_bound:
+        sql.plan_anew(c, id=workflow_id)
+    forget_events(c, tenant, workflow_id, now, is_said=lambda event: cleaned(event, words) != event)
+    return count + void(c, workflow_id, touched)
+
+
+def _before_and_after(row: Row, words: Collection[Words]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Its texts, and those without the words; the last one is a call's circumstances."""
+    before = (*(str(row[name]) for name in TEXTS), str(row["circumstances"]))
+    texts = (cleaned(each, words) for each in before[:-1])
+    return before, (*texts, cleaned_circumstances(before[-1], words) if before[-1] else "")
 
 
 def _rewrite(c: Connection, workflow_id: str, row: Row, after: tuple[str, ...]) -> None:
     values = dict(zip(TEXTS[: COUNTS[row["what"]]], after, strict=False))
-    REWRITES[row["what"]](c, workflow_id=workflow_id, k=row["k"], **values)
-
-
-def cleaned(text: str, ids: Collection[str], texts: Collection[str]) -> str:
-    """A text without what some memories said: their lines, their results by their ids, and their very words.
-
-    JSON stays JSON of the same shape, whatever a memory says: only strings in it change, and no name.
-
-    :param texts: what the memories said
-    """
-    if text[:1] not in ("{", "["):
-        return _unsaid(without(text, ids), texts)
-    try:
-        value = json.loads(text)
-        after = _emptied(value, ids, texts)
-        return text if after == value else json.dumps(after, ensure_ascii=False)
-    except RecursionError:  # Nobody can say what in it is what: all of it goes.
-        return TOO_DEEP if any(form in text for each in texts for form in _forms(each)) else text
-    except ValueError:
-        return _unsaid(without(text, ids), texts)
-
-
-def _emptied(value: Any, ids: Collection[str], texts: Collection[str]) -> Any:
-    if isinstance(value, str):
-        return cleaned(value, ids, texts)
-    if isinstance(value, list):
-        return [_emptied(each, ids, texts) for each in value]
-    if not isinstance(value, dict):
-        return value
-    # As memory.search gives it: its text may be written in any way there.
-    own = {"text": FORGOTTEN} if value.get("id") in ids and "text" in value else {}
-    return {name: _emptied(each, ids, texts) for name, each in (value | own).items()}
-
-
-def _unsaid(text: str, texts: Collection[str]) -> str:
-    """Without the very words; of a few letters, which many texts have, only where they are all of it."""
-    for said in sorted(texts, key=len, reverse=True):
-        if len(said) >= TELLING:
-            text = text.replace(said, FORGOTTEN)
-        elif text == said:
-            return FORGOTTEN
-    return text
-
-
-def _says(event: str, forms: Collection[str]) -> bool:
-    return any(form in event for form in forms)
-
-
-def _forms(text: str) -> set[str]:
-    """A text as rows may hold it: plain, in JSON, and in JSON that is in JSON."""
-    found = {text}
-    for _ in range(2):
-        found |= {json.dumps(each, ensure_ascii=ascii)[1:-1] for each in found for ascii in (True, False)}
-    return found
+    more = {"circumstances": after[-1]} if row["what"] == "call" else {}
+    REWRITES[row["what"]](c, workflow_id=workflow_id, k=row["k"], **values, **more)

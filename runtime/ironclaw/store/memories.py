@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ironclaw.errors import NotFound, Refused
-from ironclaw.memory import Memory, Source, Visibility
+from ironclaw.memory import Memory, Visibility
 from ironclaw.store import memory_jobs
 from ironclaw.store.accepting import check_served
 from ironclaw.store.chain import note
-from ironclaw.store.erasing import take_out
-from ironclaw.store.sql import Connection, Row, sql
+from ironclaw.store.erasing import homes, take_out
+from ironclaw.store.memory_rows import columns, memory_of
+from ironclaw.store.sql import Connection, sql
 from ironclaw.store.units import Writer
+from ironclaw.store.wording import Words
 
 PLAN = "plan"  #: Who asks for what is recalled before the first step.
 MOST = 10_000
 FULL = "There are {most:,} memories, which is the most. Forget some: ironclaw memory rollback, or forget."
 PAGE = 500  #: Rows that are read at a time.
-MOST_NAMED = 100  #: Ids that one event of the audit log names.
 Seal = Callable[[Memory], bool]
 
 
@@ -70,10 +71,10 @@ class Memories:
             if sql.memory_count(c, tenant=memory.tenant)["there"] >= most:
                 raise Refused(FULL.format(most=most))
             sql.add_tenant(c, id=memory.tenant, now=now)
-            sql.add_memory(c, **_columns(memory))
+            sql.add_memory(c, **columns(memory))
             memory_jobs.put(c, memory.tenant, memory.id, now)
             if old:
-                _supersede(c, old, now)
+                _supersede(c, old, actor, now)
             more = {"by_call": memory.source_ref, "replaces": old.id if old else ""}
             note(c, memory.tenant, now, "memory_added", actor, memory=memory.id, **more)
             return memory, True
@@ -132,7 +133,7 @@ class Memories:
             there = [each for each in forgotten if sql.drop_memory(c, tenant=tenant, id=each.id)]
             for each in there:
                 memory_jobs.remove(c, tenant, each.id, now)
-            places = take_out(c, tenant, there, now)
+            places = take_out(c, tenant, _homes(c, tenant, there), now)
             found = replace(receipt, memories=len(there), places=places)
             if there:
                 _keep_receipt(c, tenant, found, [each.id for each in there])
@@ -175,39 +176,6 @@ class Memories:
         return await self._writer.read(unit)
 
 
-def memory_of(row: Row) -> Memory:
-    """A row as a memory; whoever believes it asks for its seal."""
-    return Memory(
-        id=row["id"],
-        tenant=row["tenant"],
-        subject_user=row["subject_user"],
-        visibility=Visibility(row["visibility"]),
-        text=row["text"],
-        source=Source(row["source"]),
-        created_at=row["created_at"],
-        place=row["place"],
-        kind=row["kind"],
-        source_ref=row["source_ref"],
-        taint=frozenset(json.loads(row["taint"])),
-        expires_at=row["expires_at"],
-        superseded_by=row["superseded_by"],
-        approved_by=row["approved_by"],
-        index_version=row["index_version"],
-        mac=row["mac"],
-    )
-
-
-def _columns(memory: Memory) -> dict[str, object]:
-    same = ("tenant", "id", "subject_user", "place", "kind", "text", "source_ref", "trust", "created_at")
-    more = ("expires_at", "superseded_by", "sha256", "approved_by", "mac")
-    enums = {"visibility": memory.visibility.value, "source": memory.source.value}
-    return {
-        **{name: getattr(memory, name) for name in (*same, *more)},
-        **enums,
-        "taint": json.dumps(sorted(memory.taint)),
-    }
-
-
 def _known(c: Connection, new: Memory, now: float, is_ours: Seal) -> Memory | None:
     """What says the same to the same people, and is believed as much."""
     found = map(memory_of, list(sql.memories_saying(c, tenant=new.tenant, sha256=new.sha256)))
@@ -221,10 +189,11 @@ def _is_as_good(old: Memory, new: Memory) -> bool:
     return whom == told and old.text == new.text and (not old.taints or bool(new.taints))
 
 
-def _supersede(c: Connection, old: Memory, now: float) -> None:
+def _supersede(c: Connection, old: Memory, actor: str, now: float) -> None:
     if not sql.supersede_memory(c, tenant=old.tenant, id=old.id, by=old.superseded_by, mac=old.mac):
         raise NotFound("There is no such memory, or another one has taken its place.")
     memory_jobs.remove(c, old.tenant, old.id, now)
+    note(c, old.tenant, now, "memory_superseded", actor, memory=old.id)
 
 
 def _first(
@@ -247,9 +216,21 @@ def _every(c: Connection, tenant: str) -> Iterable[Memory]:
         after = (rows[-1]["created_at"], rows[-1]["id"])
 
 
+def _homes(c: Connection, tenant: str, memories: Iterable[Memory]) -> Mapping[str, set[Words]]:
+    """Each workflow that was given some of them, or in which they were made, with what they say."""
+    found: defaultdict[str, set[Words]] = defaultdict(set)
+    for each in memories:
+        words = Words(each.id, each.text)
+        for workflow_id in homes(c, tenant, words, each.source_ref):
+            found[workflow_id].add(words)
+    return found
+
+
 def _keep_receipt(c: Connection, tenant: str, found: Receipt, ids: Collection[str]) -> None:
     counts = {"memories": found.memories, "places": found.places}
     who = {"actor": found.actor, "why": found.why, "digest": found.digest}
     sql.add_memory_receipt(c, tenant=tenant, id=found.id, now=found.at, **who, **counts)
-    more = {"why": found.why, "ids": sorted(ids)[:MOST_NAMED], **counts}
-    note(c, tenant, found.at, "memories_forgotten", found.actor, **more)
+    # A row that a thief has kept and puts back is sealed: by these events it is worth nothing.
+    note(c, tenant, found.at, "memories_forgotten", found.actor, why=found.why, **counts)
+    for each in sorted(ids):
+        note(c, tenant, found.at, "memory_forgotten", found.actor, memory=each)

@@ -800,6 +800,20 @@ FROM model_calls WHERE workflow_id = :workflow_id
 SELECT CAST(COALESCE(SUM(micros), 0) AS BIGINT) AS micros
 FROM model_calls WHERE tenant = :tenant AND at >= :since
 
+-- name: tenant_held^
+SELECT CAST(COALESCE(SUM(held), 0) AS BIGINT) AS micros
+FROM workflows WHERE tenant = :tenant AND held > 0 AND held_at >= :since
+
+-- name: held_by^
+SELECT held FROM workflows WHERE id = :id
+
+-- name: hold!
+UPDATE workflows SET held = :micros, held_at = :now
+WHERE id = :id AND version = :version AND lease_epoch = :epoch AND state IN ('queued', 'running', 'paused')
+
+-- name: let_go!
+UPDATE workflows SET held = 0 WHERE id = :id AND held > 0
+
 -- name: model_calls_of
 SELECT * FROM model_calls WHERE workflow_id = :workflow_id ORDER BY n
 
@@ -829,15 +843,28 @@ VALUES (:tenant, :id, :subject_user, :visibility, :place, :kind, :text, :source,
     :created_at, :expires_at, :superseded_by, '', :sha256, :approved_by, :mac)
 
 -- name: memory^
-SELECT * FROM memories WHERE tenant = :tenant AND id = :id
+-- is_outlived, here and below: what the audit log has it that came of it, whatever its row says.
+SELECT m.*, EXISTS (SELECT 1 FROM audit a WHERE a.tenant = m.tenant AND instr(a.event, '"memory":"') > 0
+        AND substr(a.event, instr(a.event, '"memory":"') + 10, 18) = m.id
+        AND (instr(a.event, '"event":"memory_forgotten"') > 0
+            OR (m.superseded_by = '' AND instr(a.event, '"event":"memory_superseded"') > 0))) AS is_outlived
+FROM memories m WHERE m.tenant = :tenant AND m.id = :id
 
 -- name: memories_saying
-SELECT * FROM memories WHERE tenant = :tenant AND sha256 = :sha256 ORDER BY created_at, id
+SELECT m.*, EXISTS (SELECT 1 FROM audit a WHERE a.tenant = m.tenant AND instr(a.event, '"memory":"') > 0
+        AND substr(a.event, instr(a.event, '"memory":"') + 10, 18) = m.id
+        AND (instr(a.event, '"event":"memory_forgotten"') > 0
+            OR (m.superseded_by = '' AND instr(a.event, '"event":"memory_superseded"') > 0))) AS is_outlived
+FROM memories m WHERE m.tenant = :tenant AND m.sha256 = :sha256 ORDER BY m.created_at, m.id
 
 -- name: memories_of
 -- Oldest first, after the one that is named.
-SELECT * FROM memories WHERE tenant = :tenant AND (created_at, id) > (:after, :after_id)
-ORDER BY created_at, id LIMIT :limit
+SELECT m.*, EXISTS (SELECT 1 FROM audit a WHERE a.tenant = m.tenant AND instr(a.event, '"memory":"') > 0
+        AND substr(a.event, instr(a.event, '"memory":"') + 10, 18) = m.id
+        AND (instr(a.event, '"event":"memory_forgotten"') > 0
+            OR (m.superseded_by = '' AND instr(a.event, '"event":"memory_superseded"') > 0))) AS is_outlived
+FROM memories m WHERE m.tenant = :tenant AND (m.created_at, m.id) > (:after, :after_id)
+ORDER BY m.created_at, m.id LIMIT :limit
 
 -- name: memory_count^
 SELECT COUNT(*) AS there FROM memories WHERE tenant = :tenant
@@ -924,24 +951,62 @@ SELECT * FROM memory_receipts WHERE tenant = :tenant ORDER BY at, id
 -- Erasing texts
 
 -- name: said_in
--- Everything of a workflow that may hold a text: where it is, and the text.
-SELECT 'message' AS what, CAST(seq AS TEXT) AS k, text AS one, calls AS two, '' AS three FROM messages
-    WHERE workflow_id = :workflow_id
-UNION ALL SELECT 'call', CAST(seq AS TEXT), args, COALESCE(output, ''), COALESCE(failure, '') FROM tool_calls
-    WHERE workflow_id = :workflow_id AND state NOT IN ('proposed', 'pending', 'approved', 'executing', 'in_doubt')
-UNION ALL SELECT 'asked', id, asked_args, '', '' FROM approvals
-    WHERE workflow_id = :workflow_id AND state <> 'pending'
-UNION ALL SELECT 'workflow', id, text, outcome, '' FROM workflows WHERE id = :workflow_id
-UNION ALL SELECT 'notice', CAST(id AS TEXT), body, '', '' FROM outbox WHERE workflow_id = :workflow_id
-UNION ALL SELECT 'question', id, text, choices, answer FROM questions
-    WHERE workflow_id = :workflow_id AND state <> 'open'
+-- Everything of a workflow that may hold a text: where it is, and the text.  held: people, a ticket or a question are
+-- bound to it ('waits'), or a tool writes to it ('runs'), as long as the workflow goes on.
+SELECT s.what, s.k, s.one, s.two, s.three, s.circumstances,
+    CASE WHEN w.state IN ('queued', 'running', 'paused') THEN s.held ELSE '' END AS held
+FROM workflows w CROSS JOIN (
+    SELECT 'message' AS what, CAST(seq AS TEXT) AS k, text AS one, calls AS two, '' AS three, '' AS circumstances,
+        '' AS held FROM messages WHERE workflow_id = :workflow_id
+    UNION ALL SELECT 'call', CAST(seq AS TEXT), args, COALESCE(output, ''), COALESCE(failure, ''), circumstances,
+        CASE WHEN state = 'executing' THEN 'runs'
+            WHEN state IN ('proposed', 'pending', 'approved', 'in_doubt') THEN 'waits' ELSE '' END
+        FROM tool_calls WHERE workflow_id = :workflow_id
+    UNION ALL SELECT 'asked', id, asked_args, '', '', '', CASE WHEN state = 'pending' THEN 'waits' ELSE '' END
+        FROM approvals WHERE workflow_id = :workflow_id
+    UNION ALL SELECT 'workflow', id, text, outcome, '', '', '' FROM workflows WHERE id = :workflow_id
+    UNION ALL SELECT 'notice', CAST(id AS TEXT), body, '', '', '', '' FROM outbox WHERE workflow_id = :workflow_id
+    UNION ALL SELECT 'question', id, text, choices, answer, '', CASE WHEN state = 'open' THEN 'waits' ELSE '' END
+        FROM questions WHERE workflow_id = :workflow_id
+    UNION ALL SELECT 'summary', CAST(n AS TEXT), text, '', '', '', '' FROM summaries
+        WHERE workflow_id = :workflow_id) AS s
+WHERE w.id = :workflow_id
+
+-- name: later_in_thread
+-- The tasks after one in its thread, the oldest first.
+SELECT l.id, l.state FROM workflows w JOIN workflows l ON l.tenant = w.tenant AND l.thread = w.thread
+WHERE w.id = :id AND w.tenant = :tenant AND w.thread <> '' AND l.created_at > w.created_at
+ORDER BY l.created_at LIMIT 500
+
+-- name: plan_anew!
+-- Whoever thinks of its next move was given what is gone: that move is no one's, and they are asked again.
+UPDATE workflows SET version = version + 1 WHERE id = :id AND state IN ('queued', 'running', 'paused')
+
+-- name: add_remains!
+INSERT INTO memory_remains (tenant, workflow_id, memory_id, text) VALUES (:tenant, :workflow_id, :memory_id, :text)
+ON CONFLICT (workflow_id, memory_id) DO NOTHING
+
+-- name: remains_tenants
+SELECT DISTINCT r.tenant FROM memory_remains r JOIN workflows w ON w.id = r.workflow_id
+WHERE w.state IN ('done', 'failed', 'cancelled')
+
+-- name: remains_to_settle
+SELECT r.workflow_id, r.memory_id, r.text FROM memory_remains r
+JOIN workflows w ON w.id = r.workflow_id AND w.tenant = r.tenant
+WHERE r.tenant = :tenant AND w.state IN ('done', 'failed', 'cancelled') ORDER BY r.workflow_id, r.memory_id
+
+-- name: drop_remains!
+DELETE FROM memory_remains WHERE tenant = :tenant AND workflow_id = :workflow_id
+
+-- name: rewrite_summary!
+UPDATE summaries SET text = :one WHERE workflow_id = :workflow_id AND n = CAST(CAST(:k AS TEXT) AS BIGINT)
 
 -- name: rewrite_message!
 UPDATE messages SET text = :one, calls = :two WHERE workflow_id = :workflow_id AND seq = CAST(CAST(:k AS TEXT) AS BIGINT)
 
 -- name: rewrite_call!
 UPDATE tool_calls SET args = :one, output = CASE WHEN output IS NULL THEN NULL ELSE CAST(:two AS TEXT) END,
-    failure = CASE WHEN failure IS NULL THEN NULL ELSE CAST(:three AS TEXT) END
+    failure = CASE WHEN failure IS NULL THEN NULL ELSE CAST(:three AS TEXT) END, circumstances = :circumstances
 WHERE workflow_id = :workflow_id AND seq = CAST(CAST(:k AS TEXT) AS BIGINT)
 
 -- name: rewrite_asked!
@@ -1071,6 +1136,9 @@ DELETE FROM recalls WHERE tenant = :tenant
 
 -- name: forget_tenant_memory_jobs!
 DELETE FROM memory_jobs WHERE tenant = :tenant
+
+-- name: forget_tenant_memory_remains!
+DELETE FROM memory_remains WHERE tenant = :tenant
 
 -- name: forget_tenant_memories!
 DELETE FROM memories WHERE tenant = :tenant

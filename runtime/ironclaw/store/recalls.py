@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from ironclaw.errors import NotFound
 from ironclaw.memory import Memory
 from ironclaw.store.chain import note
-from ironclaw.store.memories import PLAN, memory_of
+from ironclaw.store.memories import PLAN
+from ironclaw.store.memory_rows import memory_of
 from ironclaw.store.model import Flow
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.transitions import fence

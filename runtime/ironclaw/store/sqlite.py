@@ -40,7 +40,7 @@ PRAGMAS = (
 )
 #: What nothing in this process may do to the audit table, whatever SQL it is led to run.
 FORBIDDEN = frozenset({sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
-#: Nor to any schema, once it is up to date: a trigger, a temporary table or another database's stands before ours.
+#: Nor to any schema, once it is up to date: a trigger or a temporary table would stand before ours.
 OF_SCHEMAS = frozenset(
     value
     for name, value in vars(sqlite3).items()
@@ -65,7 +65,7 @@ def forgetting(c: object) -> Iterator[None]:
     finally:
         _forgetting.reset(before)
         if isinstance(c, sqlite3.Connection):
-            # The guard is asked when a statement is prepared, and those are kept: set anew, it voids them all.
+            # The guard is asked when a statement is prepared, and those are kept: setting it voids them.
             c.set_authorizer(guard)
 
 

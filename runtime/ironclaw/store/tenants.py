@@ -26,6 +26,7 @@ EMPTIED = (
     "summaries",
     "recalls",
     "memory_jobs",
+    "memory_remains",
     "memories",
     "memory_receipts",
     "questions",

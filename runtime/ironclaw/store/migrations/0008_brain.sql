@@ -47,6 +47,11 @@ CREATE TABLE model_calls (
 ) STRICT;
 CREATE INDEX model_calls_by_day ON model_calls (tenant, at);
 
+-- Micros set aside for the turn under way, and since when, unix seconds; 0 once it is written what the turn used.
+ALTER TABLE workflows ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE workflows ADD COLUMN held_at REAL NOT NULL DEFAULT 0;
+CREATE INDEX workflows_that_hold ON workflows (tenant, held_at) WHERE held > 0;
+
 -- What the brain is given in the place of a workflow's older messages; the newest one counts.  covers: the seq of each
 -- message that it stands for, JSON; erasing one of them voids it: its text is '' then.  taint: sources of what it
 -- covers, JSON.  turn: the workflow's steps when it was made.  is_over: what was left was still too long.
@@ -94,6 +99,8 @@ CREATE TABLE memories (
 ) STRICT;
 CREATE INDEX memories_by_text ON memories (tenant, sha256);
 CREATE INDEX memories_by_age ON memories (tenant, created_at, id);
+CREATE INDEX audit_by_memory ON audit (tenant, substr(event, instr(event, '"memory":"') + 10, 18))
+    WHERE instr(event, '"memory":"') > 0;
 
 -- What the index of memories is still to be told; the newest word on a memory counts.
 CREATE TABLE memory_jobs (
@@ -130,6 +137,16 @@ CREATE TABLE memory_receipts (
     places INTEGER NOT NULL,
     digest TEXT NOT NULL,
     PRIMARY KEY (tenant, id)
+) STRICT;
+
+-- What a forgotten memory said, as long as a workflow holds it: in a call or question that waits for people, or in one
+-- that runs.  When that workflow has ended it is taken out of it, and of this.
+CREATE TABLE memory_remains (
+    tenant TEXT NOT NULL REFERENCES tenants (id),
+    workflow_id TEXT NOT NULL REFERENCES workflows (id),
+    memory_id TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (workflow_id, memory_id)
 ) STRICT;
 
 -- When its texts were removed, and its events of the audit log: unix seconds, 0 for not yet.
