@@ -8,11 +8,12 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
-from ironclaw.errors import BadRequest
+from ironclaw.errors import BadRequest, Conflict
 from ironclaw.settings import Settings
 from ironclaw.showing import in_terminal
 from ironclaw.task import Json
 from ironclaw_bot.demo_folder import add_demo_options
+from ironclaw_bot.digests import add_digest
 from ironclaw_bot.local import Here, Remote
 
 Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
@@ -31,6 +32,7 @@ def add_mcp_servers(add: Callable[[str, Command, str], argparse.ArgumentParser],
     show = add("show", commands.show, "show a server's tools, and what of it waits for approval")
     approve = add("approve", commands.approve, "show every word that waits, ask, and have the tools offered")
     approve.add_argument("--yes", action="store_true", help="do not ask: you have read what show says")
+    add_digest(approve)
     reject = add("reject", commands.reject, "keep what waits, or was approved, from being offered")
     for parser in (show, approve, reject):
         parser.add_argument("name")
@@ -70,7 +72,12 @@ class McpServerCommands:
                 _say(f"Nothing of {chosen.name} waits for approval: {found['state']}.")
                 return 0 if found["is_well"] else 1
             _say(*_waiting(found))
-            if not (chosen.yes or _is_confirmed(f"May these tools of {chosen.name} be offered? [y/N] ")):
+            _check(chosen.digest or "", found)
+            if not (
+                chosen.yes
+                or chosen.digest
+                or _is_confirmed(f"May these tools of {chosen.name} be offered? [y/N] ")
+            ):
                 print("Nothing was changed.")
                 return 1
             after = await self._decide(door, chosen.name, found["pending"], "approved")
@@ -111,12 +118,23 @@ def _waiting(found: Json) -> tuple[str, ...]:
     return ("Waits for approval:", *found["differences"], f"digest {found['pending']['manifest']}")
 
 
+def _check(digest: str, found: Json) -> None:
+    """
+    :param digest: how that of what somebody saw begins; "" where they do not say
+    :raises Conflict: this is something else
+    """
+    if not found["pending"]["manifest"].startswith(digest):
+        raise Conflict(f"The tools of {found['name']} are not those that you saw. Read what is shown now.")
+
+
 def _is_confirmed(question: str) -> bool:
     """
     :raises BadRequest: nobody sits there
     """
     if not sys.stdin.isatty():
-        raise BadRequest("Nobody can be asked here. Read all of it, and run this again with --yes.")
+        raise BadRequest(
+            "Nobody can be asked here. Read all of it, and run this again with its --digest, or --yes."
+        )
     return input(question).strip().lower() in ("y", "yes")
 
 

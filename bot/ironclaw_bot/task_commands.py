@@ -15,6 +15,7 @@ from ironclaw.settings import Settings
 from ironclaw.task import Json
 from ironclaw.terms import GrantScope
 from ironclaw_bot.demo_folder import add_place
+from ironclaw_bot.digests import add_digest
 from ironclaw_bot.ending import DONE, FAILED, told
 from ironclaw_bot.local import Here, Remote
 from ironclaw_bot.tool_commands import check_name
@@ -45,6 +46,7 @@ def add_tasks(add: Add, door: Door) -> None:
     scopes = [scope.value for scope in GrantScope]
     approve.add_argument("--grant", choices=scopes, default="", help="also for calls like it")
     approve.add_argument("--code", default="", help="of your authenticator app, where a rule asks for one")
+    add_digest(approve)
     for parser in (run, listing, approve, deny):
         add_place(parser)
 
@@ -83,6 +85,7 @@ class Tasks:
     async def _decide(self, settings: Settings, chosen: argparse.Namespace, decision: str) -> int:
         words = {"approval_id": chosen.id, "decision": decision, "reason": chosen.reason, "wait": chosen.wait}
         words |= {"grant": getattr(chosen, "grant", ""), "code": getattr(chosen, "code", "")}
+        words |= {"digest": chosen.digest} if getattr(chosen, "digest", "") else {}
         async with self._door(settings) as door:
             return told(await with_code(door, {**words, "tenant": chosen.tenant}), chosen)
 

@@ -37,6 +37,7 @@ def _listed(approval: Json) -> Iterator[str]:
     verb = "scheduled by" if approval["scheduled"] else "asked by"
     yield f"    {verb} {approval['requester']}, until {_moment(approval['expires_at'])}"
     yield f"    rule {approval['rule']}, {approval['risk']} risk: {terms(Terms.from_json(approval['terms']))}"
+    yield f"    digest {approval['action_sha256']}"
     yield from (f"    {_vote(vote)}" for vote in approval["votes"])
     yield f"    {_who(approval['deciders'])}"
     yield from (f"    {line}" for line in approval["effects"])

@@ -67,6 +67,24 @@ async def test_approve(bot: Bot) -> None:
     assert "hello" == (bot.scratch / "acme" / "approved.md").read_text()
 
 
+async def test_approve_what_was_seen(bot: Bot) -> None:
+    """
+    With --digest only the call that was seen is approved; ironclaw approvals shows the digest.
+    """
+    approval = await waiting(bot, "seen.md")
+    listed = await bot.command("approvals")
+    [digest] = re.findall(
+        rf"^{approval}.*\n(?:    .*\n)*?    digest ([0-9a-f]{{64}})$", listed.out, re.MULTILINE
+    )
+    other = await bot.command("approve", approval, "--digest", "0" * 64)
+    short = await bot.command("approve", approval, "--digest", digest[:8])
+    said = await bot.command("approve", approval, "--digest", digest[:16])
+
+    assert (1, True) == (other.code, "This is not the call that you saw" in other.err)
+    assert (2, True) == (short.code, "is no digest: 16 to 64" in short.err)
+    assert (0, "hello") == (said.code, (bot.scratch / "acme" / "seen.md").read_text())
+
+
 async def test_deny(bot: Bot) -> None:
     """
     ironclaw deny ends the call, with the reason for the record; a second decision fails and says why.

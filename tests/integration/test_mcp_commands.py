@@ -16,7 +16,7 @@ from tests.integration.mcp_world import approve, hostile, names, polite, until, 
 
 from ironclaw.app import Ironclaw
 from ironclaw.binding import Binding
-from ironclaw.errors import BadRequest, NotFound, SettingsError
+from ironclaw.errors import BadRequest, Conflict, NotFound, SettingsError
 from ironclaw.mcp.runner import answer
 from ironclaw.mcp.servers import Servers
 from ironclaw.settings import McpServer, Settings
@@ -37,7 +37,7 @@ def commands(app: Ironclaw) -> McpServerCommands:
 
 
 def words(**more: object) -> argparse.Namespace:
-    return argparse.Namespace(**{"name": "bad", "yes": True, **more})
+    return argparse.Namespace(**{"name": "bad", "yes": True, "digest": "", **more})
 
 
 async def test_approving(tmp_path: Path, built_toolboxes: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,13 +60,30 @@ async def test_nobody_to_ask(tmp_path: Path, built_toolboxes: Path, monkeypatch:
     Where nobody sits, nothing is approved without a word; and a no is a no.
     """
     async with world(tmp_path, built_toolboxes, bad=hostile("plain")) as app:
-        with pytest.raises(BadRequest, match="again with --yes"):
+        with pytest.raises(BadRequest, match="again with its --digest, or --yes"):
             await commands(app).approve(settings(tmp_path), words(yes=False))
         monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
         monkeypatch.setattr("builtins.input", lambda _: "n")
         code = await commands(app).approve(settings(tmp_path), words(yes=False))
 
         assert (1, []) == (code, names(app))
+
+
+async def test_another_digest(
+    tmp_path: Path, built_toolboxes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Who says which digest they saw approves that one, without a question, and no other.
+    """
+    async with world(tmp_path, built_toolboxes, bad=hostile("plain")) as app:
+        seen = app.mcp.shown("bad")["pending"]["manifest"]
+        with pytest.raises(Conflict, match="not those that you saw"):
+            await commands(app).approve(settings(tmp_path), words(digest="0" * 16, yes=True))
+        before = names(app)
+        code = await commands(app).approve(settings(tmp_path), words(digest=seen[:16], yes=False))
+
+        assert ([], 0, ["bad.look_up"]) == (before, code, names(app))
+    assert f"digest {seen}" in capsys.readouterr().out
 
 
 async def test_listing_and_rejecting(

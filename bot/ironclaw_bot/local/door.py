@@ -1,16 +1,11 @@
-"""What the local door does for the command line."""
+"""What the local door does for the command line: tasks, and what waits for people."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ironclaw.app import Ironclaw
-from ironclaw.errors import BadRequest, QueueFull, Refused, StepUpNeeded, Suspended
-from ironclaw.settings import PERSON
-from ironclaw.store.mcp_tools import State
+from ironclaw.errors import Conflict, QueueFull, Refused, StepUpNeeded, Suspended
 from ironclaw.task import (
     Address,
     ApprovalView,
@@ -23,27 +18,20 @@ from ironclaw.task import (
 )
 from ironclaw.terms import GrantScope
 from ironclaw_bot.doubting import shown_doubt
-from ironclaw_bot.keeper import Keeper
-from ironclaw_bot.local.names import chosen_tenant
+from ironclaw_bot.local.operating import Operating
 from ironclaw_bot.local.showing import shown_approval, shown_grant, shown_question, shown_workflow
-from ironclaw_bot.mcp_server.calls import Calls
-from ironclaw_bot.memories import Rememberer
-from ironclaw_bot.scheduling import Scheduler
-from ironclaw_bot.tenanting import Operator
 
-CONNECT = 15.0  #: Seconds that MCP servers have to be connected before somebody looks at them.
 NO_APPROVER = (
     "You are {name} here, and no approver: put that name into approvers in ironclaw.toml, under "
     "[tenants.{tenant}] where there is such a table, and start a running bot again."
 )
+OTHER_CALL = "This is not the call that you saw: its digest is another one. Look again: ironclaw approvals."
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Operating):
     """What the command line asks for, on behalf of one local person."""
 
-    app: Ironclaw
-    person: str  #: Login name.
+    __slots__ = ()
 
     async def answer(self, method: str, words: dict[str, Any]) -> Json:
         """Carry out one of METHODS; a refusal says how a local person becomes one who may.
@@ -90,23 +78,36 @@ class Door:
         wait: float,
         grant: str = "",
         code: str = "",
+        digest: str = "",
     ) -> Json:
         """Decide, then wait for what comes of it.
 
         :param grant: how far a yes reaches: "workflow", "tool", or "" for this call alone
         :param code: of the person's second factor, where they give one
+        :param digest: how the digest begins of the call that they saw; "" where they do not say
+        :raises Conflict: it is another call
         """
         principal = self._principal(tenant)
         scope = GrantScope(grant) if grant else None
+        version = await self._version_of(principal, approval_id, digest) if digest else None
         if code and decision == Decision.APPROVE.value:
             decided = await self.app.step_ups.approve_with_code(
-                principal, approval_id, code, reason=reason, grant=scope
+                principal, approval_id, code, version=version, reason=reason, grant=scope
             )
         else:
             decided = await self.app.decide(
-                principal, approval_id, Decision(decision), reason=reason, grant=scope
+                principal, approval_id, Decision(decision), version=version, reason=reason, grant=scope
             )
         return await self._with_doubt(await self.app.wait(principal.tenant, decided.workflow_id, wait))
+
+    async def _version_of(self, principal: Principal, approval_id: str, digest: str) -> int:
+        """
+        :raises Conflict: what waits is not the call of this digest
+        """
+        approval = await self.app.approval(principal.tenant, approval_id)
+        if not approval.action_sha256.startswith(digest):
+            raise Conflict(OTHER_CALL)
+        return approval.version
 
     async def doubts(self, tenant: str) -> Json:
         """Calls of which nobody knows whether they ran."""
@@ -181,90 +182,6 @@ class Door:
         found = self.app.deciders(approval)
         deciders = {"words": found.words(), "groups": list(found.groups), "problem": found.problem}
         return {**shown_approval(approval), "deciders": deciders}
-
-    async def reload(self) -> Json:
-        """Take up toolboxes that were added, upgraded or removed."""
-        await self.app.reload(f"local:{self.person}")
-
-    async def mcp_servers(
-        self, verb: str, name: str = "", component: str = "", manifest: str = "", state: str = "approved"
-    ) -> Json:
-        """What ``ironclaw mcp-server`` asks: list, show, or decide of exactly what was shown.
-
-        :param component, manifest: digests of what was shown
-        :raises NotFound, Conflict: there is no such server, or it lists something else by now
-        """
-        servers = self.app.mcp
-        await servers.settled(CONNECT)
-        if verb == "list":
-            return servers.listed()
-        if verb == "decide":
-            chosen: State = "approved" if state == "approved" else "rejected"
-            await servers.decide(name, component, manifest, chosen, f"local:{self.person}")
-        return servers.shown(name)
-
-    async def mcp(self, tenant: str, verb: str, **words: Any) -> Json:
-        """What ``ironclaw mcp`` asks for its client."""
-        return await Calls(self.app, self._principal(tenant)).do(verb, **words)
-
-    async def tenants(self, verb: str, name: str = "") -> Json:
-        """What ``ironclaw tenant`` does."""
-        return await Operator(self.app, f"local:{self.person}").do(verb, name)
-
-    async def reload_policy(self) -> Json:
-        """Take up what changed in the files of policy.
-
-        :return: the version in force
-        """
-        await self.app.policies.reload()
-        return self.app.policies.version
-
-    async def backup(self, file: str) -> Json:
-        """Write a copy of the database."""
-        await self.app.back_up(Path(file), f"local:{self.person}")
-
-    async def schedules(self, tenant: str, verb: str, **words: str) -> Json:
-        """What ``ironclaw schedule`` does with one tenant's schedules."""
-        return await Scheduler(self.app, self._principal(tenant)).do(verb, **words)
-
-    async def memories(self, tenant: str, verb: str, **words: Any) -> Json:
-        """What ``ironclaw memory`` does with one tenant's memories."""
-        return await Rememberer(self.app, self._principal(tenant)).do(verb, **words)
-
-    async def secrets(self, tenant: str, verb: str, **words: Any) -> Json:
-        """What ``ironclaw secrets`` does with one tenant's secrets."""
-        principal = self._principal(tenant)
-        return await Keeper(self.app.vault, principal.id).keep(verb, principal.tenant, **words)
-
-    async def rotate_secrets(self) -> Json:
-        """Seal everybody's secrets anew."""
-        return await Keeper(self.app.vault, f"local:{self.person}").rotate()
-
-    async def factors(self, tenant: str, verb: str, person: str, replace: bool = False) -> Json:
-        """What ``ironclaw user`` does with one tenant's second factors."""
-        principal = self._principal(tenant)
-        factors = self.app.factors
-        if verb == "enroll":
-            if not PERSON.fullmatch(person):
-                raise BadRequest(f"{person!r} is nobody: slack:TEAM:USER, jwt:ISSUER|SUBJECT or local:NAME.")
-            uri = await factors.enroll(principal.tenant, person, principal.id, replace=replace)
-            return {"uri": uri, "warning": self._no_decider(principal.tenant, person)}
-        if verb == "remove":
-            await factors.remove(principal.tenant, person, principal.id)
-        return {"people": list(await factors.people(principal.tenant))}
-
-    def _no_decider(self, tenant: str, person: str) -> str:
-        """That a person's factor is of no use in a tenant; "" where it is."""
-        if self.app.roles(tenant, person):
-            return ""
-        others = [each for each in sorted(self.app.tenant_ids - {tenant}) if self.app.roles(each, person)]
-        where = f" They are in {', '.join(others)}: name it with --tenant." if others else ""
-        return f"{person} is no approver, and of no group, of the tenant {tenant}.{where}"
-
-    def _principal(self, tenant: str) -> Principal:
-        tenant = chosen_tenant(tenant, self.app.tenant_ids)
-        name = f"local:{self.person}"
-        return Principal(tenant, name, self.app.roles(tenant, name))
 
 
 METHODS = (

@@ -38,6 +38,7 @@ def shown_approval(approval: ApprovalView) -> Json:
         "tool": approval.tool,
         "risk": approval.risk.value,
         "args": approval.args,
+        "action_sha256": approval.action_sha256,
         "requester": approval.requester,
         "rule": approval.rule,
         "terms": approval.terms.as_json(),
