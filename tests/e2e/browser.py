@@ -67,6 +67,17 @@ class Person:
             await expect(self.page.locator(f"html[data-theme={scheme}]")).to_have_count(1)
             await self.page.screenshot(path=OUT / f"{name}-{scheme}.png")
 
+    async def pictures(self, name: str) -> None:
+        """The same and in a narrow window, where they are asked for: by PICTURES in the environment."""
+        if "PICTURES" not in os.environ:
+            return
+        await self.picture(name)
+        before = self.page.viewport_size
+        await self.page.set_viewport_size({"width": 390, "height": 1500})
+        await self.page.screenshot(path=OUT / f"{name}-narrow.png")
+        if before:
+            await self.page.set_viewport_size(before)
+
 
 @contextlib.asynccontextmanager
 async def at_the_page(url: str) -> AsyncIterator[Person]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import AsyncIterator
 from importlib import resources
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
-from tests.e2e.browser import CHROMIUM, OUT, Person, at_the_page
+from tests.e2e.browser import CHROMIUM, Person, at_the_page
 from tests.fakes.slack_door import a_playground
 from tests.integration.engine import Moves, moves, wants
 from tests.integration.office import Office, an_office
@@ -121,16 +120,6 @@ async def ask(person: Person, scene: str) -> None:
     await expect(person.thread.get_by_role("heading", name="Approval needed").last).to_be_visible()
 
 
-async def pictures(person: Person, name: str) -> None:
-    """Light and dark, and in a narrow window; where they are asked for."""
-    if "PICTURES" not in os.environ:
-        return
-    await person.picture(f"card-{name}")
-    await person.page.set_viewport_size({"width": 390, "height": 1500})
-    await person.page.screenshot(path=OUT / f"card-{name}-narrow.png")
-    await person.page.set_viewport_size({"width": 1280, "height": 1250})
-
-
 async def more(person: Person, choice: str) -> None:
     """Choose from the card's menu."""
     await person.thread.get_by_label("More…").last.select_option(label=choice)
@@ -142,14 +131,14 @@ async def test_pending_and_denied(office: Office, person: Person) -> None:
     """
     await ask(person, "note")
     await expect(person.thread).to_contain_text("+ - call Bo at nine")
-    await pictures(person, "pending")
+    await person.pictures("card-pending")
     await person.speak_as("Bo Lindqvist")
     await more(person, "Deny with a reason…")
     await person.page.get_by_role("textbox", name="Reason").fill("Not before Monday.")
-    await pictures(person, "reason")
+    await person.pictures("card-reason")
     await person.page.get_by_role("button", name="Deny", exact=True).last.click()
     await expect(person.thread).to_contain_text("“Not before Monday.”")
-    await pictures(person, "denied")
+    await person.pictures("card-denied")
 
 
 async def test_two_people(office: Office, person: Person) -> None:
@@ -160,11 +149,11 @@ async def test_two_people(office: Office, person: Person) -> None:
     await person.speak_as("Bo Lindqvist")
     await person.press("Approve")
     await expect(person.thread).to_contain_text("1 of 2 approved")
-    await pictures(person, "one-of-two")
+    await person.pictures("card-one-of-two")
     await person.speak_as("Cy Moreno")
     await person.press("Approve")
     await expect(person.thread).to_contain_text("It ran.")
-    await pictures(person, "approved")
+    await person.pictures("card-approved")
 
 
 async def test_remembered(office: Office, person: Person) -> None:
@@ -176,7 +165,7 @@ async def test_remembered(office: Office, person: Person) -> None:
     await more(person, "Approve and remember…")
     await expect(person.page.get_by_role("radio", name="In this task")).to_be_checked()
     await person.page.get_by_role("radio", name="In this channel").check()
-    await pictures(person, "remember")
+    await person.pictures("card-remember")
     await person.page.get_by_role("button", name="Approve", exact=True).last.click()
     await expect(person.thread).to_contain_text("It ran.")
     await person.speak_as("Ada Okafor")
@@ -193,17 +182,17 @@ async def test_edited(office: Office, person: Person) -> None:
     await person.speak_as("Bo Lindqvist")
     await more(person, "Edit the arguments…")
     await person.page.get_by_role("textbox", name="text").fill("What it should have been.")
-    await pictures(person, "editing")
+    await person.pictures("card-editing")
     room = office.playground.world.team("T0001").channel("general")
     old = room.messages[-1]["blocks"]
     await person.page.get_by_role("button", name="Save").click()
     await expect(person.thread).to_contain_text("2, edited by @bo")
-    await pictures(person, "edited")
+    await person.pictures("card-edited")
     room.messages[-1]["blocks"], new = old, room.messages[-1]["blocks"]
     await person.page.reload()
     await person.press("Approve")
     await expect(person.thread).to_contain_text("A newer version of this request exists; look at its card.")
-    await pictures(person, "stale")
+    await person.pictures("card-stale")
     room.messages[-1]["blocks"] = new
 
 
@@ -215,10 +204,10 @@ async def test_three(office: Office, person: Person) -> None:
     await person.speak_as("Bo Lindqvist")
     await person.thread.get_by_role("button", name="Deny", exact=True).first.click()
     await expect(person.thread.get_by_role("heading", name="Approval needed: 2 of 3 calls")).to_be_visible()
-    await pictures(person, "three")
+    await person.pictures("card-three")
     await person.press("Show all")
     await expect(person.page.get_by_role("dialog")).to_contain_text("A long line.")
-    await pictures(person, "details")
+    await person.pictures("card-details")
     await person.page.get_by_role("button", name="Close").last.click()
 
 
@@ -230,7 +219,7 @@ async def test_step_up(office: Office, person: Person) -> None:
     await person.speak_as("Bo Lindqvist")
     await person.press("Approve")
     await expect(person.thread.get_by_role("button", name="Open the page")).to_be_visible()
-    await pictures(person, "step-up")
+    await person.pictures("card-step-up")
 
 
 async def test_home(office: Office, person: Person) -> None:
@@ -241,7 +230,7 @@ async def test_home(office: Office, person: Person) -> None:
     await person.page.get_by_role("button", name="ironclaw").click()
     await person.page.get_by_role("tab", name="Home").click()
     await expect(person.page.get_by_text("Waiting for your decision")).to_be_visible()
-    await pictures(person, "home")
+    await person.pictures("card-home")
 
 
 async def test_expired(office: Office, person: Person) -> None:
@@ -251,4 +240,4 @@ async def test_expired(office: Office, person: Person) -> None:
     await ask(person, "late")
     office.clock.ahead += 4000  # type: ignore[attr-defined]
     await expect(person.card("Expired: files.write")).to_be_visible()
-    await pictures(person, "expired")
+    await person.pictures("card-expired")

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
-from tests.e2e.browser import CHROMIUM, OUT, Person, at_the_page
+from tests.e2e.browser import CHROMIUM, Person, at_the_page
 from tests.fakes.slack_door import a_playground
 from tests.integration.engine import Moves
 from tests.integration.office import ACME, Office, an_office
@@ -58,32 +57,22 @@ async def person(office: Office) -> AsyncIterator[Person]:
         assert [] == person.troubles
 
 
-async def pictures(person: Person, name: str) -> None:
-    """Light and dark, and in a narrow window; where they are asked for."""
-    if "PICTURES" not in os.environ:
-        return
-    await person.picture(f"question-{name}")
-    await person.page.set_viewport_size({"width": 390, "height": 1100})
-    await person.page.screenshot(path=OUT / f"question-{name}-narrow.png")
-    await person.page.set_viewport_size({"width": 1280, "height": 900})
-
-
 async def test_asked_and_answered(office: Office, person: Person) -> None:
     """
     A press of a choice by who asked is the answer; the only link is the tenant's, and shows where it leads.
     """
     await person.write("@ironclaw restart billing")
     await expect(person.thread).to_contain_text("to go on I need to know")
-    await pictures(person, "open")
+    await person.pictures("question-open")
     await person.speak_as("Bo Lindqvist")
     await person.press("billing in staging")
     await expect(person.thread).to_contain_text("Only who asked for this task can answer")
-    await pictures(person, "refused")
+    await person.pictures("question-refused")
     await person.speak_as("Ada Okafor")
     await person.press("billing in staging")
     await expect(person.thread).to_contain_text("answered,")
     await expect(person.thread).to_contain_text("https[:]//evil[.]test/log")
-    await pictures(person, "answered")
+    await person.pictures("question-answered")
     hrefs = await person.thread.locator("a[href^=http]").evaluate_all("links => links.map(a => a.href)")
 
     assert {"https://docs.example.com/billing", "https://docs.example.com/log"} == set(hrefs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import copy
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.door import BOSS
+from tests.fakes.terminal import typed
 from tests.fakes.tokens import ISSUER, Issuer
 from tests.fakes.wire import ask as wire_ask
 from tests.fakes.wire import served
@@ -23,10 +23,9 @@ from tests.integration.office import Office, an_office
 from tests.integration.test_gateway_engine import Bot
 
 from ironclaw.errors import Refused
-from ironclaw.settings import Settings, TenantSettings
+from ironclaw.settings import TenantSettings
 from ironclaw.task import DoubtState
 from ironclaw_bot.doubt_commands import add_doubts
-from ironclaw_bot.ending import told
 from ironclaw_bot.http import make_gateway
 from ironclaw_bot.local import Here, login_name
 from ironclaw_bot.playground import Playground
@@ -305,32 +304,13 @@ async def here(
         yield Here(app)
 
 
-async def typed(here: Here, *words: str) -> int:
-    """What ``ironclaw`` does with these words, beside this door."""
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers()
-
-    @asynccontextmanager
-    async def door(_: Settings) -> AsyncIterator[Here]:
-        yield here
-
-    def add(name: str, command: Any, about: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=about)
-        made.set_defaults(command=command)
-        return made
-
-    add_doubts(add, door, told)
-    chosen = parser.parse_args(words)
-    return int(await chosen.command(Settings(), chosen))
-
-
 async def test_listed_and_settled(here: Here, receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
     """
     ``doubts --full`` says what is known, ``settle ID not-run`` has it run, and says what came of it.
     """
-    listed = await typed(here, "doubts", "--full")
+    listed = await typed(here, add_doubts, "doubts", "--full")
     before = capsys.readouterr().out
-    settled = await typed(here, "settle", before.split()[0], "not-run")
+    settled = await typed(here, add_doubts, "settle", before.split()[0], "not-run")
     after = capsys.readouterr().out
 
     assert (0, 0, 2) == (listed, settled, len(receiver.keys))
@@ -350,7 +330,7 @@ async def test_listed_right_after_a_kill(
     await approved(tmp_path, built_toolboxes, brain, **allow(receiver.port))
     interrupt(tmp_path, effect_begun=True)
     async with engine(tmp_path, brain, built_toolboxes, **allow(receiver.port)) as app:
-        await typed(Here(app), "doubts", "--tenant", "T1")
+        await typed(Here(app), add_doubts, "doubts", "--tenant", "T1")
 
     assert "http.post" in capsys.readouterr().out
 
@@ -359,14 +339,14 @@ async def test_settled_twice(here: Here, capsys: pytest.CaptureFixture[str]) -> 
     """
     Once it is settled, nothing is listed, and another word is refused with a sentence.
     """
-    await typed(here, "doubts")
+    await typed(here, add_doubts, "doubts")
     doubt = capsys.readouterr().out.split()[0]
-    await typed(here, "settle", doubt, "ran")
+    await typed(here, add_doubts, "settle", doubt, "ran")
     capsys.readouterr()
     with pytest.raises(Exception, match="answered already"):
-        await typed(here, "settle", doubt, "not-run")
-    await typed(here, "doubts")
+        await typed(here, add_doubts, "settle", doubt, "not-run")
+    await typed(here, add_doubts, "doubts")
 
     assert "Of every call it is known whether it ran.\n" == capsys.readouterr().out
     with contextlib.suppress(Refused):
-        await typed(here, "settle", doubt, "ran", "--code", "000000")
+        await typed(here, add_doubts, "settle", doubt, "ran", "--code", "000000")

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from tests.fakes.postgres import NOT_INSTALLED, Cluster, programs
+from tests.fakes.terminal import typed
 from tests.fakes.tokens import ISSUER, Issuer
 from tests.fakes.wire import ask as wire_ask
 from tests.fakes.wire import served
 from tests.integration.engine import Moves, engine
 from tests.integration.test_gateway_engine import Bot
 
-from ironclaw.settings import Settings, TenantSettings
+from ironclaw.settings import TenantSettings
 from ironclaw.task import Move, Question
 from ironclaw_bot.ending import told
 from ironclaw_bot.http import make_gateway
@@ -120,25 +121,6 @@ async def here(tmp_path: Path, built_toolboxes: Path) -> AsyncIterator[Here]:
         yield Here(app)
 
 
-async def typed(here: Here, *words: str) -> int:
-    """What ``ironclaw`` does with these words, beside this door."""
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers()
-
-    @asynccontextmanager
-    async def door(_: Settings) -> AsyncIterator[Here]:
-        yield here
-
-    def add(name: str, command: Any, about: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=about)
-        made.set_defaults(command=command)
-        return made
-
-    add_questions(add, door, told)
-    chosen = parser.parse_args(words)
-    return int(await chosen.command(Settings(), chosen))
-
-
 async def test_typed(here: Here, capsys: pytest.CaptureFixture[str]) -> None:
     """
     A task that asks says what to type; ``questions`` lists it, ``answer ID TEXT`` goes on.
@@ -146,9 +128,9 @@ async def test_typed(here: Here, capsys: pytest.CaptureFixture[str]) -> None:
     result = await here.ask("run", tenant="T1", task="deploy", brain="", wait=30)
     waiting = told(result, argparse.Namespace(tenant="", demo=None))
     hint = capsys.readouterr().out
-    lists = await typed(here, "questions")
+    lists = await typed(here, add_questions, "questions")
     listing = capsys.readouterr().out
-    answers = await typed(here, "answer", result["question"]["id"], "staging", "please")
+    answers = await typed(here, add_questions, "answer", result["question"]["id"], "staging", "please")
 
     assert (3, 0, 0) == (waiting, lists, answers)
     assert f"Answer with: ironclaw answer {result['question']['id']} TEXT" in hint
