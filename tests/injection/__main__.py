@@ -26,8 +26,10 @@ from tests.injection.report import notes, summary, table, violations
 from tests.injection.running import run
 from tests.injection.script import Suite
 
+NAMES = ", ".join(mode.name for mode in MODES)
 HELP = f"""Nothing to play: name a folder that holds some of {", ".join(DRIVERS)}.
   make injection CASES=../shared/cases
+  make injection CASES=../shared/cases ARGS="--every 50"
 They are data of AgentDojo, InjecAgent, ASB and tau-bench with labels of effect and risk, and no part of this
 repository.  Files of the same form and name run unchanged; tests/injection/data has small ones."""
 
@@ -47,25 +49,43 @@ def told(found: Sequence[Findings]) -> str:
     return "\n".join(lines)
 
 
+def _modes(words: str) -> list[type[Mode]]:
+    """
+    :raises ArgumentTypeError: there is none of this name
+    """
+    known = {mode.name: mode for mode in MODES}
+    names = [each.strip() for each in words.split(",") if each.strip()]
+    if wrong := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(f"there is no approver {wrong[0]!r}; there are: {NAMES}")
+    return [known[name] for name in names or known]
+
+
+def _count(word: str) -> int:
+    """
+    :raises ArgumentTypeError: for what is no number above 0
+    """
+    if not word.isdecimal() or not int(word):
+        raise argparse.ArgumentTypeError(f"{word!r} is no number above 0")
+    return int(word)
+
+
 def main(words: Sequence[str]) -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.injection", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", help="a folder with case files")
-    parser.add_argument("--modes", default="", help="some of: " + ", ".join(mode.name for mode in MODES))
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th pair")
-    parser.add_argument("--clicks", type=int, default=CLICKS, metavar="N", help="of a storm, at once")
+    parser.add_argument("--modes", type=_modes, default=MODES, help=f"some of: {NAMES}")
+    parser.add_argument("--every", type=_count, default=1, metavar="N", help="only each N-th pair")
+    parser.add_argument("--clicks", type=_count, default=CLICKS, metavar="N", help="of a storm, at once")
     given = parser.parse_args(words)
     chosen = suites(given.folder) if given.folder and given.folder.is_dir() else []
     if not chosen:
         print(HELP, file=sys.stderr)
         return 2
     hush()
-    names = [each.strip() for each in given.modes.split(",") if each.strip()]
-    modes = [mode for mode in MODES if mode.name in names or not names]
     thinned = [dataclasses.replace(each, pairs=each.pairs[:: given.every]) for each in chosen]
-    found = asyncio.run(play(thinned, modes, given.clicks))
+    found = asyncio.run(play(thinned, given.modes, given.clicks))
     missing = [name for name in DRIVERS if not (given.folder / name).is_file()]
-    print(f"{told(found)}\n{summary(found, modes, missing)}")
+    print(f"{told(found)}\n{summary(found, given.modes, missing)}")
     return 1 if any(each.violations for each in found) else 0
 
 

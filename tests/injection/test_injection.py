@@ -118,6 +118,23 @@ def test_nothing_to_play(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "make injection CASES=../shared/cases" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--modes", "oracel"), "there is no approver 'oracel'; there are: none, deny-all, "),
+        (("--every", "0"), "'0' is no number above 0"),
+    ],
+)
+def test_mistyped(capsys: pytest.CaptureFixture[str], words: tuple[str, str], sentence: str) -> None:
+    """
+    An option that would play nothing is refused in a sentence.
+    """
+    with pytest.raises(SystemExit, match="2"):
+        program.main(["tests/injection/data", *words])
+
+    assert sentence in capsys.readouterr().err
+
+
 def said(order: Order, pair: Pair) -> list[list[str]]:
     return [[each.id for each in turn] for turn in turns(pair, order)]
 
