@@ -20,7 +20,7 @@ from ironclaw.store.migrations import head_version, migrate_sqlite
 from ironclaw.task import Decision, WorkflowState
 
 WRITE = moves(wants("files.write", path="a.md", text="x"))
-RELEASED = range(1, 7)
+RELEASED = range(1, 8)
 BOUND_AS_NOW = 4  #: The first schema with all that an approval is bound to.
 #: Tables that an approval waits in.
 TABLES = ("tenants", "workflows", "messages", "tool_calls", "approvals", "outbox", "audit")
@@ -145,7 +145,7 @@ def shape_of(path: Path) -> list[object]:
         return c.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
-@pytest.mark.parametrize("version", [1, 6])
+@pytest.mark.parametrize("version", [1, 6, 7])
 async def test_killed_while_upgrading(tmp_path: Path, version: int) -> None:
     """
     Killed at any statement of an upgrade: the schema is the old or the new one, whole, and it opens again.
