@@ -55,12 +55,6 @@ class Doubts:
         """Whom to name as those whose word would count, or why there is nobody."""
         return deciders(self._tenancy, await self._testimonies.review_of(doubt))
 
-    async def check_entitled(self, principal: Principal, doubt_id: str) -> None:
-        """
-        :raises NotFound, Refused: see :meth:`ironclaw.veto.Doubts.testify`
-        """
-        await self._testimonies.entitled(principal, doubt_id)
-
     async def testify(
         self, principal: Principal, doubt_id: str, said: Said, *, code: str = "", action_sha256: str = ""
     ) -> DoubtView:
