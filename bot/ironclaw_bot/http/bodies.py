@@ -174,6 +174,7 @@ def usage_body(total: ModelTotal) -> UsageBody:
 
 
 def approval_body(view: ApprovalView) -> ApprovalBody:
+    """One review as a caller sees it: the bytes that would run, parsed."""
     votes = [
         VoteBody(by=vote.principal, decision=vote.decision.value, at=moment(vote.at), reason=vote.reason)
         for vote in view.votes

@@ -151,6 +151,7 @@ class Hub:
     def new_response_url(
         self, team: str, channel: str, user: str, message_ts: str = "", thread_ts: str = ""
     ) -> str:
+        """The address at which the app may answer a click, for a while."""
         key = secrets.token_urlsafe(24)
         expires = self.clock() + RESPONSE_URL_SECONDS
         self.response_urls[key] = ResponseUrl(team, channel, user, expires, message_ts, thread_ts)

@@ -79,7 +79,10 @@ def cards_of_turn(lengths: Sequence[int]) -> list[int]:
 
 
 def pause(c: Connection, flow: Flow, now: float) -> None:
-    """A decision on a workflow that still ran woke nobody: it is seen here, or waits for ever."""
+    """A decision on a workflow that still ran woke nobody: it is seen here, or waits for ever.
+
+    :raises Conflict: there was one, or somebody else moved this workflow
+    """
     states = {call["state"] for call in sql.calls(c, workflow_id=flow.id)}
     if CallState.IN_DOUBT.value in states:  # Whatever else could go on waits until people have said.
         move_workflow(c, flow, WorkflowState.PAUSED, "", Spent(), now)

@@ -165,6 +165,7 @@ def usage(row: Row) -> Usage | None:
 
 
 def load_approval(c: Connection, approval_id: str) -> ApprovalView | None:
+    """A review with its votes, or None for no such one."""
     row = sql.approval(c, id=approval_id)
     if row is None:
         return None

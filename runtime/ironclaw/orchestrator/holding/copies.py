@@ -46,6 +46,8 @@ class Holding:
         """The file that is not any more what people saw, "" for none.
 
         One that is already as it was approved is none: an earlier attempt of the same call did that.
+
+        :raises SandboxError: the folder cannot be read
         """
         if not preview.files:
             return ""
@@ -66,6 +68,7 @@ class Holding:
 
         :param before_effect: awaited before the first file changes
         :param on: runs the call with this folder in the place of the tenant's
+        :raises SandboxError: the folder cannot be copied or changed, or another process changes it for too long
         """
         async with self._turns.setdefault(tenant, asyncio.Lock()):
             try:
