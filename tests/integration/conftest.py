@@ -1,8 +1,9 @@
-"""A real Chromium at the playground's page, with the echo app behind it; the Slack door at a playground."""
+"""A real Chromium at the playground's page; the Slack door at a playground; memory over both databases."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -15,6 +16,7 @@ from tests.fakes.slack_door import SECRET, a_playground
 from tests.fakes.slack_door import Slack as SlackDoor
 from tests.fakes.wire import HOST, served
 from tests.integration.chromium import ARGUMENTS, CHROMIUM
+from tests.integration.desk import BOTH, Desk, a_desk
 
 from ironclaw_bot.playground import Playground
 from ironclaw_bot.slack.edge import PATH, SlackEdge
@@ -66,3 +68,10 @@ async def slack(playground: Playground) -> AsyncIterator[SlackDoor]:
         playground.send_to(f"http://{HOST}:{port}{PATH}")
         yield slack
         await slack.settle()
+
+
+@pytest.fixture(params=BOTH)
+async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
+    url = request.getfixturevalue("url") if request.param == "postgres" else ""
+    async with a_desk(tmp_path, url) as found:
+        yield found

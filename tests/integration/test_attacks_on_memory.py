@@ -1,4 +1,4 @@
-"""Attacks on memory: bytes that outlive forgetting, servers of embeddings that fill the memory, closed tenants."""
+"""Attacks on memory: bytes that outlive forgetting, a server of embeddings that bursts, closed tenants."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from aiohttp import web
 from tests.integration.engine import ADA, Moves, approver, ask, moves, wants
 from tests.integration.test_attacks_on_brain import Peak
+from tests.integration.test_memories import FACT, QUESTION, remembering, said
 from tests.integration.test_memory_forgetting import DAY, Clock, keeping
 from tests.integration.test_memory_forgetting import remembering as timed
-from tests.integration.test_memories import FACT, QUESTION, remembering, said
 
 from ironclaw.errors import IronclawError
 from ironclaw.memory import Visibility
@@ -50,9 +50,9 @@ class Thinking:
 
 async def test_forgotten_out_of_previews(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    A brain that was reminded of a memory writes it into a file, which a person approves by a preview of its lines.
-    The memory is forgotten: it goes out of the call's arguments, and its very words stay in the preview beside
-    them (tool_calls.circumstances), which is a row and was never the file.
+    A brain that was reminded of a memory writes it into a file, which a person approves by a preview of its
+    lines.  Forgotten, it is out of the call's arguments and out of the preview, which is a row and was never the
+    file.
     """
     brain = Moves(moves(wants("files.write", path="a.txt", text=FACT)))
     async with remembering(tmp_path, brain, built_toolboxes) as app:
@@ -69,8 +69,7 @@ async def test_forgotten_out_of_previews(tmp_path: Path, built_toolboxes: Path) 
 async def test_forgotten_out_of_the_thread(tmp_path: Path, built_toolboxes: Path) -> None:
     """
     The first task of a thread is reminded of a memory and answers with its words.  The second one, which was not
-    reminded of it, sees that answer and repeats it.  Forgetting goes through the first alone: the words stay in
-    the second's answer, its messages and its notice.
+    reminded of it, sees that answer and repeats it: forgetting goes through both.
     """
     brain = Moves(Move(answer=FACT))
     async with remembering(tmp_path, brain, built_toolboxes) as app:
@@ -84,9 +83,8 @@ async def test_forgotten_out_of_the_thread(tmp_path: Path, built_toolboxes: Path
 
 async def test_forgotten_while_people_were_asked(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    A call that waits for people holds a memory's words when the memory is forgotten: it is left out, for people
-    are bound to its bytes.  It is denied, and nobody comes back for the words: they stay in its arguments, its
-    messages, its card and what was asked.
+    A call that waits for people holds a memory's words when the memory is forgotten: they are bound to its
+    bytes.  Once it is denied and its workflow has ended, the words are gone.
     """
     brain = Moves(moves(wants("files.write", path="a.txt", text=FACT)), Move(answer="done"))
     async with remembering(tmp_path, brain, built_toolboxes) as app:
@@ -103,9 +101,8 @@ async def test_forgotten_while_people_were_asked(tmp_path: Path, built_toolboxes
 
 async def test_forgotten_while_the_brain_thinks(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    A brain was reminded, and thinks; meanwhile the memory is forgotten.  Its answer, made of the words, is written
-    after that, and nobody comes back for them: whoever was given a memory and has not ended must be gone through
-    again when it has.
+    A brain was reminded, and thinks; meanwhile the memory is forgotten.  Its answer, made of the words, is never
+    written: it is asked anew, with what is left.
     """
     brain = Thinking()
     async with remembering(tmp_path, brain, built_toolboxes) as app:
@@ -133,7 +130,7 @@ async def test_suspended_tenant_remembers_nothing(tmp_path: Path, built_toolboxe
 
 async def test_embeddings_that_unpack_to_all_memory() -> None:
     """
-    A refusal of a server of embeddings is read and unpacked by the library, whole: no bound is before it at all.
+    A refusal of a server of embeddings that unpacks to 300 MiB takes no memory: it is not unpacked.
     """
     body = gzip.compress(gzip.compress(b"\0" * (300 * MIB), 9), 9)
 
@@ -163,8 +160,8 @@ async def test_embeddings_that_unpack_to_all_memory() -> None:
 
 async def test_forgotten_row_that_a_thief_puts_back(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    The seal of a memory says nothing of what came after it either: a row that was kept from before it was
-    forgotten is as genuine as ever when it is put back, though a receipt and the audit log say that it is gone.
+    The seal of a memory says nothing of what came after it: a row that was kept from before it was forgotten
+    has a good one when it is put back.  The audit log says that it is gone, and that counts.
     """
     path = tmp_path / "data" / "ironclaw.db"
     async with remembering(tmp_path, Moves(), built_toolboxes) as app:
@@ -182,9 +179,8 @@ async def test_forgotten_row_that_a_thief_puts_back(tmp_path: Path, built_toolbo
 
 async def test_nothing_is_kept_in_names(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    The name of a tool that there is none of, and the id of a call, are text of a brain's: 100,000 characters, and
-    200.  When the days of history and of the audit log are over, or the memory that they say is forgotten, both
-    stay: in tool_calls.tool and tool_calls.call_id.
+    The name of a tool that there is none of, and the id of a call, are a brain's to choose: neither can be a
+    text, which would stay when the days of history are over, or what it says is forgotten.
     """
     clock = Clock()
     brain = Moves(Move(calls=(ProposedCall(FACT, FACT, "{}"),), tokens=1), Move(answer="done"))
@@ -201,8 +197,8 @@ async def test_nothing_is_kept_in_names(tmp_path: Path, built_toolboxes: Path) -
 
 async def test_forgotten_as_it_was_recalled(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    A memory of nearly 500 bytes is cut before a brain sees it, and the brain says what it saw.  Forgetting looks
-    for the whole text, which is not there: hundreds of its characters stay in the answer, word for word.
+    A memory of nearly 500 bytes is cut before a brain sees it, and the brain says what it saw.  Forgetting takes
+    that out as well.
     """
     text = f"{FACT}, and {'so the release calendar of the team has it, ' * 9}as agreed"
     brain = Repeats()
