@@ -68,7 +68,7 @@ class Holding:
 
         :param before_effect: awaited before the first file changes
         :param on: runs the call with this folder in the place of the tenant's
-        :raises SandboxError: the folder cannot be copied or changed, or another process changes it for too long
+        :raises SandboxError: the folder cannot be copied or changed, or another process has it for too long
         """
         async with self._turns.setdefault(tenant, asyncio.Lock()):
             try:
