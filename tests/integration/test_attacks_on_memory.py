@@ -51,8 +51,8 @@ class Thinking:
 async def test_forgotten_out_of_previews(tmp_path: Path, built_toolboxes: Path) -> None:
     """
     A brain that was reminded of a memory writes it into a file, which a person approves by a preview of its
-    lines.  Forgotten, it is out of the call's arguments and out of the preview, which is a row and was never the
-    file.
+    lines.  Forgotten, it is out of the call's arguments and out of the preview, which is a row and was never
+    the file.
     """
     brain = Moves(moves(wants("files.write", path="a.txt", text=FACT)))
     async with remembering(tmp_path, brain, built_toolboxes) as app:
@@ -68,8 +68,8 @@ async def test_forgotten_out_of_previews(tmp_path: Path, built_toolboxes: Path) 
 
 async def test_forgotten_out_of_the_thread(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    The first task of a thread is reminded of a memory and answers with its words.  The second one, which was not
-    reminded of it, sees that answer and repeats it: forgetting goes through both.
+    The first task of a thread is reminded of a memory and answers with its words.  The second one, which was
+    not reminded of it, sees that answer and repeats it: forgetting goes through both.
     """
     brain = Moves(Move(answer=FACT))
     async with remembering(tmp_path, brain, built_toolboxes) as app:
@@ -101,8 +101,8 @@ async def test_forgotten_while_people_were_asked(tmp_path: Path, built_toolboxes
 
 async def test_forgotten_while_the_brain_thinks(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    A brain was reminded, and thinks; meanwhile the memory is forgotten.  Its answer, made of the words, is never
-    written: it is asked anew, with what is left.
+    A brain was reminded, and thinks; meanwhile the memory is forgotten.  Its answer, made of the words, is
+    never written: it is asked anew, with what is left.
     """
     brain = Thinking()
     async with remembering(tmp_path, brain, built_toolboxes) as app:
@@ -197,8 +197,8 @@ async def test_nothing_is_kept_in_names(tmp_path: Path, built_toolboxes: Path) -
 
 async def test_forgotten_as_it_was_recalled(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    A memory of nearly 500 bytes is cut before a brain sees it, and the brain says what it saw.  Forgetting takes
-    that out as well.
+    A memory of nearly 500 bytes is cut before a brain sees it, and the brain says what it saw.  Forgetting
+    takes that out as well.
     """
     text = f"{FACT}, and {'so the release calendar of the team has it, ' * 9}as agreed"
     brain = Repeats()
