@@ -17,7 +17,7 @@ ME = "local:op"
 
 async def test_the_same_persons_other_doors(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    A task that the same person gave elsewhere is neither followed nor taken back by their client: it waits on.
+    A task that the same person gave elsewhere is neither followed nor taken back by their client.
     """
     brain = Moves(moves(wants("files.write", path="a.md", text="x")))
     async with engine(tmp_path, brain, built_toolboxes) as app:
