@@ -75,6 +75,11 @@ class Tenancy:
         while self.state(tenant_id) is TenantState.ACTIVE:
             await self._news.wait()
 
+    async def opening(self, tenant_id: str) -> None:
+        """Return once something may be done for this tenant."""
+        while self.state(tenant_id) is not TenantState.ACTIVE:
+            await self._news.wait()
+
     def state(self, tenant_id: str) -> TenantState:
         return self._states.get(tenant_id, TenantState.ACTIVE)
 

@@ -296,7 +296,8 @@ async def test_late_or_full(how: str, why: str, tmp_path: Path, built_toolboxes:
     """
     A program that does not answer in time, or fills its folder, is ended; the call says so.
     """
-    server = hostile(how, low=("look_up",), seconds=1 if how == "plain" else 60)
+    seconds = 1 if how == "plain" else 60
+    server = hostile(how, low=("look_up",), seconds=seconds, tenants=("T1",))
     async with world(tmp_path, built_toolboxes, Moves(moves(wants("bad.look_up"))), bad=server) as app:
         await approve(app, "bad")
         done = await run(app)

@@ -110,7 +110,7 @@ async def _know_servers(servers: Servers, base: Foundation, egress: Egress) -> N
 
     :raises StoreError: nobody can say what was approved of them
     """
-    settings, vault, tenancy = base.settings, base.vault, base.tenancy
+    settings, vault = base.settings, base.vault
     if not settings.mcp_servers:
         return
     opener = importlib.import_module("ironclaw.mcp.opening").Opener(
@@ -122,9 +122,7 @@ async def _know_servers(servers: Servers, base: Foundation, egress: Egress) -> N
         base.store,
         base.clock,
     )
-    await servers.prepare(
-        opener, lambda text: vault.values("").redact(text), base.seal_key, lambda: tenancy.ids
-    )
+    await servers.prepare(opener, lambda text: vault.values("").redact(text), base.seal_key, base.tenancy)
 
 
 def _tools(

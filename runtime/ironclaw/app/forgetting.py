@@ -57,6 +57,7 @@ class Grounds:
 
     scratch: Path  #: The folder above their folders.
     indexes: MemoryIndexes | None  #: None where nothing finds memories again.
+    runs: Callable[[str], bool]  #: Whether an MCP server is connected for a tenant, which may be a program.
 
 
 class Forgetting:
@@ -144,7 +145,8 @@ class Forgetting:
         async def rests() -> bool:
             going = await self._store.tenants.at_work(tenant, self._clock())
             open_ones = await self._store.tenants.open_ids(tenant)
-            return not going and not set(open_ones).intersection(self._at_work())
+            is_idle = not set(open_ones).intersection(self._at_work()) and not self._grounds.runs(tenant)
+            return not going and is_idle
 
         await _until(rests, PATIENCE, BUSY.format(tenant=tenant))
 

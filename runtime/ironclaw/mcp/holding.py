@@ -12,7 +12,10 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import count as numbers
 from pathlib import Path
 
+import structlog
+
 from ironclaw.capabilities import Quota
+from ironclaw.errors import SettingsError
 from ironclaw.mcp.keeper import FILE_BYTES, MORE_PROCESSES
 from ironclaw.sandbox.quota import count
 
@@ -23,6 +26,8 @@ TOO_FULL = "its folder is too full"
 TOO_MANY = "it started too many processes"
 HIDES = "what it holds open cannot be looked at"
 
+log = structlog.get_logger(__name__)
+
 Files = dict[tuple[int, int], int]  #: Bytes by device and number.
 
 
@@ -30,23 +35,36 @@ Files = dict[tuple[int, int], int]  #: Bytes by device and number.
 async def own_folder(data_dir: Path, name: str) -> AsyncIterator[Path]:
     """An empty folder of a program's own, which is gone after it.
 
-    :raises OSError: it cannot be made or removed
+    :raises OSError: it cannot be made
     """
     folder = await asyncio.to_thread(_new_folder, data_dir, name)
     try:
         yield folder
     finally:
-        await asyncio.shield(asyncio.to_thread(_remove, folder))
+        await asyncio.shield(asyncio.to_thread(_removed, folder))
+
+
+def _removed(folder: Path) -> None:
+    try:
+        _remove(folder)
+    except OSError as error:  # Raised here, it would hide that the program was let go.
+        log.error("mcp_folder_stays", folder=folder.name, error=str(error.strerror))
 
 
 def clear_left(data_dir: Path) -> None:
     """Remove the folders of programs that ended with a bot that was killed.
 
-    :raises OSError: one cannot be removed
+    :raises SettingsError: one cannot be removed
     """
     above = data_dir / FOLDER
-    if above.is_dir():
-        _remove(above)
+    try:
+        if above.is_dir():
+            _remove(above)
+    except OSError as error:
+        raise SettingsError(
+            f"{above}, where programs of MCP servers had their files, cannot be removed: "
+            f"{error.strerror}. Remove it, then start again."
+        ) from None
 
 
 def excess(folder: Path, group: int) -> str:

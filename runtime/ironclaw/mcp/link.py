@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 import structlog
+from pydantic import ValidationError
 
 from ironclaw.errors import BadRequest, IronclawError
 from ironclaw.mcp.flow import Ended
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  #: Seconds between two tries to connect.
 WELL_AFTER = 60.0  #: Seconds of a connection after which the next pause is short again.
 LOOK_EVERY = 30.0  #: Seconds between two looks at what a server lists.
-WAIT = 15.0  #: Seconds that a call waits for a connection.
+FIRST_WAIT = 50.0  #: Seconds that a call waits for the first try to connect, which may start a program.
+WAIT = 15.0  #: Seconds that a call waits for a connection after it.
+MAX_WORDS = 1000  #: Characters of an error of the package's that are told.
 LEAST_BETWEEN = 1.0  #: Seconds between two looks that a server brings about.
 
 log = structlog.get_logger(__name__)
@@ -120,6 +123,8 @@ class Link:
         :raises Exception: whatever the connection raises; it is over then
         """
         with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_WAIT):
+                await self.has_tried.wait()
             async with asyncio.timeout(WAIT):
                 await self._is_ready.wait()
         session, ended = self._session, self._ended
@@ -133,6 +138,11 @@ class Link:
             # Nobody knows what it is doing: what does not end in time is ended.
             self._end(ended, "a call did not end in time")
             raise
+
+    def rest(self, why: str) -> None:
+        """Say why nothing is tried for now."""
+        self.why = why
+        self.has_tried.set()
 
     @property
     def ended_because(self) -> str:
@@ -152,11 +162,14 @@ class Link:
 
 
 def _said(error: BaseException) -> str:
-    """In a few words, without the package's own."""
+    """In a few words; of the package's own none that would have to be cut before secrets are taken out."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
     if isinstance(error, IronclawError):
         return str(error)
-    return f"it does not speak the protocol as it should ({type(error).__name__}: {plain(str(error), 200)})"
+    # Its text would be made of every fault, and there may be thousands.
+    words = "" if isinstance(error, ValidationError) else str(error)
+    more = f": {words}" if 0 < len(words) <= MAX_WORDS else ""
+    return f"it does not speak the protocol as it should ({type(error).__name__}{more})"

@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from ironclaw.canonical import mac, subkey
 from ironclaw.errors import Conflict, NotFound
+from ironclaw.mcp.apart import Apart, Line, until_first
 from ironclaw.mcp.link import Link, Open
 from ironclaw.mcp.listing import Listing, config_digest
 from ironclaw.mcp.offering import Absent, Offer, offer
+from ironclaw.mcp.seals import Seals
 from ironclaw.settings import McpServer
 from ironclaw.store import McpListing
 from ironclaw.store.mcp_tools import McpTools, State
-from ironclaw.task import Json
+from ironclaw.task import Json, TenantState
+from ironclaw.tenancy import Tenancy
 
 GRACE = (
     60.0  #: Seconds that a server may be away before its tools are: a call waits for it as long as it may.
 )
-
-
-class Seals:
-    """The host's seals over decisions: whoever changes rows cannot approve."""
-
-    def __init__(self, key: bytes) -> None:
-        self._key = subkey(key, "mcp listing")
-
-    def sealed(self, row: McpListing) -> McpListing:
-        return replace(row, seal=self._over(row))
-
-    def holds(self, row: McpListing) -> bool:
-        return hmac.compare_digest(self._over(row).encode(), row.seal.encode())
-
-    def _over(self, row: McpListing) -> str:
-        return mac(self._key, {**asdict(row), "seal": ""})
 
 
 class Served:
@@ -50,24 +36,63 @@ class Served:
         hide: Callable[[str], str],
         seals: Seals,
         store: McpTools,
-        tenants: Callable[[], frozenset[str]],
+        tenancy: Tenancy,
         clock: Callable[[], float],
         changed: Callable[[], None],
     ) -> None:
         """
         :param hide: takes secrets out of a text
-        :param tenants: every one that there is
         :param changed: called when something else is offered than before
         """
         self.name, self.server = name, server
+        #: By it is known what the server lists.  No tenant's words go there, but those of its only one.
         self.link = Link(name, open_session, hide, self._told, self._lost)
+        self._owner = server.tenants[0] if server.tenants and len(server.tenants) == 1 else ""
+        self._own = Line(self.link)
+        self._is_up = False
+        self._apart = Apart(lambda: Link(name, open_session, hide, self._heard, _nothing), tenancy.closing)
         self._config = config_digest(name, server)
-        self._seals, self._store, self._tenants, self._clock = seals, store, tenants, clock
+        self._seals, self._store, self._tenancy, self._clock = seals, store, tenancy, clock
         self._changed = changed
         self._rows: tuple[McpListing, ...] = ()
         self._now: Listing | None = None  #: What it lists, while it is connected.
         self._away_since = time.monotonic()
         self._offer: tuple[McpListing, Offer] | None = None  #: Of which row it was made.
+
+    # Connected
+
+    async def run(self) -> None:
+        """For ever: know what it lists.  A server with one tenant rests while that one is not served."""
+        while self._owner:
+            if self._tenancy.state(self._owner) is not TenantState.ACTIVE:
+                self.link.rest(f"its tenant {self._owner} is not served")
+                self._lost()
+            await self._tenancy.opening(self._owner)
+            self._is_up = True
+            try:
+                closing = self._tenancy.closing(self._owner)
+                await until_first(self.link.run(), self._own.closed(closing))
+            finally:
+                self._is_up = False
+        await self.link.run()
+
+    async def close(self) -> None:
+        """Let go of what tenants have of their own; gone when this returns."""
+        await self._apart.close()
+
+    @contextlib.contextmanager
+    def using(self, tenant: str) -> Iterator[Link]:
+        """The tenant's own connection, for a call.
+
+        :raises BadRequest: too many other tenants' calls run now
+        """
+        line = self._own if tenant == self._owner else self._apart.line(tenant)
+        with line.using() as link:
+            yield link
+
+    def runs_for(self, tenant: str) -> bool:
+        """Whether anything of the tenant's is connected, or has not ended yet."""
+        return self._apart.has(tenant) or (tenant == self._owner and self._is_up)
 
     # What is offered
 
@@ -192,6 +217,11 @@ class Served:
         self._now = listing
         self._changed()
 
+    async def _heard(self, listing: Listing) -> None:
+        """What a tenant's own lists: where that is something else, the one that is known begins anew."""
+        if self._now not in (None, listing):
+            self.link.drop("it lists other tools elsewhere")
+
     def _lost(self) -> None:
         if self._now is not None:
             self._now, self._away_since = None, time.monotonic()
@@ -200,4 +230,8 @@ class Served:
 
     def _audience(self) -> frozenset[str]:
         """Whose audit logs say what becomes of it."""
-        return self._tenants() if self.server.tenants is None else frozenset(self.server.tenants)
+        return self._tenancy.ids if self.server.tenants is None else frozenset(self.server.tenants)
+
+
+def _nothing() -> None:
+    """A tenant's own is over: what is offered stays."""

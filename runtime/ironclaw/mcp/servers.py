@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ironclaw.errors import IronclawError, NotFound, SettingsError
+from ironclaw.mcp.holding import clear_left
 from ironclaw.mcp.listing import Listing, differences
 from ironclaw.mcp.names import clashes
 from ironclaw.mcp.offering import Absent
-from ironclaw.mcp.served import Seals, Served
+from ironclaw.mcp.seals import Seals
+from ironclaw.mcp.served import Served
 from ironclaw.registry import Registry, Tool, Where
 from ironclaw.settings import McpServer
 from ironclaw.store import McpListing
 from ironclaw.store.mcp_tools import McpTools, State
 from ironclaw.task import Json
+from ironclaw.tenancy import Tenancy
 
 if TYPE_CHECKING:
     from ironclaw.mcp.opening import Opener
@@ -65,22 +68,23 @@ class Servers:
         opener: Opener,
         hide: Callable[[str], str],
         seal_key: bytes,
-        tenants: Callable[[], frozenset[str]],
+        tenancy: Tenancy,
     ) -> None:
         """Know what was approved: its tools are offered from here on, while their servers are connected.
 
         :param hide: takes secrets out of a text
-        :param tenants: every one that there is
         :raises StoreError: nobody can say
+        :raises SettingsError: what a bot that was killed has left cannot be removed
         """
         seals = Seals(seal_key)
         for name, server in self._settings.items():
             opening = functools.partial(opener.open, name, server)
             store, clock = opener.store.mcp_tools, opener.clock
             self.served[name] = Served(
-                name, server, opening, hide, seals, store, tenants, clock, self._changed.set
+                name, server, opening, hide, seals, store, tenancy, clock, self._changed.set
             )
         self._store = opener.store.mcp_tools
+        await asyncio.to_thread(clear_left, opener.data_dir)
         await self._keep_up(self._store)
 
     def begin(self, renew: Callable[[], Awaitable[None]]) -> None:
@@ -91,7 +95,7 @@ class Servers:
         self._renew = renew
         if self._store is None:
             return
-        chores = [served.link.run() for served in self.served.values()]
+        chores = [served.run() for served in self.served.values()]
         chores += [self._renew_when_changed(), self._keep_up_for_ever(self._store)]
         self._tasks = [asyncio.create_task(chore) for chore in chores]
 
@@ -99,7 +103,12 @@ class Servers:
         """Let go of all of them; their programs are gone when this returns."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        ended = (served.close() for served in self.served.values())
+        await asyncio.gather(*self._tasks, *ended, return_exceptions=True)
+
+    def runs_for(self, tenant: str) -> bool:
+        """Whether anything of the tenant's is connected to a server, or has not ended yet."""
+        return any(served.runs_for(tenant) for served in self.served.values())
 
     def merged(self, registry: Registry) -> Registry:
         """The registry with the tools that servers offer now, and no others of theirs."""

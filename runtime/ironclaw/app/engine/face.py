@@ -51,7 +51,7 @@ class Ironclaw(Work, Reviews):
             store, tenancy, base.hooks, parts.veto.seals, self.cards, self._dispatcher.wake, clock
         )
         self.retrying = Retrying(store, tenancy, self.submit)
-        grounds = Grounds(base.scratch, parts.remembering.indexes)
+        grounds = Grounds(base.scratch, parts.remembering.indexes, parts.mcp.runs_for)
         forgetting = Forgetting(
             store,
             tenancy,

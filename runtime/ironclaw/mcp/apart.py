@@ -1,0 +1,133 @@
+"""A connection for each tenant, and a program behind it: what one of them says no other one hears."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import structlog
+
+from ironclaw.errors import BadRequest
+from ironclaw.mcp.link import Link
+
+IDLE = 300.0  #: Seconds without a call after which a tenant's connection is let go.
+MOST = 32  #: Tenants that are connected to one server at once; whoever is idle makes room for the next.
+
+Closing = Callable[[str], Awaitable[None]]  #: Returns once nothing is done for a tenant any more.
+
+
+async def until_first(*chores: Awaitable[Any]) -> None:
+    """Run all of them until one of them ends; returns when the others have been let go.
+
+    :raises Exception: what that one raised
+    """
+    tasks = [asyncio.ensure_future(chore) for chore in chores]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+class Line:
+    """A connection of one tenant's, and the calls on it."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.used_at = time.monotonic()
+        self._calls = 0
+        self._is_free = asyncio.Event()
+        self._is_free.set()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no call runs."""
+        return self._is_free.is_set()
+
+    @contextlib.contextmanager
+    def using(self) -> Iterator[Link]:
+        """For a call."""
+        self._calls += 1
+        self._is_free.clear()
+        try:
+            yield self.link
+        finally:
+            self._calls -= 1
+            self.used_at = time.monotonic()
+            if not self._calls:
+                self._is_free.set()
+
+    async def idle(self) -> None:
+        """Return when nobody has used it for a while."""
+        while (left := self.used_at + IDLE - time.monotonic()) > 0:
+            await asyncio.sleep(left)
+            await self._is_free.wait()
+
+    async def closed(self, closing: Awaitable[None]) -> None:
+        """Return when its tenant is not served any more, and what runs has ended."""
+        await closing
+        await self._is_free.wait()
+
+
+class Apart:
+    """One server's connections, by tenant: each from a tenant's first call until it is idle or not served."""
+
+    def __init__(self, make: Callable[[], Link], closing: Closing) -> None:
+        """
+        :param make: a connection that nobody has had
+        """
+        self._make, self._closing = make, closing
+        self._lines: dict[str, tuple[Line, asyncio.Task[None]]] = {}
+        self._tasks: dict[asyncio.Task[None], str] = {}  #: Also those that are ending; with their tenants.
+
+    def line(self, tenant: str) -> Line:
+        """The tenant's own.
+
+        :raises BadRequest: too many other tenants' calls run now
+        """
+        if tenant not in self._lines:
+            self._begin(tenant)
+        return self._lines[tenant][0]
+
+    def has(self, tenant: str) -> bool:
+        """Whether anything of the tenant's is connected, or has not ended yet."""
+        return tenant in self._tasks.values()
+
+    async def close(self) -> None:
+        """Let go of all of them; their programs are gone when this returns."""
+        for tenant in list(self._lines):
+            self._end(tenant)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, tenant: str) -> None:
+        if len(self._lines) >= MOST:
+            self._make_room()
+        line = Line(self._make())
+        task = asyncio.create_task(self._keep(tenant, line))
+        self._lines[tenant], self._tasks[task] = (line, task), tenant
+        task.add_done_callback(self._tasks.pop)
+
+    async def _keep(self, tenant: str, line: Line) -> None:
+        structlog.contextvars.clear_contextvars()  # Of the call that brought it about.
+        structlog.contextvars.bind_contextvars(tenant=tenant)
+        try:
+            await until_first(line.link.run(), line.idle(), line.closed(self._closing(tenant)))
+        finally:
+            if tenant in self._lines and self._lines[tenant][0] is line:
+                del self._lines[tenant]
+
+    def _make_room(self) -> None:
+        idle = {tenant: line.used_at for tenant, (line, _) in self._lines.items() if line.is_free}
+        if not idle:
+            raise BadRequest(f"{MOST} other tenants are calling it")
+        self._end(min(idle, key=idle.__getitem__))
+
+    def _end(self, tenant: str) -> None:
+        _, task = self._lines.pop(tenant)
+        task.cancel()

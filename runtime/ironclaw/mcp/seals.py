@@ -1,0 +1,25 @@
+"""The host's seals over what people decided of a server's tools."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import asdict, replace
+
+from ironclaw.canonical import mac, subkey
+from ironclaw.store import McpListing
+
+
+class Seals:
+    """The host's seals over decisions: whoever changes rows cannot approve."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = subkey(key, "mcp listing")
+
+    def sealed(self, row: McpListing) -> McpListing:
+        return replace(row, seal=self._over(row))
+
+    def holds(self, row: McpListing) -> bool:
+        return hmac.compare_digest(self._over(row).encode(), row.seal.encode())
+
+    def _over(self, row: McpListing) -> str:
+        return mac(self._key, {**asdict(row), "seal": ""})
