@@ -19,7 +19,7 @@ from tests.integration.planning import HELLO, KEY, asking, brain, refusal
 
 from ironclaw.errors import BrainError, ContextTooLong, SettingsError
 from ironclaw.settings import Settings, TenantSettings
-from ironclaw.task import Message, ModelUse, ProposedCall, Question, Role, SummarisingBrain
+from ironclaw.task import Message, ModelUse, PricedBrain, ProposedCall, Question, Role, SummarisingBrain
 from ironclaw_plugins.brain_openai import ModelBrain, OpenAIBrain
 
 BOTH = pytest.mark.parametrize("api", ["chat", "responses"])
@@ -27,7 +27,7 @@ OPENAI = {"openai_profile": "openai"}  # Streams with tools, strict schemas.
 ASK = ("ask_person", {"question": " Which one? ", "choices": ["a", "b", "a", " ", "c", "d", "e", "f"]})
 
 
-FREE = {"input": 0, "output": 0}
+FREE, PRICE = {"input": 0, "output": 0}, {"input": 1, "output": 1}
 PRICED = {"brain": "openai", "openai_model": "m1", "prices": {"m1": {"input": 1, "output": 1}}}
 LIMITED = {**PRICED, "max_cost": 1}
 LOCAL = {"openai_servers": {"local": {"base_url": "http://127.0.0.1:8000/v1"}}}
@@ -234,6 +234,29 @@ async def test_no_request_beyond_the_budget(server: FakeOpenAI) -> None:
 
     said = await refusal(brain(server, openai_fallbacks="m2"), asking(tokens_left=50))
     assert ("used up" in said, 1) == (True, len(server.requests))
+
+
+async def test_no_request_beyond_the_money(server: FakeOpenAI) -> None:
+    """
+    Nor when its money is: each request of a turn counts, also of one whose reply is of no use.
+    """
+    server.play([text("", tokens=50)])
+    planner = brain(server, openai_fallbacks="m2", prices={"gpt-5-mini": PRICE, "m2": PRICE})
+
+    said = await refusal(planner, asking(micros_left=50))
+    assert ("used up" in said, 1) == (True, len(server.requests))
+
+
+async def test_reckons_by_the_dearest(server: FakeOpenAI) -> None:
+    """
+    What a turn may cost is reckoned by the dearest model that may be asked for that tenant.
+    """
+    dear = {"input": 2, "output": 10}
+    tenants = {"t1": {"openai_fallbacks": ["m2"]}}
+    planner = brain(server, prices={"gpt-5-mini": PRICE, "m2": dear}, tenants=tenants)
+
+    assert isinstance(planner, PricedBrain)
+    assert (200, 1_200) == (planner.reckon("t2", 100, 100), planner.reckon("t1", 100, 100))
 
 
 @BOTH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests.fakes.postgres import NOT_INSTALLED, programs
 from tests.integration.engine import ask
 
 from ironclaw.errors import Conflict
-from ironclaw.store import Spent, Store, Summary
+from ironclaw.store import Flow, Spent, Store, Summary
 from ironclaw.store.summaries import void
 from ironclaw.task import ModelTotal, ModelUse, Move, WorkflowState
 
@@ -27,6 +28,41 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await store.map_tenants({}, frozenset({"T1", "T2"}), 1.0)
     yield store
     await store.close()
+
+
+async def flows(store: Store, number: int, tenant: str = "T1") -> list[Flow]:
+    ids = [f"{tenant}-w{each}" for each in range(number)]
+    for each in ids:
+        await store.workflows.add(ask(tenant=tenant), each, 1.0)
+    return [await store.workflows.load(each) for each in ids]
+
+
+async def test_turns_that_begin_at_once(store: Store) -> None:
+    """
+    Each sees what the others hold, however many begin at once, and nobody what another tenant's hold.
+    """
+    mine, others = await flows(store, 20), await flows(store, 2, "T2")
+    held = [store.workflows.hold(flow, 30, 100, 0.0, 2.0) for flow in (*mine, *others)]
+    found = await asyncio.gather(*held)
+
+    assert [0, 30, 60, 90] + [120] * 16 == sorted(held for _, held in found[:20])
+    assert [0, 30] == sorted(held for _, held in found[20:])
+
+
+async def test_what_was_held_is_let_go(store: Store) -> None:
+    """
+    Once it is written what a turn used, that counts; where nothing is, what was held has been spent.
+    """
+    told, untold, again, late = await flows(store, 4)
+    for flow in (told, untold, again):
+        await store.workflows.hold(flow, 5_000, 10**6, 0.0, 2.0)
+    await store.workflows.finish(told, WorkflowState.DONE, "done", 3.0, Spent(1, 1, 1.0, (USE,)))
+    await store.workflows.finish(untold, WorkflowState.FAILED, "late", 3.0, Spent())
+    await store.workflows.hold(again, 7_000, 10**6, 0.0, 4.0)
+
+    assert (4_000 + 5_000 + 5_000, 7_000) == await store.workflows.hold(late, 1, 10**6, 0.0, 5.0)
+    assert ["(not told)"] == [use.model for use in await store.model_calls.of(untold.id)]
+    assert (1, 0) == await store.workflows.hold(late, 0, 10**6, 5.5, 6.0)
 
 
 async def test_what_a_turn_used(store: Store) -> None:
@@ -49,12 +85,12 @@ async def test_what_a_day_cost(store: Store) -> None:
     """
     Of a tenant's day counts what it used since then, and nobody else's.
     """
-    for tenant, name, at in (("T1", "w1", 100.0), ("T1", "w2", 200.0), ("T2", "w3", 200.0)):
-        await store.workflows.add(ask(tenant=tenant), name, 1.0)
-        flow = await store.workflows.load(name)
+    one, two, asks = await flows(store, 3)
+    for flow, at in ((one, 100.0), (two, 200.0), (*await flows(store, 1, "T2"), 200.0)):
         await store.workflows.finish(flow, WorkflowState.DONE, "", at, Spent(1, 1, 0.0, (USE,)))
+    found = [await store.workflows.hold(asks, 0, 10**6, since, 300.0) for since in (1.0, 150.0, 300.0)]
 
-    assert (8_000, 4_000, 0) == tuple([await store.model_calls.cost("T1", since) for since in (1, 150, 300)])
+    assert [(8_000, 0), (4_000, 0), (0, 0)] == found
 
 
 async def test_nothing_of_a_move_that_was_too_late(store: Store) -> None:

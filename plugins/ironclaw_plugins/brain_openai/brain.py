@@ -12,7 +12,7 @@ import structlog
 from ironclaw.errors import BrainError, ContextTooLong, SettingsError
 from ironclaw.settings import Settings
 from ironclaw.task import Conversation, Message, Move, Role
-from ironclaw_plugins.brain_openai.counting import Meter, broken_off, counted, sent
+from ironclaw_plugins.brain_openai.counting import Meter, broken_off, counted, micros, sent
 from ironclaw_plugins.brain_openai.faults import LATE, USED_UP, Broken, Declined, Untaken
 from ironclaw_plugins.brain_openai.functions import functions
 from ironclaw_plugins.brain_openai.history import told
@@ -74,6 +74,15 @@ class ModelBrain:
         prompt = Prompt.of("summary", request)
         asked = replace(conversation, tools=(), can_ask=False)
         return await self._turn(asked, replace(self._choice(conversation.tenant), prompt=prompt))
+
+    def reckon(self, tenant: str, tokens_in: int, tokens_out: int) -> int:
+        """Micros of one request of so many tokens, by the dearest of the tenant's models: see PricedBrain.
+
+        :raises BrainError: a model has no price, or the tenant's settings cannot be followed
+        """
+        used = Used(tokens_in, 0, tokens_out)
+        prices = map(self._choices.price, self._choice(tenant).targets)
+        return max((micros(price, used) for price in prices if price), default=0)
 
     async def ask(self, conversation: Conversation, target: Target, *, insists: bool) -> Move:
         """What one model says, and no other: a probe's.
@@ -171,8 +180,8 @@ def _check_budget(conversation: Conversation, meter: Meter) -> None:
     """
     :raises Declined: the turn has used up what its task may
     """
-    left = conversation.tokens_left
-    if left is not None and meter.uses and meter.tokens >= left:
+    used = ((meter.tokens, conversation.tokens_left), (meter.micros, conversation.micros_left))
+    if meter.uses and any(left is not None and spent >= left for spent, left in used):
         raise Declined(USED_UP)
 
 

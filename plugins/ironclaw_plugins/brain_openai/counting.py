@@ -42,6 +42,10 @@ class Meter:
     def tokens(self) -> int:
         return sum(each.tokens_in + each.tokens_out for each in self.uses)
 
+    @property
+    def micros(self) -> int:
+        return sum(each.micros or 0 for each in self.uses)
+
 
 def believed(used: Used) -> Used:
     """Numbers that can be reckoned with: a server may write any."""

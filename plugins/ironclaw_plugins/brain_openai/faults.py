@@ -24,7 +24,7 @@ EMPTY = "The model gave neither a tool call nor an answer. Ask again, or set ano
 CUT_OFF = "The model's turn was cut off at its length limit, so nothing of it was used. Ask for less at once."
 FILTERED = "The model's server stopped the answer with its content filter. Word the task differently."
 TOO_LONG = "The conversation is longer than the model can read: ask in a new thread."
-USED_UP = "The model gave nothing usable before this task's tokens were used up. Ask for less at once."
+USED_UP = "The model gave nothing usable before this task's budget was used up. Ask for less at once."
 NO_PARSER = (
     "The model did not answer: this vLLM was started without tool calling: give it --enable-auto-tool-choice "
     "and --tool-call-parser."

@@ -101,7 +101,8 @@ class Condenser:
             return False
         began = time.monotonic()
         covered = [message for message in rest if message.seq in covers]
-        written = await self._written(flow, covered, before.text if before else "", brain, budgets)
+        money = scene.conversation.micros_left
+        written = await self._written(flow, covered, before.text if before else "", brain, budgets, money)
         every = covers | before.covers if before else covers
         summary = Summary(
             every, written.text, read_so_far(flow), written.made_by, flow.steps, is_forced, is_over=False
@@ -114,13 +115,22 @@ class Condenser:
         return True
 
     async def _written(
-        self, flow: Flow, covered: Sequence[Message], before: str, brain: Brain, budgets: Budgets
+        self,
+        flow: Flow,
+        covered: Sequence[Message],
+        before: str,
+        brain: Brain,
+        budgets: Budgets,
+        money: int | None,
     ) -> Written:
-        """By the model, without secrets on the way in and out; by the host where the model gives none."""
+        """By the model, without secrets on the way in and out; by the host where the model gives none.
+
+        :param money: micros that it may cost; None for no limit
+        """
         source = self._hooks.redact(flow.tenant, self._transcript(flow, covered, before, budgets))
         written = Written("", DIGEST)
         if isinstance(brain, SummarisingBrain) and of_text(source) < budgets.tokens - flow.tokens:
-            written = await self._by_model(flow, source, brain, budgets)
+            written = await self._by_model(flow, source, brain, budgets, money)
         task = next((each.text for each in flow.messages if each.role is Role.USER), "")
         text = written.text or summarising.digest(covered, task, before)
         made_by = written.made_by if written.text else DIGEST
@@ -135,12 +145,14 @@ class Condenser:
             text if counted <= room else summarising.transcript(covered, before, len(text) * room // counted)
         )
 
-    async def _by_model(self, flow: Flow, source: str, brain: SummarisingBrain, budgets: Budgets) -> Written:
+    async def _by_model(
+        self, flow: Flow, source: str, brain: SummarisingBrain, budgets: Budgets, money: int | None
+    ) -> Written:
         """What the model makes of it; without text where it does not come to that, whyever."""
         said = Conversation(
             flow.tenant, flow.id, flow.requester, (Message(Role.USER, source, source=TRANSCRIPT),), ()
         )
-        said = replace(said, tokens_left=budgets.tokens - flow.tokens)
+        said = replace(said, tokens_left=budgets.tokens - flow.tokens, micros_left=money)
         try:
             async with asyncio.timeout(min(DEADLINE, max(0.0, budgets.seconds - flow.worked))):
                 move = safe_move(await brain.summarise(said, self._request))

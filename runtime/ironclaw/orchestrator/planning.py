@@ -57,11 +57,12 @@ class Planner:
         :raises BrainError: there is none, or a budget is used up; the sentence is for people
         :raises Conflict: somebody else moved this workflow
         """
-        budgets = self._budgets(flow.tenant)
-        await self._spending.check(flow, budgets)
-        brain = self._brain(flow)
+        budgets, brain = self._budgets(flow.tenant), self._brain(flow)
         offers = self._registry.offers(flow.tenant, flow.tools)
         scene = await self._condenser.scene(flow, offers, budgets)
+        tokens = self._condenser.counting.tokens(whose(flow), scene.counted)
+        left = await self._spending.check(flow, budgets, brain, tokens)
+        scene = replace(scene, conversation=replace(scene.conversation, micros_left=left))
         if scene.is_over and await self._condenser.shorten(flow, scene, brain, budgets):
             return None
         try:

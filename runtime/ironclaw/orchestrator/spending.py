@@ -7,54 +7,88 @@ from collections.abc import Callable
 from ironclaw.budgets import DAY, Budgets, money
 from ironclaw.errors import BrainError
 from ironclaw.store import Flow, Store
+from ironclaw.task import Brain, PricedBrain
 
 LESS = "Ask for less at once."
 NO_PRICE = (
     "Stopped: what this costs is limited, and a model that was asked has no price. Whoever operates this "
     "names it in `prices`, or takes max_cost and budget_per_day out of the settings."
 )
+WRITES = 4_000  #: Tokens that a turn is reckoned to write where max_output_tokens does not say.
 
 
 class Spending:
     """Holds workflows to their budgets.
 
-    Turns that are under way are not counted: of a tenant's day, as many as run at once may go beyond it.
+    A turn is begun while less than the budget is spent, and may end beyond it.  Of a tenant's day what each turn
+    may cost is set aside before it asks, so of those that begin at once one may, and beside it only what they
+    cost more than was reckoned.
     """
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
 
-    async def check(self, flow: Flow, budgets: Budgets) -> None:
+    async def check(self, flow: Flow, budgets: Budgets, brain: Brain, tokens: int) -> int | None:
         """
-        :raises BrainError: one of them is used up; its sentence is for people
+        :param tokens: that the brain is about to read
+        :return: micros after which nothing more is asked in this turn; None for no limit
+        :raises BrainError: a budget is used up, or nobody knows the price; the sentence is for people
+        :raises Conflict: somebody else moved this workflow
         """
-        if flow.steps >= budgets.steps:
-            raise BrainError(f"Stopped after {flow.steps} steps, which is the limit. {LESS}")
-        if flow.tokens >= budgets.tokens:
-            raise BrainError(f"Stopped after {flow.tokens} tokens, which is over the limit. {LESS}")
-        if flow.worked >= budgets.seconds:
-            raise BrainError(f"Stopped after {flow.worked:.0f} s of work, which is the limit. {LESS}")
-        if flow.tokens and (budgets.cost is not None or budgets.per_day is not None):
-            await self._check_cost(flow, budgets.cost)
-        if budgets.per_day is not None:
-            await self._check_day(flow.tenant, budgets.per_day)
+        _check_work(flow, budgets)
+        if budgets.cost is None and budgets.per_day is None:
+            return None
+        turn = _reckoned(flow.tenant, budgets, brain, tokens)
+        left = await self._left_of_task(flow, turn, budgets.cost)
+        if budgets.per_day is None:
+            return left
+        of_day = await self._left_of_day(flow, turn, budgets.per_day)
+        return of_day if left is None else min(left, of_day)
 
-    async def _check_cost(self, flow: Flow, most: int | None) -> None:
+    async def _left_of_task(self, flow: Flow, turn: int, most: int | None) -> int | None:
         total = await self._store.model_calls.total(flow.id)
-        if total is None:
-            return
-        if total.micros is None:
+        spent = total.micros if total else 0
+        if spent is None:
             raise BrainError(NO_PRICE)
-        if most is not None and total.micros >= most:
+        if most is not None and spent >= most and (total or turn):
             raise BrainError(
-                f"Stopped after {money(total.micros)} for models, of {money(most)} for one task. {LESS}"
+                f"Stopped after {money(spent)} for models, of {money(most)} for one task. {LESS}"
             )
+        return None if most is None else most - spent
 
-    async def _check_day(self, tenant: str, most: int) -> None:
+    async def _left_of_day(self, flow: Flow, turn: int, most: int) -> int:
         now = self._clock()
-        if await self._store.model_calls.cost(tenant, now - now % DAY) >= most:
+        spent, held = await self._store.workflows.hold(flow, turn, most, now - now % DAY, now)
+        if spent >= most:
             raise BrainError(
                 f"The budget for models is used up for today: {money(most)}. It begins anew at 00:00 UTC; "
                 "whoever operates this can raise budget_per_day."
             )
+        if spent + held >= most:
+            raise BrainError(
+                f"What is left of today's budget for models, {money(most)}, is set aside for tasks that are "
+                "under way. Try again in a few minutes; whoever operates this can raise budget_per_day."
+            )
+        return most - spent - held
+
+
+def _check_work(flow: Flow, budgets: Budgets) -> None:
+    """
+    :raises BrainError: one of them is used up
+    """
+    if flow.steps >= budgets.steps:
+        raise BrainError(f"Stopped after {flow.steps} steps, which is the limit. {LESS}")
+    if flow.tokens >= budgets.tokens:
+        raise BrainError(f"Stopped after {flow.tokens} tokens, which is over the limit. {LESS}")
+    if flow.worked >= budgets.seconds:
+        raise BrainError(f"Stopped after {flow.worked:.0f} s of work, which is the limit. {LESS}")
+
+
+def _reckoned(tenant: str, budgets: Budgets, brain: Brain, tokens: int) -> int:
+    """Micros of one turn; 0 of a brain that says nothing of it.
+
+    :raises BrainError: a model has no price
+    """
+    writes = budgets.output_tokens or WRITES
+    return brain.reckon(tenant, tokens, writes) if isinstance(brain, PricedBrain) else 0

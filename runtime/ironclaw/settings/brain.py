@@ -26,14 +26,14 @@ class Price(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    input: float = Field(ge=0, allow_inf_nan=False, description="Per million tokens in.")
+    input: float = Field(ge=0, le=1e6, allow_inf_nan=False, description="Per million tokens in.")
     cached: float | None = Field(
         None,
         ge=0,
         allow_inf_nan=False,
         description="Of those, what the server had read before; as input when not set.",
     )
-    output: float = Field(ge=0, allow_inf_nan=False, description="Per million tokens out.")
+    output: float = Field(ge=0, le=1e6, allow_inf_nan=False, description="Per million tokens out.")
 
 
 class ModelServer(BaseModel):

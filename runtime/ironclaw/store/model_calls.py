@@ -10,6 +10,8 @@ from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.units import Writer
 from ironclaw.task import ModelTotal, ModelUse
 
+UNTOLD = "(not told)"  #: Stands for the model of a turn that a crash, a stop or a time limit has ended.
+
 
 class ModelCalls:
     """The store of what models used."""
@@ -20,15 +22,6 @@ class ModelCalls:
     async def total(self, workflow_id: str) -> ModelTotal | None:
         """What one workflow has used; None where no model was asked for it."""
         return await self._writer.glance(lambda c: total(c, workflow_id))
-
-    async def cost(self, tenant: str, since: float) -> int:
-        """Micros that a tenant's requests have cost, as far as they have a price.
-
-        :param since: unix seconds
-        """
-        return await self._writer.glance(
-            lambda c: int(sql.tenant_cost(c, tenant=tenant, since=since)["micros"])
-        )
 
     async def of(self, workflow_id: str) -> tuple[ModelUse, ...]:
         """Each request of a workflow, in order."""
@@ -50,6 +43,14 @@ def add(c: Connection, flow: Flow, uses: Sequence[ModelUse], now: float) -> None
         }
         sql.add_model_call(c, workflow_id=flow.id, tenant=flow.tenant, now=now, **figures)
         note(c, flow.tenant, now, "model_asked", "brain", workflow=flow.id, **figures)
+    if uses:
+        sql.let_go(c, id=flow.id)
+
+
+def settle(c: Connection, flow: Flow, now: float) -> None:
+    """A turn of which nobody wrote what it used has cost what it held."""
+    if was := int(sql.held_by(c, id=flow.id)["held"]):
+        add(c, flow, (ModelUse(UNTOLD, micros=was),), now)
 
 
 def total(c: Connection, workflow_id: str) -> ModelTotal | None:

@@ -66,6 +66,7 @@ def move_workflow(
     if state is WorkflowState.PAUSED:
         threads.tell_followers(c, flow, now)
     elif state.is_final:
+        model_calls.settle(c, flow, now)
         threads.hand_on(c, flow, now)
 
 

@@ -8,7 +8,7 @@ for people; ``workflows`` is how it all stands, and ``notices`` what is told of 
 from ironclaw.canonical import Json
 from ironclaw.failure import FailureKind, ToolFailure
 from ironclaw.task.asked import Address, Task
-from ironclaw.task.brains import Brain, ModelTotal, ModelUse, Move, Question, SummarisingBrain
+from ironclaw.task.brains import Brain, ModelTotal, ModelUse, Move, PricedBrain, Question, SummarisingBrain
 from ironclaw.task.calls import CallState, Effect, Risk, ToolCall, ToolResult, Usage
 from ironclaw.task.conversation import (
     CONTEXT_MARKER,
@@ -54,6 +54,7 @@ __all__ = [
     "Notice",
     "NoticeKind",
     "Opinion",
+    "PricedBrain",
     "Principal",
     "ProposedCall",
     "Question",

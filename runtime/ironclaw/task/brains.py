@@ -86,3 +86,15 @@ class SummarisingBrain(Brain, Protocol):
         :raises BrainError: there is none
         """
         ...
+
+
+@runtime_checkable
+class PricedBrain(Brain, Protocol):
+    """A brain that knows before a turn what it may cost.  Of others budgets only see what they have cost."""
+
+    def reckon(self, tenant: str, tokens_in: int, tokens_out: int) -> int:
+        """Micros of one request of so many tokens, by the dearest of the models that may be asked.
+
+        :raises BrainError: a model has no price
+        """
+        ...

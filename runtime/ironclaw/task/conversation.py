@@ -81,5 +81,6 @@ class Conversation:
     door: str = ""  #: Where the task came from: "slack", "http", "cli" or "mcp".
     can_ask: bool = False  #: Whether a question reaches the person who asked: see :attr:`Move.question`.
     tokens_left: int | None = None  #: For this turn and its repairs: none is begun when they are used up.
+    micros_left: int | None = None  #: Likewise of money, in micros; None: it is not limited.
     #: To be told the answer as far as it has come, the whole of it each time: a draft that may still change.
     say: Callable[[str], None] = field(default=_unheard, compare=False, repr=False)
