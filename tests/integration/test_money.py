@@ -1,4 +1,4 @@
-"""Limits in money, in the whole engine: with many tasks at once, and with turns that nobody saw the end of."""
+"""Limits in money, in the whole engine: with many tasks at once, and turns that nobody saw the end of."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ WRITES = 4_000  #: Tokens that a turn is reckoned to write where max_output_toke
 class Spending:
     """Holds workflows to their budgets.
 
-    A turn is begun while less than the budget is spent, and may end beyond it.  Of a tenant's day what each turn
-    may cost is set aside before it asks, so of those that begin at once one may, and beside it only what they
-    cost more than was reckoned.
+    A turn is begun while less than the budget is spent, and may end beyond it.  Of a tenant's day what each
+    turn may cost is set aside before it asks, so of those that begin at once one may, and beside it only what
+    they cost more than was reckoned.
     """
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
