@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
 import pytest
+from tests.fakes.clock import Clock
 from tests.fakes.postgres import NOT_INSTALLED, Cluster, programs
 from tests.integration.doubting import a_receiver, allow, post
 from tests.integration.engine import Moves, approver, ask, engine, moves, wants
 
 from ironclaw import audit
 from ironclaw.app import Ironclaw
-from ironclaw.errors import StoreError
-from ironclaw.store.migrations import due, for_postgres
-from ironclaw.task import Decision, WorkflowState, WorkflowView
+from ironclaw.errors import Expired, StoreError
+from ironclaw.store import Store
+from ironclaw.store.migrations import due, for_postgres, head_version
+from ironclaw.task import ApprovalState, Decision, WorkflowState, WorkflowView
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.skipif(programs() is None, reason=NOT_INSTALLED)]
 WRITE = moves(wants("files.write", path="a.md", text="x"))
+HOUR, DAYS = 3600.0, 8 * 24 * 3600.0
 RELEASED = 7  #: The only schema on PostgreSQL that was released before the one of now.
 #: Of a commit with the event in ``full_at`` the server says that its disk is full, so many times.
 FULL = """
@@ -37,6 +41,12 @@ END $$;
 CREATE CONSTRAINT TRIGGER full_disk AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION is_full();
 """
+#: Ends the session that brings the schema up to date, once it waits for a lock; says whether there was one.
+CUT_OFF = """
+SELECT coalesce(bool_or(pg_terminate_backend(pid)), false) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+NEW_TABLES = "SELECT count(*) FROM pg_tables WHERE tablename = 'mcp_listings'"
 T = TypeVar("T")
 
 
@@ -213,3 +223,54 @@ async def test_upgrade(server: Cluster, tmp_path: Path, built_toolboxes: Path) -
         state = (await app.wait("T1", view.id, 30)).state
 
     assert (WorkflowState.DONE, "x") == (state, (tmp_path / "after/T1/a.md").read_text())
+
+
+async def test_cut_off_while_upgrading(server: Cluster, tmp_path: Path) -> None:
+    """
+    Cut off in the middle of an upgrade, the schema is the old one, whole; the next attempt ends it.
+    """
+    url = server.new_database()
+    name = url.rpartition("/")[2]
+    await as_released(url, url)
+    reader = await asyncpg.connect(url)
+    reading = reader.transaction()
+    await reading.start()
+    await reader.execute("LOCK TABLE workflows IN ACCESS SHARE MODE")  # Some statement of it waits for this.
+    opening = asyncio.create_task(Store.open(tmp_path, url))
+    async with asyncio.timeout(30):
+        while server.run(name, CUT_OFF) != "t":  # noqa: ASYNC110 - what another session waits for
+            await asyncio.sleep(0.05)
+    before = server.run(name, "SELECT version FROM schema_version"), server.run(name, NEW_TABLES)
+    await reading.rollback()
+    store = await opening
+    await asyncio.gather(store.close(), reader.close())
+
+    assert (f"{RELEASED}", "0") == before
+    assert (f"{head_version()}", "1") == (
+        server.run(name, "SELECT version FROM schema_version"),
+        server.run(name, NEW_TABLES),
+    )
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR, DAYS, -DAYS])
+async def test_clock_jumps_while_paused(
+    server: Cluster, tmp_path: Path, built_toolboxes: Path, jump: float
+) -> None:
+    """
+    A clock ahead ends what waits early, and back again revives nothing; a clock behind lets it wait, and run.
+    """
+    clock = Clock()
+    more: dict[str, Any] = {"database_url": server.new_database(), "scratch_dir": tmp_path / "shared"}
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, clock=clock, **more) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        clock.at += jump
+        await app._expire()
+        clock.at -= max(jump, 0)
+        with contextlib.suppress(Expired):
+            await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        after = await app.wait("T1", view.id, 30)
+        state = (await app.approval("T1", view.approval.id)).state
+
+    assert (ApprovalState.EXPIRED if jump > 0 else ApprovalState.APPROVED) == state
+    assert (WorkflowState.DONE, jump < 0) == (after.state, (tmp_path / "shared/T1/a.md").exists())
