@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.fakes.openai_server import FakeOpenAI, error
+from tests.fakes.openai_server import FakeOpenAI, error, text
 from tests.integration.engine import ask, engine
-from tests.integration.planning import KEY, brain
+from tests.integration.planning import KEY, asking, brain
 
 from ironclaw.errors import BrainError
 from ironclaw.task import Move, WorkflowState
@@ -50,13 +50,15 @@ async def test_the_tasks_own_seconds(tmp_path: Path, built_toolboxes: Path) -> N
     A pause that is longer than what the task has left is cut off: the task ends in its time, with a sentence.
     """
     async with FakeOpenAI(key=KEY) as server:
+        server.on("hello", text("Hi."))
         server.on("do it", error(500))
         planner = brain(server, {"first_pause": 60.0})
-        async with engine(tmp_path, planner, built_toolboxes, max_seconds=1) as app:
+        await planner.plan(asking())  # The library is loaded.
+        async with engine(tmp_path, planner, built_toolboxes, max_seconds=2) as app:
             began = time.monotonic()
             view = await app.wait("T1", await app.submit(ask()), 30)
             took = time.monotonic() - began
 
     assert (WorkflowState.FAILED, True) == (view.state, took < 15)
-    assert "did not answer within 1 s" in view.outcome
-    assert 1 == len(server.requests)
+    assert "did not answer within 2 s" in view.outcome
+    assert 2 == len(server.requests)
