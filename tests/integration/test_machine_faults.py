@@ -21,7 +21,7 @@ from tests.integration.test_grants import asking
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import Expired, IronclawError, StoreError
-from ironclaw.store import sqlite
+from ironclaw.store import batches
 from ironclaw.task import ApprovalState, Decision, WorkflowState
 from ironclaw.terms import GrantScope
 
@@ -56,9 +56,9 @@ class Disk:
     """Is full from the given commit on, for some commits."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._apply = sqlite.apply
+        self._apply = batches.apply
         self.at, self.count, self.commits = 10**9, 0, 0
-        monkeypatch.setattr(sqlite, "apply", self.apply)
+        monkeypatch.setattr(batches, "apply", self.apply)
 
     def apply(self, *batch: Any) -> Any:
         self.commits += 1

@@ -10,6 +10,7 @@ import asyncpg
 
 from ironclaw.errors import StoreError
 from ironclaw.store.faults import AWAY
+from ironclaw.store.looking import NONE_YET
 from ironclaw.store.reaching import place, said, unusable
 from ironclaw.store.units import T, Unit
 from ironclaw.store.waiting import Waiting, in_greenlet
@@ -27,7 +28,7 @@ async def look(url: str, unit: Unit[T]) -> T:
         try:
             return await in_greenlet(unit, Waiting(raw))
         except asyncpg.UndefinedTableError:
-            raise StoreError("There is no database yet: start the bot once.") from None
+            raise StoreError(NONE_YET) from None
 
 
 async def has_schema(url: str) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import sqlite3
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -13,10 +14,26 @@ from typing import Any
 
 from ironclaw.errors import StoreError
 from ironclaw.store.sql import sql
-from ironclaw.store.sqlite import reading
 from ironclaw.store.units import T, Unit
 
 NONE_YET = "There is no database yet: start the bot once."
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection of its own, for commands beside a running bot.
+
+    :raises StoreError: there is no database yet
+    """
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    except sqlite3.Error:
+        raise StoreError(NONE_YET) from None
+    connection.row_factory = sqlite3.Row
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 def look(path: Path, url: str, unit: Unit[T]) -> T:

@@ -20,10 +20,12 @@ from ironclaw.store.approvals import end_review
 from ironclaw.store.chain import Head, note
 from ironclaw.store.copying import copy
 from ironclaw.store.database import note_backup, note_backup_as_before
+from ironclaw.store.guarding import guard
 from ironclaw.store.instances import Instance
+from ironclaw.store.looking import NONE_YET
 from ironclaw.store.migrations import head_version, migrate_sqlite
 from ironclaw.store.sql import Connection, sql
-from ironclaw.store.sqlite import PRAGMAS, guard
+from ironclaw.store.sqlite import PRAGMAS
 from ironclaw.task import ApprovalState, ApprovalView, observation
 from ironclaw.timing import Timing
 
@@ -76,7 +78,7 @@ def backing_up(path: Path, file: Path, actor: str, now: float) -> None:
     :raises StoreError: there is none, or it cannot be copied
     """
     if not path.exists():
-        raise StoreError("There is no database yet: start the bot once.")
+        raise StoreError(NONE_YET)
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as c:
             c.row_factory = sqlite3.Row

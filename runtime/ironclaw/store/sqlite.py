@@ -1,29 +1,24 @@
-"""Group commit: units of work that arrive together share one transaction and one fsync.
-
-Measured: 9 times the speed of a lock per transaction at 64 concurrent workflows.
-"""
+"""Group commit: units of work that arrive together share one transaction, one thread hop and one fsync."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
-import itertools
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import aiosqlite
 
 from ironclaw.errors import StoreError
+from ironclaw.store.batches import Job, serve
 from ironclaw.store.copying import Between, copy
 from ironclaw.store.files import Files
+from ironclaw.store.guarding import forgetting as forgetting
+from ironclaw.store.guarding import guard
 from ironclaw.store.instances import Instance
+from ironclaw.store.locking import own
 from ironclaw.store.migrations import migrate_sqlite
 from ironclaw.store.units import T, Unit
 
@@ -38,129 +33,6 @@ PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA recursive_triggers = ON",  # Without it, INSERT OR REPLACE deletes past the audit's triggers.
 )
-#: What nothing in this process may do to the audit table, whatever SQL it is led to run.
-FORBIDDEN = frozenset({sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
-#: Nor to any schema, once it is up to date: a trigger or a temporary table would stand before ours.
-OF_SCHEMAS = frozenset(
-    value
-    for name, value in vars(sqlite3).items()
-    if name.startswith(("SQLITE_CREATE_", "SQLITE_DROP_", "SQLITE_ALTER_", "SQLITE_ATTACH", "SQLITE_DETACH"))
-)
-#: Pragmas that may be given a word and change nothing by it.
-HARMLESS = frozenset({"foreign_key_check", "integrity_check", "table_xinfo", "wal_checkpoint"})
-
-
-_forgetting: ContextVar[bool] = ContextVar("forgetting", default=False)
-
-
-@contextlib.contextmanager
-def forgetting(c: object) -> Iterator[None]:
-    """Within it, and nowhere else, a statement that forgets events of the audit log may be run.
-
-    :param c: the unit's connection
-    """
-    before = _forgetting.set(True)
-    try:
-        yield
-    finally:
-        _forgetting.reset(before)
-        if isinstance(c, sqlite3.Connection):
-            # The guard is asked when a statement is prepared, and those are kept: setting it voids them.
-            c.set_authorizer(guard)
-
-
-def guard(action: int, first: str | None, second: str | None, *_where: str | None) -> int:
-    """An authorizer that keeps the audit log append-only."""
-    # That an event is emptied then, and nothing else, a trigger sees to.
-    is_forgetting = action == sqlite3.SQLITE_UPDATE and second == "event" and _forgetting.get()
-    is_wrong = action in FORBIDDEN and first == "audit" and not is_forgetting
-    is_wrong |= action in OF_SCHEMAS
-    is_wrong |= action == sqlite3.SQLITE_PRAGMA and second is not None and str(first).lower() not in HARMLESS
-    return sqlite3.SQLITE_DENY if is_wrong else sqlite3.SQLITE_OK
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A unit and who waits for it."""
-
-    unit: Unit[Any]
-    done: asyncio.Future[Any]
-    reads: bool  #: It changes nothing, and so needs no transaction.
-
-    def tell(self, result: Any) -> None:
-        """Wake who waits, unless they have gone."""
-        if self.done.cancelled():
-            return
-        if isinstance(result, Exception):
-            self.done.set_exception(_explained(result))
-        else:
-            self.done.set_result(result)
-
-
-def _explained(error: Exception) -> Exception:
-    """A failing disk is no mistake of the unit's: whoever lives on after a StoreError must get one."""
-    if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
-        return StoreError(f"The database cannot be used: {error}.")
-    return error
-
-
-def serve(
-    connection: sqlite3.Connection, jobs: Sequence[Job], check: Callable[[], None] = lambda: None
-) -> list[Any]:
-    """All jobs in one thread hop: those that write first, in one transaction, then those that read.
-
-    :param check: raises where nothing may be written
-    :return: each job's result or exception, in the order of the jobs
-    """
-    writing = [job.unit for job in jobs if not job.reads]
-    written: Iterator[Any]
-    try:
-        if writing:
-            check()
-        written = iter(apply(connection, writing) if writing else ())
-    except Exception as error:  # noqa: BLE001 - every writer of the batch hears of it
-        refused = StoreError(f"The database refused to write: {error}. Nothing was changed.")
-        written = itertools.repeat(refused)
-    return [_read_one(connection, job.unit) if job.reads else next(written) for job in jobs]
-
-
-def _read_one(connection: sqlite3.Connection, unit: Unit[Any]) -> Any:
-    try:
-        return unit(connection)
-    except Exception as error:  # noqa: BLE001 - it goes to who asked
-        return error
-
-
-def apply(connection: sqlite3.Connection, units: Sequence[Unit[Any]]) -> list[Any]:
-    """Run the units in one transaction, each in its savepoint.
-
-    :return: each unit's result, or the exception that undid that unit alone
-    :raises sqlite3.Error: the whole batch was undone
-    """
-    results: list[Any] = []
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for unit in units:
-            results.append(_apply_one(connection, unit))
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return results
-
-
-def _apply_one(connection: sqlite3.Connection, unit: Unit[Any]) -> Any:
-    connection.execute("SAVEPOINT unit")
-    try:
-        result = unit(connection)
-    except Exception as error:
-        if not connection.in_transaction:
-            raise  # A full disk: SQLite has undone the whole batch already.
-        connection.execute("ROLLBACK TO unit")
-        result = error
-    connection.execute("RELEASE unit")
-    return result
 
 
 class SqliteWriter:
@@ -182,7 +54,7 @@ class SqliteWriter:
         """
         :raises StoreError: another process has it, or it cannot be opened
         """
-        lock = _lock(path)
+        lock = own(path)
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # Ours, whatever the umask.
             connection = await aiosqlite.connect(path, isolation_level=None)
@@ -371,71 +243,3 @@ def _vacuum(connection: sqlite3.Connection) -> None:
         connection.execute("VACUUM")
     finally:
         connection.set_authorizer(guard)
-
-
-def is_in_use(path: Path) -> bool:
-    """Whether a process has this database open."""
-    try:
-        os.close(_take_lock(path.with_suffix(".lock")))
-    except OSError:
-        return False  # There is none yet, or we could not open it either: who opens it says why.
-    except StoreError:
-        return True
-    return False
-
-
-@contextlib.contextmanager
-def owning(path: Path) -> Iterator[None]:
-    """No other process opens this database until the block ends.
-
-    :raises StoreError: another process has it, or the folder cannot be made or written to
-    """
-    lock = _lock(path)
-    try:
-        yield
-    finally:
-        os.close(lock)
-
-
-def _lock(path: Path) -> int:
-    """Make the database's folder, and the right to write to it ours.
-
-    :raises StoreError: another process has it, or the folder cannot be made or written to
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return _take_lock(path.with_suffix(".lock"))
-    except OSError as error:
-        raise StoreError(
-            f"data_dir: {path.parent} cannot be used: {error.strerror}. Set another data_dir."
-        ) from None
-
-
-def _take_lock(path: Path) -> int:
-    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise StoreError(
-            "Another ironclaw process uses this data_dir. A bot or a demo is just starting: try again in a "
-            "moment. Or one still runs: stop it, or set another data_dir."
-        ) from None
-    return handle
-
-
-@contextlib.contextmanager
-def reading(path: Path) -> Any:
-    """A read-only connection of its own, for commands beside a running bot.
-
-    :raises StoreError: there is no database yet
-    """
-    try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    except sqlite3.Error:
-        raise StoreError("There is no database yet: start the bot once.") from None
-    connection.row_factory = sqlite3.Row
-    try:
-        yield connection
-    finally:
-        connection.close()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ironclaw.errors import Conflict, NotFound
 from ironclaw.store.chain import FORGETS, note
+from ironclaw.store.guarding import forgetting
 from ironclaw.store.sql import Connection, sql
-from ironclaw.store.sqlite import forgetting
 from ironclaw.store.units import Writer
 from ironclaw.task import TenantState
 
