@@ -30,12 +30,12 @@ class Kept:
 
     @property
     def approved(self) -> McpListing | None:
-        return next((row for row in self.rows if row.state == "approved"), None)
+        return next((row for row in self.rows if row.state == "approved" and not row.is_outlived), None)
 
     @property
     def said(self) -> str:
         """What people said of its tools."""
-        if row := self.approved or next((row for row in self.rows if row.decided_by), None):
+        if row := self.approved or next((row for row in self.rows if row.state == "rejected"), None):
             return f"{row.decided_by} {row.state} its tools"
         return "nobody has approved its tools"
 

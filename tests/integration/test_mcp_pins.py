@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
-from tests.integration.engine import Moves, approver, ask, moves, wants
+from tests.integration.engine import Moves, approver, ask, engine, moves, wants
 from tests.integration.mcp_world import approve, hostile, names, polite, until, world
 
 from ironclaw.app import Ironclaw
@@ -203,6 +204,25 @@ async def test_rejected(tmp_path: Path, built_toolboxes: Path, mood: Path) -> No
 
         assert (["turns.look_up"], []) == (offered, names(app))
         assert app.mcp.shown("turns")["state"].startswith("local:op rejected its tools")
+
+
+async def test_a_clock_that_was_set_back(tmp_path: Path, built_toolboxes: Path, mood: Path) -> None:
+    """
+    The last word counts, also where the clock says that it was said before the others.
+    """
+    ahead = [3600.0]
+    servers = {"turns": turning(mood)}
+    more = {"clock": lambda: time.time() + ahead[0], "mcp_servers": servers}
+    async with engine(tmp_path, Moves(), built_toolboxes, **more) as app:
+        await app.mcp.settled(20)
+        await approve(app, "turns")
+        approved = app.mcp.shown("turns")["approved"]
+        await app.mcp.decide("turns", **approved, state="rejected", actor="local:op")
+        ahead[0] = 0.0
+        rejected = names(app)
+        await approve(app, "turns")
+
+        assert ([], ["turns.look_up"]) == (rejected, names(app))
 
 
 async def test_whose_they_are(tmp_path: Path, built_toolboxes: Path, mood: Path) -> None:

@@ -57,6 +57,7 @@ EVERYBODY = {
     "free_leases": "a restore frees them",
     "spend_steps": "codes used before a restore are used",
     "end_grants": "whose time is over",
+    "mcp_decisions": "whether an approval of a server's tools is people's last word on them",
     "memory_tenants": "whose memories are indexed anew",
     "memory_job_tenants": "whose index is behind",
     "remains_tenants": "whose ended tasks held what was forgotten",

@@ -8,6 +8,8 @@ from dataclasses import asdict, replace
 from ironclaw.canonical import mac, subkey
 from ironclaw.store import McpListing
 
+_UNSEALED = ("seal", "last_word")
+
 
 class Seals:
     """The host's seals over decisions: whoever changes rows cannot approve."""
@@ -22,4 +24,4 @@ class Seals:
         return hmac.compare_digest(self._over(row).encode(), row.seal.encode())
 
     def _over(self, row: McpListing) -> str:
-        return mac(self._key, {**asdict(row), "seal": ""})
+        return mac(self._key, {name: value for name, value in asdict(row).items() if name not in _UNSEALED})

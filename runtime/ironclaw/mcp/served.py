@@ -98,9 +98,9 @@ class Served:
 
     @property
     def approved(self) -> McpListing | None:
-        """What people approved, if it is of the server as it is configured now."""
+        """What people approved, if it is of the server as it is configured now, and their last word on it."""
         mine = (row for row in self._rows if row.state == "approved" and row.config == self._config)
-        return next((row for row in mine if self._seals.holds(row)), None)
+        return next((row for row in mine if self._seals.holds(row) and not row.is_outlived), None)
 
     @property
     def waiting(self) -> McpListing | None:
@@ -174,7 +174,8 @@ class Served:
         row = next((r for r in self._rows if (r.component, r.manifest) == (component, manifest)), None)
         if row is None or row.config != self._config:
             raise Conflict(f"The tools of {self.name} have changed since they were shown. Look again.")
-        decided = replace(row, state=state, decided_by=actor, decided_at=round(self._clock(), 3))
+        now = round(max(self._clock(), row.last_word + 0.001), 3)  # A clock may be set back.
+        decided = replace(row, state=state, decided_by=actor, decided_at=now)
         await self._store.decide(self._seals.sealed(decided), self._audience())
         await self.refresh()
 

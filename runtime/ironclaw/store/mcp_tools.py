@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +31,18 @@ class McpListing:
     state: State = "waiting"
     decided_by: str = ""
     decided_at: float = 0.0
-    seal: str = ""  #: Of the host's, over all of this; "" while nobody has decided.
+    seal: str = ""  #: Of the host's, over all of the above; "" while nobody has decided.
+    last_word: float = 0.0  #: When people last decided of the server's tools, by the audit logs.
 
     @property
     def key(self) -> tuple[str, str, str]:
         """Which one it is."""
         return self.server, self.component, self.manifest
+
+    @property
+    def is_outlived(self) -> bool:
+        """Whether people said something else since: a thief may put back the row of an old approval."""
+        return self.last_word > self.decided_at
 
 
 class McpTools:
@@ -117,7 +124,10 @@ def listings_in(path: Path, url: str = "") -> tuple[McpListing, ...]:
 
 
 def _all(c: Connection) -> tuple[McpListing, ...]:
-    return tuple(_row(row) for row in sql.mcp_listings(c))
+    words: dict[str, float] = {}
+    for event in (json.loads(row["event"]) for row in sql.mcp_decisions(c)):
+        words[event["server"]] = max(event["at"], words.get(event["server"], 0.0))
+    return tuple(_row(row, words.get(row["server"], 0.0)) for row in sql.mcp_listings(c))
 
 
 def _drop_others(c: Connection, row: McpListing, *, is_approved: int) -> None:
@@ -135,7 +145,7 @@ def _note(
         note(c, tenant, now, event, actor, server=row.server, about=row.about, **digests)
 
 
-def _row(row: Row) -> McpListing:
+def _row(row: Row, last_word: float) -> McpListing:
     return McpListing(
         row["server"],
         row["config"],
@@ -148,4 +158,5 @@ def _row(row: Row) -> McpListing:
         row["decided_by"],
         row["decided_at"],
         row["seal"],
+        last_word,
     )

@@ -764,6 +764,11 @@ WHERE workflow_id = :workflow_id AND state IN ('proposed', 'pending', 'approved'
 SELECT server, config, component, manifest, about, listing, seen_at, state, decided_by, decided_at, seal
 FROM mcp_listings ORDER BY server, seen_at, manifest
 
+-- name: mcp_decisions
+-- What people decided of servers' tools, as the audit logs have it, whatever the rows say.
+SELECT event FROM audit
+WHERE instr(event, '"event":"mcp_tools_approved"') > 0 OR instr(event, '"event":"mcp_tools_rejected"') > 0
+
 -- name: add_mcp_listing!
 INSERT INTO mcp_listings
     (server, config, component, manifest, about, listing, seen_at, state, decided_by, decided_at, seal)

@@ -29,6 +29,8 @@ CREATE TABLE mcp_listings (
     seal TEXT NOT NULL,
     PRIMARY KEY (server, component, manifest)
 ) STRICT;
+CREATE INDEX audit_by_mcp_decision ON audit (tenant, n)
+    WHERE instr(event, '"event":"mcp_tools_approved"') > 0 OR instr(event, '"event":"mcp_tools_rejected"') > 0;
 
 -- What each request to a model used, in the order of its workflow's.  micros: millionths of the money of the
 -- settings' prices; NULL where the model has no price.
