@@ -160,6 +160,10 @@ async def test_missing_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("endless", "it sent more than 2000 messages or 32 MiB in 10 s"),
         ("junk", "more than 100 lines of it are no message"),
         ("dies", "it ended"),
+        ("asks_for_ever", "it sent more than 2000 messages or 32 MiB in 10 s"),
+        ("parts", "it sent a message of more than 4000 parts"),
+        ("values", "it sent more than 100000 values at once or 500000 in 10 s"),
+        ("deep", "it sent a message of more than 64 parts within parts"),
     ],
 )
 async def test_what_it_may_say(how: str, why: str, tmp_path: Path) -> None:

@@ -196,6 +196,79 @@ async def test_giants(kind: str) -> None:
     assert sent < 64 << 20
 
 
+MANY = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"a": [[]] * 200_000}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "why"),
+    [
+        ("application/json", MANY, "it sent more than 100000 values at once or 500000 in 10 s"),
+        (
+            "text/event-stream",
+            f': "\ndata: {MANY}\n\n',
+            "it sent more than 100000 values at once or 500000 in 10 s",
+        ),
+        ("text/event-stream", ":\n" * 1_000_000, "it sent more than 2000 messages or 32 MiB in 10 s"),
+        ("text/event-stream", "retry: 0\n\n", "it sent more than 2000 messages or 32 MiB in 10 s"),
+    ],
+    ids=["many values", "many in an event", "many lines", "asked for ever"],
+)
+async def test_floods(kind: str, text: str, why: str) -> None:
+    """
+    Whoever sends what takes long to read, or has us ask without a pause, is cut off, and it is said why.
+    """
+
+    gets = 0
+
+    async def handle(request: web.Request) -> web.Response:
+        nonlocal gets
+        gets += request.method == "GET"
+        headers = {"Content-Type": kind, "Mcp-Session-Id": "s"}
+        asked = {} if request.method == "GET" else await request.json()
+        if text.startswith("retry") and asked.get("method") == "initialize":
+            return web.json_response(greeting(asked), headers={"Mcp-Session-Id": "s"})
+        if text.startswith("retry") and request.method == "POST":
+            return web.Response(status=202 if "id" not in asked else 404)
+        return web.Response(text=text if gets < 2 else "", headers=headers)
+
+    ended = Ended()
+    async with fake(handle) as url, asyncio.timeout(25):
+        with contextlib.suppress(Exception):  # Whatever the package makes of it.
+            async with session(url, ended=ended):
+                await ended.wait()
+
+    assert why == ended.why
+
+
+def greeting(asked: dict[str, Any]) -> dict[str, Any]:
+    """The answer of a server that says hello."""
+    version = asked["params"]["protocolVersion"]
+    result = {"protocolVersion": version, "capabilities": {}, "serverInfo": {"name": "x", "version": "1"}}
+    return {"jsonrpc": "2.0", "id": asked["id"], "result": result}
+
+
+@pytest.mark.parametrize(("charset", "is_heard"), [("utf-8", True), ("utf-16-le", False)])
+async def test_character_sets(charset: str, is_heard: bool) -> None:
+    """
+    An event is UTF-8, whatever a server calls it: in another character set it could hide what we count.
+    """
+
+    async def handle(request: web.Request) -> web.Response:
+        asked = await request.json()
+        if asked["method"] == "initialize":
+            body = f"data: {json.dumps(greeting(asked))}\n\n".encode(charset)
+            return web.Response(body=body, headers={"Content-Type": f"text/event-stream; charset={charset}"})
+        return web.Response(status=404 if "id" in asked else 202)
+
+    heard = False
+    async with fake(handle) as url:
+        with contextlib.suppress(Exception):  # Whatever the package makes of it.
+            async with session(url):
+                heard = True
+
+    assert is_heard == heard
+
+
 async def test_cookies_and_other_headers() -> None:
     """
     What a server sets is not kept, and what a request has beside the protocol's headers is not sent.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 
 WINDOW = 10.0  #: Seconds.
-MESSAGES, BYTES = 2_000, 32 << 20  #: Within them.
+MESSAGES, BYTES, VALUES = 2_000, 32 << 20, 500_000  #: Within them.
+MAX_VALUES = 100_000  #: In one message or line.
+#: A string of JSON, which never breaks a line; possessive, so that none is looked at twice.
+_STRING = re.compile(rb'"(?:[^"\\\r\n]++|\\[^\r\n])*+"?')
 
 
 class Ended:
@@ -40,17 +44,28 @@ class Meter:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._until = 0.0
-        self._messages = self._bytes = 0
+        self._messages = self._bytes = self._values = 0
 
-    def take(self, size: int) -> None:
+    def take(self, size: int, *, messages: int = 1, values: int = 0) -> None:
         """
-        :param size: of one message, in bytes
+        :param size: in bytes
+        :param values: that are to be read of it
         :raises Flood: it is too much
         """
         now = self._clock()
         if now >= self._until:
-            self._until, self._messages, self._bytes = now + WINDOW, 0, 0
-        self._messages += 1
+            self._until = now + WINDOW
+            self._messages = self._bytes = self._values = 0
+        self._messages += messages
         self._bytes += size
+        self._values += values
         if self._messages > MESSAGES or self._bytes > BYTES:
             raise Flood(f"it sent more than {MESSAGES} messages or {BYTES >> 20} MiB in {WINDOW:g} s")
+        if values > MAX_VALUES or self._values > VALUES:
+            raise Flood(f"it sent more than {MAX_VALUES} values at once or {VALUES} in {WINDOW:g} s")
+
+
+def values(lines: bytes) -> int:
+    """How many values there are in whole lines of JSON, at most: as many are made when it is read."""
+    bare = _STRING.sub(b"", lines)
+    return bare.count(b",") + bare.count(b"[") + bare.count(b"{")

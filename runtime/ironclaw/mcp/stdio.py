@@ -13,8 +13,9 @@ from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
 from ironclaw.mcp.confining import MAX_MESSAGE, Confinement, Program, started
-from ironclaw.mcp.flow import Ended, Flood, Meter
+from ironclaw.mcp.flow import Ended, Flood, Meter, values
 from ironclaw.mcp.holding import excess
+from ironclaw.mcp.screening import Screened
 
 MAX_JUNK = 100  #: Lines that are no message: some print a greeting.
 SEND_SECONDS = 10.0
@@ -34,13 +35,14 @@ async def pipes(
         came, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
         outgoing, to_send = anyio.create_memory_object_stream[SessionMessage](0)
         async with came, incoming, outgoing, to_send:
+            meter = Meter()
             tasks = [
-                asyncio.create_task(_receive(program, came, ended, hide)),
+                asyncio.create_task(_receive(program, came, meter, ended, hide)),
                 asyncio.create_task(_send(program, to_send, ended, hide)),
                 asyncio.create_task(_watch(program, Path(confined.folder), ended)),
             ]
             try:
-                yield incoming, outgoing
+                yield Screened(incoming, meter, ended), outgoing
             finally:
                 for task in tasks:
                     task.cancel()
@@ -52,13 +54,14 @@ async def pipes(
 async def _receive(
     program: Program,
     came: anyio.abc.ObjectSendStream[SessionMessage | Exception],
+    meter: Meter,
     ended: Ended,
     hide: Callable[[str], str],
 ) -> None:
-    meter, junk = Meter(), 0
+    junk = 0
     try:
         while line := await program.receive():
-            meter.take(len(line))
+            meter.take(len(line), values=values(line))
             message = _message(line)
             junk += message is None
             if junk > MAX_JUNK:

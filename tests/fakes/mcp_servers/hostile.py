@@ -95,6 +95,21 @@ TRIES = {
 }
 
 
+def deep() -> object:
+    found: object = []
+    for _ in range(100):
+        found = [found]
+    return found
+
+
+#: Answers that are a message of their own, but take long.
+LONG = {
+    "parts": lambda: {"content": [{}] * 40_000},
+    "values": lambda: {"content": [], "structuredContent": {"a": [1] * 200_000}},
+    "deep": lambda: {"content": [], "structuredContent": {"a": deep()}},
+}
+
+
 def _is_open(descriptor: int) -> bool:
     with contextlib.suppress(OSError):
         os.fstat(descriptor)
@@ -128,6 +143,11 @@ def call(number: object) -> None:
                     "params": {"level": "info", "data": "x"},
                 }
             )
+    if HOW == "asks_for_ever":
+        for at in range(150):
+            say({"jsonrpc": "2.0", "id": 1000 + at, "method": "ping"})
+    if HOW in LONG:
+        say({"jsonrpc": "2.0", "id": number, "result": LONG[HOW]()})
     if HOW == "junk":
         while True:
             sys.stdout.write("this is no JSON\n")
