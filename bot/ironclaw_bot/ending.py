@@ -7,6 +7,7 @@ import argparse
 from ironclaw.showing import in_terminal
 from ironclaw.task import Json
 from ironclaw_bot.doubt_commands import next_step as doubt_step
+from ironclaw_bot.looking_on import finished
 from ironclaw_bot.question_commands import next_step as question_step
 from ironclaw_bot.waiting import asked, next_step
 
@@ -14,12 +15,17 @@ DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3
 STATES = {"done": DONE, "failed": FAILED, "cancelled": FAILED, "paused": WAITING}
 
 
-def told(result: Json, chosen: argparse.Namespace) -> int:
+def told(result: Json, chosen: argparse.Namespace, seen: str = "") -> int:
     """Print how a workflow stands, and what to do next.
+
+    :param seen: what the terminal shows already of its text
 
     :return: the exit code
     """
     approval = result["approval"]
+    if seen and result["state"] != "done":
+        print("\n")
+        seen = ""
     if result["state"] == "paused" and approval:
         print(f"Waiting for approval of {asked(approval)}")
         print(in_terminal(next_step(result, chosen)))
@@ -29,5 +35,5 @@ def told(result: Json, chosen: argparse.Namespace) -> int:
         print(*map(in_terminal, question_step(result["question"], chosen)), sep="\n")
     else:
         still = f"Still {result['state']}: workflow {result['workflow_id']}"
-        print(in_terminal(result["outcome"] or still))
+        print(in_terminal(finished(result["outcome"] or still, seen)))
     return STATES.get(result["state"], DONE)

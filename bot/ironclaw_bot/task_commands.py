@@ -18,6 +18,7 @@ from ironclaw_bot.demo_folder import add_place
 from ironclaw_bot.digests import add_digest
 from ironclaw_bot.ending import DONE, FAILED, told
 from ironclaw_bot.local import Here, Remote
+from ironclaw_bot.looking_on import look_on
 from ironclaw_bot.tool_commands import check_name
 from ironclaw_bot.waiting import listed
 
@@ -61,9 +62,13 @@ class Tasks:
         task = " ".join(chosen.task)
         if settings.brain_name == "commands" and TOOL.fullmatch(task.split()[0] if task.split() else ""):
             await check_name(settings, task.split()[0])
+        is_seen, seen = sys.stdout.isatty(), ""
         async with self._door(settings) as door:
-            found = await door.ask("run", tenant=chosen.tenant, task=task, brain="", wait=chosen.wait)
-        return told(found, chosen)
+            wait = 0 if is_seen else chosen.wait
+            found = await door.ask("run", tenant=chosen.tenant, task=task, brain="", wait=wait)
+            if is_seen:
+                found, seen = await look_on(door, found, chosen.wait)
+        return told(found, chosen, seen)
 
     async def approvals(self, settings: Settings, chosen: argparse.Namespace) -> int:
         async with self._door(settings) as door:

@@ -16,6 +16,7 @@ from ironclaw.errors import IronclawError, NotFound, TryLater
 from ironclaw.task import Json
 from ironclaw_bot.local.door import Door
 from ironclaw_bot.local.names import login_name
+from ironclaw_bot.local.screen import screen_of
 
 LISTINGS = ("doubts", "approvals", "status")  #: They show what recovery makes of a crash.
 RECOVERY = 20.0  #: Seconds that they wait for it: a tool may be asked whether it ran.
@@ -77,7 +78,7 @@ class Here:
 
     def __init__(self, app: Ironclaw) -> None:
         self.app = app
-        self._door = Door(app, login_name(os.getuid()))
+        self._door = Door(app, login_name(os.getuid()), screen_of(app))
 
     async def ask(self, method: str, **words: Any) -> Json:
         """

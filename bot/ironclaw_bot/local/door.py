@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,6 +64,25 @@ class Door(Operating):
         asked = Task(principal.tenant, principal.id, task, Address("cli"), tools=only, brain=brain)
         workflow_id = await self.app.submit(asked)
         return await self._with_doubt(await self.app.wait(principal.tenant, workflow_id, wait))
+
+    async def follow(self, tenant: str, workflow_id: str, seen: str, wait: float) -> Json:
+        """How a task stands, and what its model writes: once it rests, or that is another text, or in time.
+
+        :param seen: the text that the caller has
+        """
+        own = self._principal(tenant).tenant
+        rest = asyncio.create_task(self.app.wait(own, workflow_id, wait))
+        news = asyncio.create_task(self.screen.news(workflow_id, seen))
+        try:
+            await asyncio.wait((rest, news), return_when=asyncio.FIRST_COMPLETED)
+            draft = self.screen.text(workflow_id)
+            if rest.done():
+                self.screen.leave(workflow_id)
+            view = rest.result() if rest.done() else await self.app.workflow(own, workflow_id)
+        finally:
+            rest.cancel()
+            news.cancel()
+        return {**await self._with_doubt(view), "draft": draft}
 
     async def approvals(self, tenant: str) -> Json:
         """What waits for people."""
@@ -186,6 +206,7 @@ class Door(Operating):
 
 METHODS = (
     "run",
+    "follow",
     "approvals",
     "decide",
     "doubts",

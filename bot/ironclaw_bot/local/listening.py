@@ -16,6 +16,7 @@ from ironclaw.app import Ironclaw
 from ironclaw.errors import IdentityError, IronclawError
 from ironclaw_bot.local.door import METHODS, Door
 from ironclaw_bot.local.names import SOCKET, login_name
+from ironclaw_bot.local.screen import Screen, screen_of
 
 LAST_CALLS = 0.5  #: Seconds that calls have to end when the bot stops.
 UNFORESEEN = (
@@ -27,8 +28,8 @@ log = structlog.get_logger(__name__)
 
 async def listen(app: Ironclaw, data_dir: Path) -> web.AppRunner:
     """Open the door of a running bot."""
-    site = web.Application()
-    site.add_routes([web.post(f"/{name}", _handler(app, name)) for name in METHODS])
+    site, screen = web.Application(), screen_of(app)
+    site.add_routes([web.post(f"/{name}", _handler(app, screen, name)) for name in METHODS])
     runner = web.AppRunner(site, access_log=None, shutdown_timeout=LAST_CALLS)
     await runner.setup()
     os.makedirs(data_dir, mode=0o700, exist_ok=True)  # Nobody did, where the database is elsewhere.
@@ -39,10 +40,10 @@ async def listen(app: Ironclaw, data_dir: Path) -> web.AppRunner:
     return runner
 
 
-def _handler(app: Ironclaw, name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _handler(app: Ironclaw, screen: Screen, name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         try:
-            door = Door(app, _peer(request))
+            door = Door(app, _peer(request), screen)
             return web.json_response({"ok": await door.answer(name, await request.json())})
         except IronclawError as error:
             return _told(error, 400)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ironclaw.store.mcp_tools import State
 from ironclaw.task import Json, Principal
 from ironclaw_bot.keeper import Keeper
 from ironclaw_bot.local.names import chosen_tenant
+from ironclaw_bot.local.screen import Screen
 from ironclaw_bot.mcp_server.calls import Calls
 from ironclaw_bot.memories import Rememberer
 from ironclaw_bot.scheduling import Scheduler
@@ -27,6 +28,7 @@ class Operating:
 
     app: Ironclaw
     person: str  #: Login name.
+    screen: Screen = field(default_factory=Screen)  #: Of the engine's, where what models write is to be seen.
 
     async def reload(self) -> Json:
         """Take up toolboxes that were added, upgraded or removed."""

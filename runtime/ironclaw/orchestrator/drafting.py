@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import structlog
 
 from ironclaw.store import Flow, Store
-from ironclaw.task import Draft, Drafter, Sender
+from ironclaw.store.telling import ANSWERS_WHEN_ASKED
+from ironclaw.task import Draft, Drafter
 
 HELD = 200  #: Characters that are not shown yet: they may be the beginning of a secret.
 MAX_DRAFT = 20_000  #: Characters that are looked at; of a longer one the rest comes with the answer.
@@ -42,7 +43,7 @@ class Drafts:
         self._drafters: dict[str, Drafter] = {}
         self._free_at: dict[tuple[str, str], float] = {}  #: By door and tenant: when the next one may go.
 
-    def speak(self, door: str, sender: Sender) -> None:
+    def speak(self, door: str, sender: object) -> None:
         """From now on, drafts for ``door`` go through ``sender``, if it shows any."""
         if isinstance(sender, Drafter):
             self._drafters[door] = sender
@@ -66,11 +67,17 @@ class Drafts:
         :return: False where that is not there yet
         """
         seen = held_back(self._redact(flow.tenant, text[:MAX_DRAFT]))
-        ref = await self._outbox.draft_spot(flow) if seen else None
-        if ref:
+        ref = await self._spot(flow) if seen else None
+        if ref is not None:
             draft = Draft(flow.tenant, flow.id, flow.address, ref, seen)
             await _to_its_end(drafter.draft(draft))
         return ref is not None or not seen
+
+    async def _spot(self, flow: Flow) -> Mapping[str, str] | None:
+        """Where a draft is to stand; None where that is not there yet."""
+        if flow.address.door in ANSWERS_WHEN_ASKED:
+            return {}
+        return await self._outbox.draft_spot(flow)
 
     async def _room(self, flow: Flow, drafter: Drafter) -> None:
         """Return when this tenant's next draft may go: a door takes only so many."""

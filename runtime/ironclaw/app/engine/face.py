@@ -20,7 +20,7 @@ from ironclaw.app.tenants import Tenants
 from ironclaw.app.tools import HOST
 from ironclaw.registry import Tool
 from ironclaw.settings import TenantSettings
-from ironclaw.task import Address, Bearer, Credential, Principal, Sender, ToolOffer
+from ironclaw.task import Address, Bearer, Credential, Drafter, Principal, Sender, ToolOffer
 from ironclaw.veto import Doubts as Testimonies
 from ironclaw.veto import Links, new_id
 
@@ -129,6 +129,10 @@ class Ironclaw(Work, Reviews):
         self._drafts.speak(door, sender)
         if is_well:
             self._well[door] = is_well
+
+    def show_drafts(self, door: str, drafter: Drafter) -> None:
+        """From now on, what models write for ``door``, which is told nothing else, goes to ``drafter``."""
+        self._drafts.speak(door, drafter)
 
     def hurry(self, door: str) -> None:
         """The door's other side is well again: what was put off is told now."""
