@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ironclaw_bot.build import Progress, build, built_folder
 from tests.fakes import guests
 from tests.fakes.postgres import NOT_INSTALLED, Cluster, cluster
 
 TESTS = Path(__file__).parent
+# How long an example takes is the machine's: where others are at work too, a limit on it fails good code.
+settings.register_profile("ironclaw", deadline=None)
+settings.load_profile("ironclaw")
 #: Folders whose files take longest.  They go first: at the end one of them would run while everybody waits.
 LONGEST = ("faults", "e2e", "cases", "bench", "integration")
 
