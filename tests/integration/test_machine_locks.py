@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import sqlite3
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from tests.integration.test_machine_faults import Disk
 from ironclaw.errors import StoreError
 from ironclaw.hookspecs import hookimpl
 from ironclaw.store import Store
+from ironclaw.store.guarding import guard
 from ironclaw.task import Bearer, Credential, Decision, Principal, WorkflowState
 from ironclaw_bot.http.gateway import make_gateway
 from ironclaw_bot.playground import Playground
@@ -33,6 +35,13 @@ WRITE = moves(wants("files.write", path="a.md", text="x"))
 __all__ = ["receiver"]
 
 
+def wait_for(c: sqlite3.Connection, milliseconds: int) -> None:
+    """What the guard lets no unit do."""
+    c.set_authorizer(None)
+    c.execute(f"PRAGMA busy_timeout = {milliseconds}").fetchall()
+    c.set_authorizer(guard)
+
+
 @pytest.mark.parametrize("patience", [30_000, 200])
 async def test_locked(tmp_path: Path, built_toolboxes: Path, receiver: Receiver, patience: int) -> None:
     """
@@ -41,7 +50,7 @@ async def test_locked(tmp_path: Path, built_toolboxes: Path, receiver: Receiver,
     """
     async with engine(tmp_path, post(receiver.port), built_toolboxes, **allow(receiver.port)) as app:
         view = await app.wait("T1", await app.submit(ask()), 30)
-        await app._store._writer.read(lambda c: c.execute(f"PRAGMA busy_timeout = {patience}").fetchall())
+        await app._store._writer.read(lambda c: wait_for(c, patience))
         async with locked(tmp_path / "data/ironclaw.db"):
             deciding = asyncio.create_task(app.decide(approver(), view.approval.id, Decision.APPROVE))
             await asyncio.wait([deciding], timeout=1)
