@@ -18,8 +18,7 @@ from ironclaw_bot.authoring.showing import everything
 from ironclaw_bot.finding import Finding, broken, noted
 from ironclaw_bot.mcp_standing import standing
 from ironclaw_bot.policy import noting
-from ironclaw_plugins.brain_openai.addresses import CLEAR
-from ironclaw_plugins.brain_openai.probing import in_the_clear, planners, probes
+from ironclaw_plugins.brain_openai.probing import doubts, planners, probes
 from ironclaw_plugins.policy_cedar import Library
 
 
@@ -38,7 +37,7 @@ async def examine(settings: Settings) -> list[Finding]:
     key, folder = _key(settings, known.get(KEY, "")), _scratch(settings, known.get(FOLDER, ""))
     here = (_python(settings), key, _data(settings), _database(settings), folder)
     checks = (_tools, _policy, _slack, _jwt, _doors, _brain, _memory, _approvers)
-    groups = (_in_the_clear, _rules, _left_out, *((_secrets,) if key.is_well else ()), _layers)
+    groups = (_models, _rules, _left_out, *((_secrets,) if key.is_well else ()), _layers)
     found = (*here, *(check(settings) for check in checks))
     return [*found, *(each for group in groups for each in group(settings)), *await _mcp(settings)]
 
@@ -180,13 +179,17 @@ def _brain(settings: Settings) -> Finding:
         return broken(str(error))
 
 
-def _in_the_clear(settings: Settings) -> list[Finding]:
-    """Hosts of models that anybody on the way can play; what else is wrong with them, _brain says."""
-    if settings.brain_name != "openai" or not _brain(settings).is_well:
-        return []
-    return [
-        noted(f"the model's server {host} is asked over plain http", CLEAR) for host in in_the_clear(settings)
-    ]
+def _models(settings: Settings) -> list[Finding]:
+    """What is to be known of their servers, and whom they are for in vain; what is wrong, _brain says."""
+    if settings.brain_name != "openai":
+        own = [name for name, each in settings.tenants.items() if each.openai_model or each.openai_fallbacks]
+        return [
+            noted(
+                f"the tenant {name} has models, and the brain is {settings.brain_name}", "Set IRONCLAW_BRAIN."
+            )
+            for name in own
+        ]
+    return [noted(*each) for each in doubts(settings).items()] if _brain(settings).is_well else []
 
 
 def _memory(settings: Settings) -> Finding:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 import time
 from collections.abc import AsyncIterator
@@ -242,17 +241,6 @@ async def test_endless_reply(server: FakeOpenAI) -> None:
     server.on("hello", Reply(body=b" " * (MAX_REPLY + 1)))
 
     assert "endless answer" in await refusal(brain(server))
-
-
-async def test_packed_reply(server: FakeOpenAI) -> None:
-    """
-    Nothing is unpacked, however small it is on the way: it is no reply.
-    """
-    packed = gzip.compress(b" " * (MAX_REPLY + 1))
-    for _ in range(9):
-        server.on("hello", Reply(headers={"Content-Encoding": "gzip"}, body=packed))
-
-    assert "endless answer" not in await refusal(brain(server))
 
 
 async def test_nobody_there() -> None:

@@ -85,8 +85,20 @@ async def test_plain_http_is_noted(server: FakeOpenAI) -> None:
     far["openai_servers"] = {"lan": {"base_url": "http://lan.example/v1", "api_key": KEY}}
     wrong = [str(each) for each in await examine(settings(server, **far))]
 
-    assert any(each.startswith("note the model's server lan.example is asked over") for each in noted)
+    assert any(each.startswith("note lan.example is asked over plain http") for each in noted)
     assert any(each.startswith(f"FAIL {name}: a key does not go to another host") for each in wrong)
+
+
+async def test_models_that_nobody_asks(server: FakeOpenAI) -> None:
+    """
+    Models of a tenant where another brain plans, and OpenAI itself without a key, are noted.
+    """
+    tenants = {"t1": {"openai_model": "m9"}}
+    unused = [str(each) for each in await examine(settings(server, brain="commands", tenants=tenants))]
+    keyless = [str(each) for each in await examine(Settings(brain="openai"))]
+
+    assert any(each.startswith("note the tenant t1 has models, and the brain is comm") for each in unused)
+    assert any(each.startswith("note api.openai.com is asked without a key") for each in keyless)
 
 
 async def test_money_without_a_price(server: FakeOpenAI) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ironclaw.errors import BrainError
 from ironclaw.settings import Settings
 from ironclaw.task import Conversation, Message, Move, Role, ToolOffer
+from ironclaw_plugins.brain_openai.addresses import CLEAR
 from ironclaw_plugins.brain_openai.brain import ModelBrain
 from ironclaw_plugins.brain_openai.servers import Choices, Target
 
@@ -15,6 +16,7 @@ NEVER = "It did not call a tool, not even when it had to: set openai_model to a 
 SELDOM = (
     "It calls a tool only when it has to: expect words in the place of work, or set openai_model to another."
 )
+NO_KEY_GIVEN = "It refuses everybody without one: set OPENAI_API_KEY, or OPENAI_BASE_URL to another server."
 _WORDS = {"type": "string", "enum": ["ready"]}
 _READY = ToolOffer(
     "probe.ready",
@@ -51,13 +53,15 @@ def planners(settings: Settings) -> str:
     )
 
 
-def in_the_clear(settings: Settings) -> list[str]:
-    """The hosts of models to which the way can be read by others.
+def doubts(settings: Settings) -> dict[str, str]:
+    """What is to be known of the servers that are asked, each with its remedy.
 
     :raises SettingsError: as :class:`Choices`
     """
-    targets = Choices(settings, settings.tenants.get).all()
-    return sorted({each.server.host for each in targets if each.server.is_in_the_clear})
+    servers = {each.server for each in Choices(settings, settings.tenants.get).all()}
+    clear = {f"{each.host} is asked over plain http": CLEAR for each in servers if each.is_in_the_clear}
+    keyless = {f"{each.host} is asked without a key": NO_KEY_GIVEN for each in servers if each.lacks_key}
+    return clear | keyless
 
 
 def _described(target: Target) -> str:

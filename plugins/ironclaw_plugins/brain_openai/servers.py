@@ -59,6 +59,11 @@ class Server:
     def is_in_the_clear(self) -> bool:
         return is_in_the_clear(self.base_url)
 
+    @property
+    def lacks_key(self) -> bool:
+        """Whether it answers nobody without one: OpenAI itself."""
+        return self.key == NO_KEY and self.base_url == OPENAI_URL
+
 
 def _address(named: ModelServer, profile: Profile) -> str:
     """Of Azure's newer endpoint also where only the resource is named."""
