@@ -22,7 +22,8 @@ from ironclaw.errors import BrainError, StoreError
 from ironclaw.settings import Settings
 from ironclaw.store import Store
 from ironclaw.store.chain import note
-from ironclaw.store.sqlite import SqliteWriter, forgetting
+from ironclaw.store.guarding import forgetting
+from ironclaw.store.sqlite import SqliteWriter
 from ironclaw_plugins.brain_openai import ModelBrain
 from ironclaw_plugins.brain_openai.connecting import MAX_AT_ONCE
 

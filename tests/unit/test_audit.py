@@ -21,8 +21,9 @@ from ironclaw.errors import StoreError
 from ironclaw.keys import load_key
 from ironclaw.store import FIRST_LINK, Head, Store, link
 from ironclaw.store.chain import FORGETS, note
+from ironclaw.store.guarding import forgetting
 from ironclaw.store.sql import Connection, sql
-from ironclaw.store.sqlite import SqliteWriter, forgetting
+from ironclaw.store.sqlite import SqliteWriter
 
 H1, H2 = Head("T1", 3, "a" * 64), Head("T2", 1, "b" * 64)
 

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from ironclaw.store.chain import FORGETS, note
+from ironclaw.store.guarding import forgetting
 from ironclaw.store.sql import Connection, Row, sql
-from ironclaw.store.sqlite import forgetting
 from ironclaw.store.summaries import void
 from ironclaw.store.wording import Words, cleaned, cleaned_circumstances
 from ironclaw.task import WorkflowState

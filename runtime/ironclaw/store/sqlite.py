@@ -15,7 +15,6 @@ from ironclaw.errors import StoreError
 from ironclaw.store.batches import Job, serve
 from ironclaw.store.copying import Between, copy
 from ironclaw.store.files import Files
-from ironclaw.store.guarding import forgetting as forgetting
 from ironclaw.store.guarding import guard
 from ironclaw.store.instances import Instance
 from ironclaw.store.locking import own
