@@ -68,6 +68,8 @@ READERS = {
     "runtime/ironclaw/app/backups.py": "copies and restores the whole database",
     "runtime/ironclaw/app/moving.py": "moves the whole database",
 }
+#: Of the table of tenants the id is one.
+COMPARES = re.compile(r"\btenant = :tenant\b|\b(?:FROM|UPDATE) tenants\b.*\bid = :tenant\b")
 VECTORS = re.compile(r"\b(qdrant_edge|qdrant_client)\b")
 
 
@@ -96,6 +98,17 @@ def test_each_statement_says_whose() -> None:
 
     assert len(found) > 150
     assert set(EVERYBODY) == unsaid
+
+
+def test_a_tenant_is_compared() -> None:
+    """
+    A statement that is given a tenant holds rows against it, or writes it: naming it is not enough.
+    """
+    given = {name: text.strip() for name, text in statements() if "tenant" in parameters(text)}
+    loose = {n for n, text in given.items() if not text.startswith("INSERT") and not COMPARES.search(text)}
+
+    assert len(given) > 50
+    assert set() == loose
 
 
 def python() -> Iterator[tuple[str, ast.Module]]:
