@@ -127,4 +127,40 @@ BRAIN = (
         ),
         ("tests/integration/test_retention_apart.py",),
     ),
+    Mutant(
+        36,
+        "what one task of a thread has read does not taint the next",
+        (
+            Edit(
+                "runtime/ironclaw/orchestrator/taint.py",
+                "return taint | flow.past_taint | flow.read_also",
+                "return taint | flow.read_also",
+            ),
+        ),
+        ("tests/integration/test_taint_of_a_thread.py",),
+    ),
+    Mutant(
+        37,
+        "a model's server is told who asks",
+        (
+            Edit(
+                "plugins/ironclaw_plugins/brain_openai/brain.py",
+                'hashlib.sha256(f"{conversation.tenant}\\0{conversation.requester}".encode()).hexdigest()',
+                "conversation.requester",
+            ),
+        ),
+        ("tests/integration/test_brain_openai_person.py",),
+    ),
+    Mutant(
+        38,
+        "an MCP client takes back what its person asked for elsewhere",
+        (
+            Edit(
+                "bot/ironclaw_bot/mcp_server/calls.py",
+                "if (view.door, view.requester) != (DOOR, self._who.id):",
+                "if view.requester != self._who.id:",
+            ),
+        ),
+        ("tests/integration/test_mcp_calls_apart.py",),
+    ),
 )
