@@ -61,10 +61,10 @@ async def given(desk: Desk, workflow_id: str = "w" * 32, thread: str = "") -> Fl
     return flow
 
 
-async def wants(desk: Desk, flow: Flow, state: CallState) -> None:
-    """Its brain writes a memory's words into a file; the preview has them in a line of its own."""
-    args = json.dumps({"text": FACT})
-    lines = Circumstances(preview=Preview((FileEffect("a.txt", "", "b", 9, (f"+ {FACT}",)),)))
+async def wants(desk: Desk, flow: Flow, state: CallState, text: str = FACT) -> None:
+    """Its brain writes a text, a memory's words, into a file; the preview has it in a line of its own."""
+    args = json.dumps({"text": text})
+    lines = Circumstances(preview=Preview((FileEffect("a.txt", "", "b", 9, (f"+ {text}",)),)))
     call = Judged(1, "c1", "files.write", state, "r", args=args, circumstances=lines, idem_key="k" * 32,
         approval_id="a" * 32, expires_at=9e9)  # fmt: skip
     move = Move(calls=(ProposedCall("c1", "files.write", args),))
@@ -155,7 +155,7 @@ async def test_a_call_that_runs_is_not_cut_off(desk: Desk) -> None:
     """
     mine = await desk.said()
     flow = await given(desk)
-    await wants(desk, flow, CallState.APPROVED)
+    await wants(desk, flow, CallState.APPROVED, "something else")
     flow = await desk.store.workflows.load(flow.id)
     await desk.store.calls.begin(flow, flow.calls[0], 4.0)
     await desk.memories.forget(ME, [mine])
