@@ -124,8 +124,8 @@ MUTANTS = (
             Edit(VETO, "        await self._store.calls.begin(flow, call, self._clock(), gate.use)\n", ""),
             Edit(
                 "runtime/ironclaw/orchestrator/carrying.py",
-                "        result = await self._result(flow, call, ticket)\n",
-                "        result = await self._result(flow, call, ticket)\n"
+                "        result = await self._cutting.result(flow, call, running, lambda: effect.is_begun)\n",
+                "        result = await self._cutting.result(flow, call, running, lambda: effect.is_begun)\n"
                 "        await self._store.calls.begin(flow, call, self._clock(), gate.use)\n",
             ),
         ),
