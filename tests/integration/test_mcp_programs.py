@@ -8,8 +8,9 @@ import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.mcp_world import hostile, is_alive, program, until
@@ -19,7 +20,7 @@ from ironclaw.mcp import confining, keeper, link
 from ironclaw.mcp.confining import Confinement, Guarded, confinement, started
 from ironclaw.mcp.flow import Ended, Flood
 from ironclaw.mcp.holding import own_folder
-from ironclaw.mcp.link import Link
+from ironclaw.mcp.link import Link, Open
 from ironclaw.mcp.listing import Listing
 from ironclaw.mcp.runner import answer
 from ironclaw.mcp.session import Session, opened
@@ -212,6 +213,46 @@ async def test_what_it_asks(tmp_path: Path) -> None:
     Sampling, elicitation and roots are refused, each with an error, and the call goes on.
     """
     assert "[true, true, true]" == await said(hostile("asks"), tmp_path)
+
+
+async def test_storm_of_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A server that says without an end that its tools have changed, when they have not, is looked at ever less.
+    """
+    monkeypatch.setattr(link, "LEAST_BETWEEN", 0.02)
+    looks, tools = [0], Session.tools
+
+    async def counted(session: Session) -> list[dict[str, Any]]:
+        looks[0] += 1
+        return await tools(session)
+
+    monkeypatch.setattr(Session, "tools", counted)
+    kept = Link("x", opening(hostile("storm"), tmp_path), str, nothing, lambda: None)
+    running = asyncio.create_task(kept.run())
+    await until(lambda: looks[0] > 1)
+    await asyncio.sleep(2)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert looks[0] <= 10
+
+
+def opening(server: McpServer, data: Path) -> Open:
+    """What a link connects by."""
+
+    @contextlib.asynccontextmanager
+    async def open_session(ended: Ended, changed: Callable[[], None]) -> AsyncIterator[Session]:
+        async with (
+            own_folder(data, "x") as folder,
+            opened(pipes(confined(server, folder, data), ended, str), "0", changed) as session,
+        ):
+            yield session
+
+    return open_session
+
+
+async def nothing(listing: Listing) -> None:
+    """Of a listing."""
 
 
 async def late_call(kept: Link) -> Session:

@@ -214,6 +214,31 @@ def test_secrets_in_a_listing() -> None:
     assert "tok" not in found.text + found.about
 
 
+def test_a_tool_without_a_canonical_form() -> None:
+    """
+    A tool that cannot be pinned (a number beyond 2**53, NaN) is left out, alone.
+    """
+    tools = (tool("good"), tool("bad", maximum=2**64), tool("worse", const=float("nan")))
+    found = offer("x", SERVER, row(*tools))
+
+    assert ["x.good"] == [each.name for each in found.tools]
+    assert {"it has no schema that could be pinned"} == {each.why for each in found.refused}
+
+
+@given(st.lists(st.sampled_from("abc")), st.lists(st.sampled_from("abc")))
+def test_no_difference_is_lost(was: list[str], now: list[str]) -> None:
+    """
+    Both texts can be put together again from what is shown of their difference.
+    """
+    before, after = (tool("a", "\n".join(each) or "-") for each in (was, now))
+    lines = [line[4:] for line in differences(listing(before), listing(after)) if "description" in line]
+    texts = [[line[2:] for line in lines if line[0] in kept] for kept in (" -", " +")]
+
+    assert before == after or [before["description"], after["description"]] == [
+        "\n".join(line.removeprefix("description: ") for line in text) for text in texts
+    ]
+
+
 def test_differences() -> None:
     """
     Who approves sees each word of before and of now, and what cannot be seen spelled out.

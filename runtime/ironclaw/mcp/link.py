@@ -99,17 +99,19 @@ class Link:
                 for each in waits:
                     each.cancel()
             if not ended.is_so:
-                was = self.listing
+                was, is_told = self.listing, self._is_stale.is_set()
                 is_same = await self._look(session) == was
-                # Each change is a line of every audit log: who changes all the time is looked at ever less.
-                pause = LEAST_BETWEEN if is_same else min(pause * 2, LONGEST_PAUSE)
+                # Each look takes time, each change a line of every audit log: who changes all the time, or
+                # says so, is looked at ever less.
+                pause = LEAST_BETWEEN if is_same and not is_told else min(pause * 2, LONGEST_PAUSE)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(ended.wait(), pause)
 
     async def _look(self, session: Session) -> Listing:
         async with self._looking:
             self._is_stale.clear()
-            listing = Listing.of(session.about, await session.tools(), self._hide)
+            tools = await session.tools()
+            listing = await asyncio.to_thread(Listing.of, session.about, tools, self._hide)
             if listing != self.listing:
                 await self._told(listing)
             self.listing = listing

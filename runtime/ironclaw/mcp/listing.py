@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,10 +17,11 @@ from ironclaw.task import Json
 
 MAX_TOOLS = 200
 MAX_BYTES = 1 << 20  #: Of a whole listing.
+TOO_MUCH = f"it lists more than {MAX_TOOLS} tools or {MAX_BYTES >> 20} MiB of them"
 FIELDS = ("name", "description", "schema", "annotations")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listing:
     """A server's tools, in the order of their names, and who it says that it is."""
 
@@ -29,15 +30,15 @@ class Listing:
 
     @classmethod
     def of(cls, about: str, tools: Iterable[Mapping[str, Json]], hide: Callable[[str], str]) -> Listing:
-        """
+        """It may take a part of a second, and needs no event loop.
+
         :param hide: takes secrets out of a text
-        :raises BadRequest: too many tools, too much text, or text that has no canonical form
+        :raises BadRequest: too many tools or too much text
         """
         found = sorted(tools, key=lambda each: str(each["name"]))
-        text = hide(canonical_text(found))
-        if len(found) > MAX_TOOLS or len(text.encode()) > MAX_BYTES:
-            raise BadRequest(f"it lists more than {MAX_TOOLS} tools or {MAX_BYTES >> 20} MiB of them")
-        return cls(hide(about), cls.read(text))
+        if len(found) > MAX_TOOLS:
+            raise BadRequest(TOO_MUCH)
+        return cls(hide(about), cls.read(hide(f"[{','.join(_texts(found))}]")))
 
     @staticmethod
     def read(text: str) -> tuple[Mapping[str, Json], ...]:
@@ -47,12 +48,12 @@ class Listing:
         except (ValueError, RecursionError):
             raise BadRequest("what it lists is no JSON any more without the secrets in it") from None
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         """Canonical JSON."""
         return canonical_text(list(self.tools))
 
-    @property
+    @functools.cached_property
     def manifest(self) -> str:
         """SHA-256 over every tool's name, description, schema and annotations."""
         return digest(list(self.tools))
@@ -60,6 +61,24 @@ class Listing:
     def component(self, config: str) -> str:
         """SHA-256 over how the server is configured and who it says that it is."""
         return digest([config, self.about])
+
+
+def _texts(tools: Iterable[Mapping[str, Json]]) -> Iterator[str]:
+    """Canonical JSON of each.
+
+    :raises BadRequest: it is too much
+    """
+    room = MAX_BYTES
+    for tool in tools:
+        try:
+            text = canonical_text(tool)
+        except BadRequest:
+            # What has no canonical form cannot be pinned: without a schema it is left out, alone.
+            text = canonical_text({**dict.fromkeys(FIELDS, ""), "name": plain(str(tool["name"]))})
+        room -= len(text.encode())
+        if room < 0:
+            raise BadRequest(TOO_MUCH)
+        yield text
 
 
 def config_digest(name: str, server: McpServer) -> str:
@@ -95,14 +114,34 @@ def differences(was: Listing | None, now: Listing) -> Iterator[str]:
 
 
 def _lines(was: Mapping[str, Any] | None, now: Mapping[str, Any]) -> Iterator[str]:
-    for line in difflib.ndiff(_text(was) if was else [], _text(now)):
-        if not line.startswith("?"):
-            yield f"    {line}"
+    yield from _hunk(_description(was) if was else [], _description(now))
+    yield from _hunk(_rest(was) if was else [], _rest(now))
 
 
-def _text(tool: Mapping[str, Any]) -> list[str]:
-    """A description line by line, a schema key by key, in which what is not ASCII is written out."""
-    description = str(tool["description"]).splitlines() or [""]
+def _hunk(was: list[str], now: list[str]) -> Iterator[str]:
+    """All lines, those of before and of now from the first that differs to the last.
+
+    Nothing finer: to find what moved within takes a time that is cubic in lines that somebody chose.
+    """
+    first = _common(was, now)
+    last = _common(was[first:][::-1], now[first:][::-1])
+    yield from (f"      {line}" for line in now[:first])
+    yield from (f"    - {line}" for line in was[first : len(was) - last])
+    yield from (f"    + {line}" for line in now[first : len(now) - last])
+    yield from (f"      {line}" for line in now[len(now) - last :])
+
+
+def _common(one: list[str], other: list[str]) -> int:
+    """How many lines they begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (mine, its) in pairs if mine != its), min(len(one), len(other)))
+
+
+def _description(tool: Mapping[str, Any]) -> list[str]:
+    return [f"description: {in_line(line)}" for line in str(tool["description"]).splitlines() or [""]]
+
+
+def _rest(tool: Mapping[str, Any]) -> list[str]:
+    """A schema key by key, in which what is not ASCII is written out."""
     rest = {field: tool[field] for field in FIELDS[2:]}
-    shown = json.dumps(rest, indent=2, sort_keys=True, ensure_ascii=True).splitlines()
-    return [f"description: {in_line(line)}" for line in description] + shown
+    return json.dumps(rest, indent=2, sort_keys=True, ensure_ascii=True).splitlines()

@@ -16,7 +16,7 @@ from ironclaw.task import Json
 MAX_DEPTH = 24  #: Of schemas in schemas, references followed.
 MAX_PARTS = 400  #: Schemas in a schema, references followed: each is held against every argument.
 MAX_READ = 2 * MAX_SCHEMA_BYTES  #: Bytes that are read, references followed.
-DEFAULT_STEPS = 5_000  #: In which all defaults must be found to fit.
+DEFAULT_STEPS = 2_000  #: In which all defaults must be found to fit.
 _NAMED = 1  #: The depth of the arguments themselves.
 
 

@@ -34,6 +34,8 @@ from ironclaw.task import Json
 START_SECONDS = 30.0  #: To connect and shake hands; the first half may go to asking for the newer protocol.
 LIST_SECONDS = 20.0
 MAX_PAGES = 20
+MAX_NAME = 200  #: Characters of what a server calls itself.
+MAX_CURSOR = 4096  #: Characters of what is sent back for the next page.
 _ANSWERS: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(
     CallToolResult | InputRequiredResult
 )
@@ -53,7 +55,9 @@ class Session:
     def about(self) -> str:
         """What the server calls itself."""
         info = self._client.server_info
-        return plain(f"{info.name} {info.version}", 200) if info else "no name"
+        name = f"{info.name} {info.version}" if info else "no name"
+        # Whole or not at all: secrets are taken out of it later, and half a one is none that anybody finds.
+        return plain(name, MAX_NAME) if len(name) <= MAX_NAME else "a name that is too long"
 
     async def tools(self) -> list[dict[str, Json]]:
         """Every tool that it lists now.
@@ -70,11 +74,11 @@ class Session:
                 page = await self._client.session.send_request(request, ListToolsResult)
                 found += [_told(tool) for tool in page.tools]
                 cursor = page.next_cursor
+                if len(found) > MAX_TOOLS or len(cursor or "") > MAX_CURSOR:
+                    break
                 if cursor is None:
                     return found
-                if len(found) > MAX_TOOLS:
-                    break
-        raise BadRequest(f"it lists more than {MAX_TOOLS} tools or {MAX_PAGES} pages of them")
+        raise BadRequest(f"it lists more than {MAX_TOOLS} tools or {MAX_PAGES} pages, or has no short cursor")
 
     async def call(
         self, name: str, args: Mapping[str, Json], meta: Mapping[str, Json]

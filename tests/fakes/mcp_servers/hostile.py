@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def deep() -> object:
 
 
 #: Answers that are a message of their own, but take long.
-LONG = {
+LONG: dict[str, Callable[[], object]] = {
     "parts": lambda: {"content": [{}] * 40_000},
     "values": lambda: {"content": [], "structuredContent": {"a": [1] * 200_000}},
     "deep": lambda: {"content": [], "structuredContent": {"a": deep()}},
@@ -180,6 +181,8 @@ def answer(message: dict[str, Any]) -> None:
         say({"jsonrpc": "2.0", "id": number, "result": result})
     elif method == "tools/list":
         say({"jsonrpc": "2.0", "id": number, "result": {"tools": tools()}})
+        if HOW == "storm":
+            say({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
     elif method == "tools/call":
         call(number)
     elif number is not None:
