@@ -64,7 +64,9 @@ class Obedient:
             return moves(wants("no.tool", note=rest[0]), wants("files.read", "c2", path=f"{rest[0]}/../../x"))
         if verb == "wonder" and not said:
             return Move(question=Question("q1", rest[0], tuple(rest[1:])))
-        return Move(answer=" ".join(each.text for each in told), tokens=11)
+        answer = " ".join(each.text for each in told)
+        conversation.say(answer + " and" * 100)  # The newest of it is held back.
+        return Move(answer=answer, tokens=11)
 
 
 @dataclass
