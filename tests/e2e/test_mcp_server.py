@@ -283,8 +283,9 @@ async def test_others_workflows(bot: Bot, callers: Callers) -> None:
         (b'{"jsonrpc":"2.0","id":1,"method":"' + b"x" * (2 << 20), "more than 1048576 bytes"),
         (b"no message\n" * 200, "more than 100 lines of it are no message"),
         (b'{"jsonrpc":"2.0","id":7,"method":"ping"}\n' * 3000, "asked twice under one id"),
+        (b"[" + b"1," * 200_000, "100000 values at once"),
     ],
-    ids=["giant", "junk", "flood"],
+    ids=["giant", "junk", "flood", "values"],
 )
 async def test_hostile(bot: Bot, line: bytes, why: str) -> None:
     """

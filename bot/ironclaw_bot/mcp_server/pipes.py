@@ -1,4 +1,4 @@
-"""A client's pipes: one JSON text a line, each bounded; standard output carries nothing else."""
+"""A client's pipes as the ``mcp`` package wants them: standard output carries nothing else."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ from mcp_types import (
     JSONRPCNotification,
     JSONRPCRequest,
     JSONRPCResponse,
-    jsonrpc_message_adapter,
 )
 
 from ironclaw.errors import BadRequest
 from ironclaw.mcp.flow import Ended, Flood, Meter
+from ironclaw.mcp.lines import as_line, messages
 
 MAX_MESSAGE = 1 << 20  #: Bytes.
-MAX_JUNK = 100  #: Lines that are no message.
 MOST_OPEN = 256  #: Requests without an answer.
 SEND_SECONDS = 30.0
 NO_PIPE = "ironclaw mcp is started by an MCP client, which speaks to it by pipes; these are none."
@@ -98,32 +97,16 @@ async def _receive(
     unanswered: Unanswered,
     ended: Ended,
 ) -> None:
-    meter, junk = Meter(), 0
     try:
-        while line := await reader.readline():
-            meter.take(len(line))
-            message = _message(line)
-            junk += message is None
-            if junk > MAX_JUNK:
-                raise Flood(f"more than {MAX_JUNK} lines of it are no message")
-            if message is not None:
-                unanswered.take(message)
-                await came.send(SessionMessage(message))
-    except ValueError:
-        ended.say(f"it sent a message of more than {MAX_MESSAGE} bytes")
+        async for message in messages(reader.readline, Meter(), MAX_MESSAGE):
+            unanswered.take(message)
+            await came.send(SessionMessage(message))
     except Flood as error:
         ended.say(str(error))
     except (anyio.ClosedResourceError, anyio.BrokenResourceError, OSError):
         pass  # Nobody listens any more, or nobody speaks.
     finally:
         await came.aclose()
-
-
-def _message(line: bytes) -> JSONRPCMessage | None:
-    try:
-        return jsonrpc_message_adapter.validate_json(line, by_name=False)
-    except ValueError:
-        return None
 
 
 async def _send(
@@ -135,7 +118,7 @@ async def _send(
 ) -> None:
     try:
         async for each in to_send:
-            writer.write(each.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+            writer.write(as_line(each.message))
             async with asyncio.timeout(SEND_SECONDS):
                 await writer.drain()
             unanswered.answered(each.message)

@@ -1,4 +1,4 @@
-"""Messages to and from a program's pipes, one JSON text a line, each bounded."""
+"""A program's pipes as the ``mcp`` package wants them, and why they ended."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from pathlib import Path
 import anyio
 from mcp.client._transport import TransportStreams
 from mcp.shared.message import SessionMessage
-from mcp_types import jsonrpc_message_adapter
 
 from ironclaw.mcp.confining import MAX_MESSAGE, Confinement, Program, started
-from ironclaw.mcp.flow import Ended, Flood, Meter, values
+from ironclaw.mcp.flow import Ended, Flood, Meter
 from ironclaw.mcp.holding import excess
+from ironclaw.mcp.lines import as_line, messages
 from ironclaw.mcp.screening import Screened
 
-MAX_JUNK = 100  #: Lines that are no message: some print a greeting.
 SEND_SECONDS = 10.0
 WATCH = 2.0  #: Seconds between two looks at what a program holds.
 
@@ -58,32 +57,16 @@ async def _receive(
     ended: Ended,
     hide: Callable[[str], str],
 ) -> None:
-    junk = 0
     try:
-        while line := await program.receive():
-            meter.take(len(line), values=values(line))
-            message = _message(line)
-            junk += message is None
-            if junk > MAX_JUNK:
-                raise Flood(f"more than {MAX_JUNK} lines of it are no message")
-            if message is not None:
-                await came.send(message)
+        async for message in messages(program.receive, meter, MAX_MESSAGE):
+            await came.send(SessionMessage(message))
         ended.say(program.words(hide) or "it ended")
-    except ValueError:
-        ended.say(f"it sent a message of more than {MAX_MESSAGE} bytes")
     except Flood as error:
         ended.say(str(error))
     except (anyio.ClosedResourceError, anyio.BrokenResourceError):
         pass  # Nobody listens any more: the block is over.
     finally:
         await came.aclose()
-
-
-def _message(line: bytes) -> SessionMessage | None:
-    try:
-        return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
-    except ValueError:
-        return None
 
 
 async def _send(
@@ -94,9 +77,8 @@ async def _send(
 ) -> None:
     try:
         async for each in to_send:
-            text = each.message.model_dump_json(by_alias=True, exclude_unset=True)
             async with asyncio.timeout(SEND_SECONDS):
-                await program.send(text.encode() + b"\n")
+                await program.send(as_line(each.message))
     except TimeoutError:
         ended.say("it does not read what it is sent")
     except OSError:
