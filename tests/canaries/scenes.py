@@ -87,6 +87,12 @@ async def long(world: World, tenant: str) -> None:
     await world.http(tenant, "POST", f"/approve/{asked['approval']['id']}", {"wait": 30})
 
 
+async def talked(world: World, tenant: str) -> None:
+    """A conversation that is too long: what goes before its end is summed up."""
+    body = {"task": f"talk {world.marks[tenant].new('a long talk')}", "wait": 30}
+    await world.http(tenant, "POST", "/run", body)
+
+
 async def called(world: World, tenant: str) -> None:
     """By an MCP client: a call that runs, and one that waits for people."""
     new = world.marks[tenant].new
@@ -166,6 +172,7 @@ SCENES: tuple[Scene, ...] = (
     remembered,
     wondered,
     long,
+    talked,
     called,
     kept,
     threaded,

@@ -66,7 +66,7 @@ async def test_no_mark_is_elsewhere(tmp_path: Path, built_toolboxes: Path) -> No
         for held in sinks[each].values()
         for where in world.marks[each].within(held)
     }
-    everywhere = {"replies", "model requests", "tool calls", "files", "audit"}
+    everywhere = {"replies", "model requests", "tool calls", "summaries", "files", "audit"}
     assert [] == found
     assert all(sinks[each][sink] for each in TENANTS for sink in ("log", "index"))
     assert {(each, sink) for each in TENANTS for sink in everywhere} <= own

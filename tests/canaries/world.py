@@ -18,6 +18,7 @@ from ironclaw.audit import events
 from ironclaw.settings import TenantSettings
 from ironclaw.store import reading
 from ironclaw.task import Conversation, Move, Question, Role
+from ironclaw.untrusted import SUMMARY
 from ironclaw_bot.http import make_gateway
 from ironclaw_bot.local import Door
 from ironclaw_bot.playground import Playground
@@ -42,6 +43,8 @@ BOSS = "boss"
 #: What a row of a tool call holds of what was given in and came out.
 CALLS = """SELECT c.* FROM tool_calls c JOIN workflows w ON w.id = c.workflow_id WHERE w.tenant = ?"""
 NOTICES = "SELECT * FROM outbox WHERE tenant = ?"
+SUMMARIES = "SELECT * FROM summaries WHERE tenant = ?"
+MUCH = " and so on" * 4_000  #: More than is left of the window: what goes before it is summed up.
 
 
 class Obedient:
@@ -62,6 +65,9 @@ class Obedient:
             return moves(wants("files.read", "c2", path=f"{rest[0]}.md") if said else first)
         if verb == "err" and not said:
             return moves(wants("no.tool", note=rest[0]), wants("files.read", "c2", path=f"{rest[0]}/../../x"))
+        if verb == "talk" and len(said) < 3 and not any(each.source == SUMMARY for each in told):
+            note = wants("no.tool", note=rest[0] + MUCH)
+            return moves(wants("files.list", f"c{len(said)}") if said else note)
         if verb == "wonder" and not said:
             return Move(question=Question("q1", rest[0], tuple(rest[1:])))
         answer = " ".join(each.text for each in told)
@@ -109,7 +115,7 @@ class World:
         with reading(database) as c:
             kept = {
                 what: [tuple(row) for row in c.execute(sql, (tenant,))]
-                for what, sql in (("calls", CALLS), ("notices", NOTICES))
+                for what, sql in (("calls", CALLS), ("notices", NOTICES), ("summaries", SUMMARIES))
             }
         team = TEAMS.get(tenant)
         return {
@@ -118,6 +124,7 @@ class World:
             "model requests": joined(self.brain.seen[tenant]),
             "tool calls": joined(kept["calls"]),
             "notices": joined(kept["notices"]),
+            "summaries": joined(kept["summaries"]),
             "files": _files(self.folder / "data" / "mnt" / "scratch" / tenant),
             "index": _files(self.folder / "data" / "memory" / tenant),
             "log": joined(each for each in self.logged if each.get("tenant") == tenant),
@@ -146,6 +153,7 @@ async def a_world(folder: Path, toolboxes: Path) -> AsyncIterator[World]:
         "slack_signing_secret": SECRET,
         "slack_api_url": f"{playground.url}/api/",
         "result_kb": 1,
+        "context_tokens": 24_000,
     }
     plugins = {"auth_jwt": AuthJwt, "memory_qdrant": MemoryQdrant}
     before, logged = structlog.get_config(), _Lines()
