@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +78,22 @@ async def test_says_that_it_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert between
     assert [] == [line for line in between if not re.fullmatch(r"compiling \S+ \.\.\. \d+ s", line)]
     assert re.fullmatch(r"compiled \S+ in \d+ s", last)
+
+
+async def test_compiler_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A compiler that says more than any code is long, and reads nothing, is ended, however much stays unread.
+    """
+    script = tmp_path / "compiler"
+    script.write_text("#!/bin/sh\nexec cat /dev/zero\n")
+    script.chmod(0o700)
+    monkeypatch.setattr(preparing, "MOST", 1000)
+    monkeypatch.setattr(preparing, "COMPILE_SECONDS", 1)
+    monkeypatch.setattr(sys, "executable", str(script))
+
+    with pytest.raises(ToolboxError, match="takes longer than 1 s to compile"):
+        async with asyncio.timeout(20):
+            await preparing._compile(b"x" * (1 << 20), saved(tmp_path, toolbox()))
 
 
 @pytest.mark.parametrize("place", [0, 20, -1])

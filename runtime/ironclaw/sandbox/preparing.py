@@ -94,6 +94,9 @@ async def _compile(wasm: bytes, component: Component) -> bytes:
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
+            # asyncio knows that a process has ended when its pipes have: a full one when it is read.
+            while child.stdout and await child.stdout.read(1 << 20):
+                pass
             await child.wait()
     return _code(answer, component)
 
