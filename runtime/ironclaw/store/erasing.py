@@ -51,7 +51,7 @@ def take_out(c: Connection, tenant: str, homes: Mapping[str, Collection[Words]],
     return count
 
 
-def homes(c: Connection, tenant: str, words: Words, source_ref: str = "") -> set[str]:
+def homes_of(c: Connection, tenant: str, words: Words, source_ref: str = "") -> set[str]:
     """The workflows that may hold a memory's text: those of the tenant and no other's.
 
     :param source_ref: where it was said

@@ -11,7 +11,7 @@ from ironclaw.memory import Memory, Visibility
 from ironclaw.store import memory_jobs
 from ironclaw.store.accepting import check_served
 from ironclaw.store.chain import note
-from ironclaw.store.erasing import homes, take_out
+from ironclaw.store.erasing import homes_of, take_out
 from ironclaw.store.memory_rows import columns, memory_of
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.units import Writer
@@ -221,7 +221,7 @@ def _homes(c: Connection, tenant: str, memories: Iterable[Memory]) -> Mapping[st
     found: defaultdict[str, set[Words]] = defaultdict(set)
     for each in memories:
         words = Words(each.id, each.text)
-        for workflow_id in homes(c, tenant, words, each.source_ref):
+        for workflow_id in homes_of(c, tenant, words, each.source_ref):
             found[workflow_id].add(words)
     return found
 

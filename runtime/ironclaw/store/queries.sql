@@ -848,16 +848,17 @@ VALUES (:tenant, :id, :subject_user, :visibility, :place, :kind, :text, :source,
     :created_at, :expires_at, :superseded_by, '', :sha256, :approved_by, :mac)
 
 -- name: memory^
--- is_outlived, here and below: what the audit log has it that came of it, whatever its row says.
+-- is_outlived, here and below: what the audit log has it that came of it, whatever its row says.  || '' is for the
+-- index, which SQLite does not use for a column of text.
 SELECT m.*, EXISTS (SELECT 1 FROM audit a WHERE a.tenant = m.tenant AND instr(a.event, '"memory":"') > 0
-        AND substr(a.event, instr(a.event, '"memory":"') + 10, 18) = m.id
+        AND substr(a.event, instr(a.event, '"memory":"') + 10, 18) = m.id || ''
         AND (instr(a.event, '"event":"memory_forgotten"') > 0
             OR (m.superseded_by = '' AND instr(a.event, '"event":"memory_superseded"') > 0))) AS is_outlived
 FROM memories m WHERE m.tenant = :tenant AND m.id = :id
 
 -- name: memories_saying
 SELECT m.*, EXISTS (SELECT 1 FROM audit a WHERE a.tenant = m.tenant AND instr(a.event, '"memory":"') > 0
-        AND substr(a.event, instr(a.event, '"memory":"') + 10, 18) = m.id
+        AND substr(a.event, instr(a.event, '"memory":"') + 10, 18) = m.id || ''
         AND (instr(a.event, '"event":"memory_forgotten"') > 0
             OR (m.superseded_by = '' AND instr(a.event, '"event":"memory_superseded"') > 0))) AS is_outlived
 FROM memories m WHERE m.tenant = :tenant AND m.sha256 = :sha256 ORDER BY m.created_at, m.id
@@ -865,7 +866,7 @@ FROM memories m WHERE m.tenant = :tenant AND m.sha256 = :sha256 ORDER BY m.creat
 -- name: memories_of
 -- Oldest first, after the one that is named.
 SELECT m.*, EXISTS (SELECT 1 FROM audit a WHERE a.tenant = m.tenant AND instr(a.event, '"memory":"') > 0
-        AND substr(a.event, instr(a.event, '"memory":"') + 10, 18) = m.id
+        AND substr(a.event, instr(a.event, '"memory":"') + 10, 18) = m.id || ''
         AND (instr(a.event, '"event":"memory_forgotten"') > 0
             OR (m.superseded_by = '' AND instr(a.event, '"event":"memory_superseded"') > 0))) AS is_outlived
 FROM memories m WHERE m.tenant = :tenant AND (m.created_at, m.id) > (:after, :after_id)

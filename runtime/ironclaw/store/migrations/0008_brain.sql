@@ -151,6 +151,8 @@ CREATE TABLE memory_remains (
     PRIMARY KEY (workflow_id, memory_id)
 ) STRICT;
 
+CREATE INDEX outbox_of_workflows ON outbox (workflow_id);
+
 -- When its texts were removed, and its events of the audit log: unix seconds, 0 for not yet.
 ALTER TABLE workflows ADD COLUMN erased_at REAL NOT NULL DEFAULT 0;
 ALTER TABLE workflows ADD COLUMN audit_erased_at REAL NOT NULL DEFAULT 0;
