@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ironclaw.errors import Conflict, NotFound
-from ironclaw.store import calls
+from ironclaw.store import call_moves
 from ironclaw.store.chain import note
 from ironclaw.store.doubt_rows import Sworn, load, loaded, sworn_of
 from ironclaw.store.model import CallRow, Flow, Spent
@@ -127,7 +127,7 @@ def _ask(
     for place in places:
         tell(c, now, flow.tenant, flow.id, f"doubt:{asked}", NoticeKind.DOUBT, place, {"doubt": asked})
     show_status(c, flow, ASKED.format(tool=call.tool), now)
-    calls.show_call(c, flow.tenant, flow.id, call.seq, now)
+    call_moves.show_call(c, flow.tenant, flow.id, call.seq, now)
 
 
 def _known(c: Connection, flow: Flow, call: CallRow, now: float) -> str:
@@ -181,7 +181,7 @@ def _settle(c: Connection, doubt: DoubtView, told: Testimony, observation: str, 
         observe(c, doubt.workflow_id, sql.doubt(c, id=doubt.id)["call_id"], observation)
     wake(c, doubt.workflow_id, now)
     show_doubt(c, doubt.tenant, doubt.workflow_id, doubt.id, now)
-    calls.show_call(c, doubt.tenant, doubt.workflow_id, doubt.seq, now)
+    call_moves.show_call(c, doubt.tenant, doubt.workflow_id, doubt.seq, now)
 
 
 def _check_open(c: Connection, doubt_id: str) -> None:

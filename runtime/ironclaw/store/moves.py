@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ironclaw.errors import Conflict
 from ironclaw.sentences import with_total
-from ironclaw.store import calls, doubts, model_calls, question_moves, rows
+from ironclaw.store import call_moves, doubts, model_calls, question_moves, rows
 from ironclaw.store.chain import note
 from ironclaw.store.model import Flow, Judged, Spent
 from ironclaw.store.sql import Connection, sql
@@ -47,7 +47,7 @@ def record_move(
         note(c, flow.tenant, now, "calls_left_out", "policy", workflow=flow.id, count=move.left_out)
     cards = _cards([call for call in judged if call.state is CallState.PENDING])
     for call in judged:
-        calls.add(c, flow, call, cards.get(call.approval_id, ""), now)
+        call_moves.add(c, flow, call, cards.get(call.approval_id, ""), now)
     for card in sorted(set(cards.values()), key=list(cards.values()).index):
         post_card(c, flow.tenant, flow.id, card, places, now)
     if state is WorkflowState.PAUSED:
@@ -109,7 +109,7 @@ def finish(
     _check_none_began(c, flow)
     move_workflow(c, flow, state, outcome, spent, now)
     note(c, flow.tenant, now, "workflow_" + state.value, actor, workflow=flow.id)
-    calls.end_open(c, flow, now)
+    call_moves.end_open(c, flow, now)
     doubts.close_open(c, flow, now)
     question_moves.close_open(c, flow, now)
     models = model_calls.total(c, flow.id) if flow.tokens or spent.uses else None
