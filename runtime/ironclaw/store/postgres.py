@@ -15,21 +15,19 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
-import structlog
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 
 from ironclaw.errors import StoreError
 from ironclaw.store.beside import IS_MADE, PATIENCE
-from ironclaw.store.faults import AGAIN, AWAY, explained, is_of_all
+from ironclaw.store.faults import AGAIN, AWAY, explained
 from ironclaw.store.gathering import Gathering
 from ironclaw.store.instances import Instance
 from ironclaw.store.migrations import due, for_postgres
-from ironclaw.store.reaching import Outage, said, unusable
+from ironclaw.store.reaching import Outage, unusable
+from ironclaw.store.together import in_one
 from ironclaw.store.units import T, Unit
 from ironclaw.store.waiting import Waiting, in_greenlet, wait_for
-
-log = structlog.get_logger(__name__)
 
 CONNECTIONS = 16  #: Of one process at most.
 REWRITING = 3600.0  #: Seconds that writing one table anew may take.
@@ -182,16 +180,7 @@ class PostgresWriter:
     async def _write_all(self, units: Sequence[Unit[Any]], tenant: str | None) -> list[Any]:
         """All of them in one transaction; a single one that fails undoes it."""
         async with self._borrowed() as raw:
-            transaction = raw.transaction()
-            await transaction.start()
-            try:
-                await self._take_locks(raw, tenant)
-                results = await (_each if len(units) > 1 else _only)(raw, units)
-            except BaseException:
-                await _rolled_back(transaction)
-                raise
-            await _committed(transaction)
-            return results
+            return await in_one(raw, lambda: self._take_locks(raw, tenant), units)
 
     async def _take_locks(self, raw: Any, tenant: str | None) -> None:
         """
@@ -222,28 +211,6 @@ class PostgresWriter:
                 await self._pool.release(raw)
 
 
-async def _only(raw: Any, units: Sequence[Unit[Any]]) -> list[Any]:
-    return [await in_greenlet(unit, Waiting(raw)) for unit in units]
-
-
-async def _each(raw: Any, units: Sequence[Unit[Any]]) -> list[Any]:
-    """Each in a savepoint of its own.
-
-    :return: the result of each, or the exception that undid it alone
-    """
-    results: list[Any] = []
-    for unit in units:
-        await raw.execute("RELEASE SAVEPOINT unit; SAVEPOINT unit" if results else "SAVEPOINT unit")
-        try:
-            results.append(await in_greenlet(unit, Waiting(raw)))
-        except Exception as error:
-            if is_of_all(error):
-                raise
-            await raw.execute("ROLLBACK TO SAVEPOINT unit")
-            results.append(explained(error))
-    return results
-
-
 async def _as_it_is(_connection: Any) -> None:
     """What is left of a transaction that ended is nothing: there is nothing to reset."""
 
@@ -261,26 +228,6 @@ def _pauses() -> Generator[float, None, None]:
     while True:
         yield pause
         pause = min(LONGEST_PAUSE, pause * 2)
-
-
-async def _rolled_back(transaction: Any) -> None:
-    """A connection that is gone has rolled back already."""
-    try:
-        await transaction.rollback()
-    except (asyncpg.PostgresError, *AWAY):
-        log.info("rolled_back_by_the_server")
-
-
-async def _committed(transaction: Any) -> None:
-    """
-    :raises StoreError: nobody knows whether it was committed
-    """
-    try:
-        await transaction.commit()
-    except AWAY as error:
-        raise StoreError(
-            f"The database went away while it committed: {said(error)}. Look whether it was done."
-        ) from None
 
 
 def _migrate(c: Any) -> None:
