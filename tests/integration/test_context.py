@@ -180,14 +180,17 @@ async def test_a_digest_stands_in(tmp_path: Path, built_toolboxes: Path, brain: 
 
 async def test_too_long_for_the_model(tmp_path: Path, built_toolboxes: Path) -> None:
     """
-    A conversation that the model refuses is made shorter once and asked about again.
+    A conversation that the model refuses is made shorter once and asked about again; what it cost counts.
     """
     plant(tmp_path)
-    brain = Summing(SAYS, *reads(3), ContextTooLong(), Move(answer="done"))
+    refused = ContextTooLong()
+    refused.uses = (USE,)
+    brain = Summing(SAYS, *reads(3), refused, Move(answer="done"))
     async with engine(tmp_path, brain, built_toolboxes) as app:
         view = await app.wait("T1", await app.submit(ask("read on")), 60)
 
     assert (WorkflowState.DONE, 1) == (view.state, len(brain.asked))
+    assert ModelTotal(2, 3_900, 1_000, 502, 4_001) == view.models
     assert [7, 4] == [len(each.messages) for each in brain.seen[-2:]]
 
 

@@ -29,10 +29,10 @@ async def server() -> AsyncIterator[FakeOpenAI]:
 
 
 def planning(
-    folder: Path, server: FakeOpenAI, toolboxes: Path, per_day: float, **more: Any
+    folder: Path, server: FakeOpenAI, toolboxes: Path, limits: dict[str, float], **more: Any
 ) -> AbstractAsyncContextManager[Ironclaw]:
-    """An engine whose tenants have so many dollars a day."""
-    tenants = {name: TenantSettings(slack=(name,), budget_per_day=per_day) for name in ("T1", "T2")}
+    """An engine whose tenants have such limits."""
+    tenants = {name: TenantSettings(slack=(name,), **limits) for name in ("T1", "T2")}
     known = {"openai_base_url": server.url, "openai_api_key": KEY, "prices": PRICES, "tenants": tenants}
     plugins = (*PLUGINS, "brain_openai")
     known |= {"brain": "openai", "plugins": plugins, "max_output_tokens": WRITES, **more}
@@ -44,7 +44,7 @@ async def test_many_at_once(tmp_path: Path, server: FakeOpenAI, built_toolboxes:
     Of tasks that begin at once only so many ask a model as the day's budget is good for; another tenant's do.
     """
     server.on("do it", slow(text("Done.", tokens=90_001)))
-    async with planning(tmp_path, server, built_toolboxes, 0.25) as app:
+    async with planning(tmp_path, server, built_toolboxes, {"budget_per_day": 0.25}) as app:
         ids = [await app.submit(ask()) for _ in range(12)]
         ended = await first_to_end(app, ids, 9)
         refused = {view.outcome.partition(", $")[0] for view in ended}
@@ -71,16 +71,19 @@ async def first_to_end(app: Ironclaw, ids: list[str], number: int) -> list[Any]:
             await asyncio.sleep(0.02)
 
 
-async def test_a_turn_that_a_stop_ended(tmp_path: Path, server: FakeOpenAI, built_toolboxes: Path) -> None:
+@pytest.mark.parametrize("limits", [{"max_cost": 0.3}, {"budget_per_day": 0.3}])
+async def test_a_turn_that_a_stop_ended(
+    tmp_path: Path, server: FakeOpenAI, built_toolboxes: Path, limits: dict[str, float]
+) -> None:
     """
     A turn that was asked for and whose end nobody saw has cost what was set aside for it.
     """
     server.on("do it", slow(text("Done.", tokens=11)))
-    async with planning(tmp_path, server, built_toolboxes, 0.3, drain_seconds=0) as app:
+    async with planning(tmp_path, server, built_toolboxes, limits, drain_seconds=0) as app:
         workflow = await app.submit(ask())
         await server.asked.wait()
     server.release()
-    async with planning(tmp_path, server, built_toolboxes, 0.3) as app:
+    async with planning(tmp_path, server, built_toolboxes, limits) as app:
         view = await app.wait("T1", workflow, 30)
 
     assert (WorkflowState.DONE, 2) == (view.state, len(server.requests))
@@ -94,7 +97,7 @@ async def test_a_turn_that_took_too_long(tmp_path: Path, server: FakeOpenAI, bui
     So has one that the task's time ended: a silent server is not free.
     """
     server.on("do it", slow(text("Done.", tokens=11)))
-    async with planning(tmp_path, server, built_toolboxes, 0.1, max_seconds=0.5) as app:
+    async with planning(tmp_path, server, built_toolboxes, {"budget_per_day": 0.1}, max_seconds=0.5) as app:
         view = await app.wait("T1", await app.submit(ask()), 30)
         late = await app.wait("T1", await app.submit(ask()), 30)
 

@@ -109,7 +109,7 @@ BRAIN = (
         (
             Edit(
                 "runtime/ironclaw/orchestrator/spending.py",
-                "if most is not None and spent >= most and (total or turn):",
+                "if spent >= most and (total or turn):",
                 "if False:",
             ),
         ),

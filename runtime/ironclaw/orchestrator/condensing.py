@@ -83,11 +83,19 @@ class Condenser:
         return Scene(said, counted, is_over, summaries)
 
     async def shorten(
-        self, flow: Flow, scene: Scene, brain: Brain, budgets: Budgets, *, is_forced: bool = False
+        self,
+        flow: Flow,
+        scene: Scene,
+        brain: Brain,
+        budgets: Budgets,
+        *,
+        is_forced: bool = False,
+        uses: tuple[ModelUse, ...] = (),
     ) -> bool:
         """Have a summary stand for older messages from now on.
 
         :param is_forced: the model itself has refused the conversation as too long
+        :param uses: what this step has used before
         :return: False where nothing was done: nothing can be left out any more, or it has not helped so far
         :raises Conflict: somebody else moved this workflow
         """
@@ -109,7 +117,8 @@ class Condenser:
         )
         left_over = self._scene(flow, scene.conversation.tools, budgets, (summary,))
         summary = replace(summary, is_over=left_over.is_over)
-        spent = Spent(0, tokens_of(written.uses), time.monotonic() - began, written.uses)
+        uses += written.uses
+        spent = Spent(0, tokens_of(uses), time.monotonic() - began, uses)
         await self._store.summaries.add(flow, summary, spent, self._clock())
         log.info("summarised", messages=len(covers), made_by=written.made_by, forced=is_forced)
         return True

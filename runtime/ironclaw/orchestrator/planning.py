@@ -11,13 +11,13 @@ from ironclaw.budgets import Budgets
 from ironclaw.errors import BrainError, ContextTooLong
 from ironclaw.orchestrator.asking import Asking
 from ironclaw.orchestrator.condensing import Condenser, Scene, whose
-from ironclaw.orchestrator.context import safe_move
+from ironclaw.orchestrator.context import safe_move, safe_uses
 from ironclaw.orchestrator.drafting import Drafts
 from ironclaw.orchestrator.spending import Spending
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Registry
 from ironclaw.store import Flow, Spent, Store
-from ironclaw.task import Brain, Conversation, Move
+from ironclaw.task import Brain, Conversation, ModelUse, Move
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Planner:
             return None
         try:
             return await self._asked(flow, scene, brain, budgets)
-        except ContextTooLong:
-            if not await self._forced(flow, scene, brain, budgets):
+        except ContextTooLong as error:
+            if not await self._forced(flow, scene, brain, budgets, safe_uses(error.uses)):
                 raise
         return None
 
@@ -87,9 +87,12 @@ class Planner:
         self._condenser.counting.learn(whose(flow), scene.counted, move.uses)
         return Planned(move, Spent(1, move.tokens, time.monotonic() - began, move.uses))
 
-    async def _forced(self, flow: Flow, scene: Scene, brain: Brain, budgets: Budgets) -> bool:
+    async def _forced(
+        self, flow: Flow, scene: Scene, brain: Brain, budgets: Budgets, uses: tuple[ModelUse, ...]
+    ) -> bool:
         """Make shorter what the model has refused as too long, once for each turn.
 
+        :param uses: what was used until it did
         :return: whether it is worth asking again
         """
         self._condenser.counting.refused(whose(flow), scene.counted)
@@ -98,7 +101,7 @@ class Planner:
             return True  # One is there, which it seemed to need none of.
         if full.summaries and full.summaries[0].is_forced and full.summaries[0].turn == flow.steps:
             return False
-        return await self._condenser.shorten(flow, full, brain, budgets, is_forced=True)
+        return await self._condenser.shorten(flow, full, brain, budgets, is_forced=True, uses=uses)
 
 
 async def _plan(brain: Brain, conversation: Conversation, seconds: float) -> Move:

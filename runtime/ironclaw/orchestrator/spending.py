@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from ironclaw.budgets import DAY, Budgets, money
@@ -40,22 +41,20 @@ class Spending:
         if budgets.cost is None and budgets.per_day is None:
             return None
         turn = _reckoned(flow.tenant, budgets, brain, tokens)
-        left = await self._left_of_task(flow, turn, budgets.cost)
-        if budgets.per_day is None:
-            return left
-        of_day = await self._left_of_day(flow, turn, budgets.per_day)
-        return of_day if left is None else min(left, of_day)
+        left = await self._left_of_task(flow, turn, sys.maxsize if budgets.cost is None else budgets.cost)
+        most = sys.maxsize if budgets.per_day is None else budgets.per_day
+        return min(left, await self._left_of_day(flow, turn, most))
 
-    async def _left_of_task(self, flow: Flow, turn: int, most: int | None) -> int | None:
+    async def _left_of_task(self, flow: Flow, turn: int, most: int) -> int:
         total = await self._store.model_calls.total(flow.id)
         spent = total.micros if total else 0
         if spent is None:
             raise BrainError(NO_PRICE)
-        if most is not None and spent >= most and (total or turn):
+        if spent >= most and (total or turn):
             raise BrainError(
                 f"Stopped after {money(spent)} for models, of {money(most)} for one task. {LESS}"
             )
-        return None if most is None else most - spent
+        return most - spent
 
     async def _left_of_day(self, flow: Flow, turn: int, most: int) -> int:
         now = self._clock()
