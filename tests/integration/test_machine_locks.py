@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.fakes.locker import locked
@@ -21,6 +22,7 @@ from tests.integration.office import an_office
 from tests.integration.test_crash import Receiver, allow, post, receiver
 from tests.integration.test_machine_faults import Disk
 
+from ironclaw.app import Ironclaw
 from ironclaw.errors import StoreError
 from ironclaw.hookspecs import hookimpl
 from ironclaw.store import Store
@@ -108,6 +110,32 @@ async def test_full_in_slack(
         await office.shown("ops", "Approval needed")
 
     assert 1 == [one["text"] for one in ops.messages].count(NOT_KEPT)
+
+
+async def test_read_only_meanwhile(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    Where a database cannot be written to any more, no task is taken and no decision counts; then they are.
+    """
+
+    async def only_read(app: Ironclaw, word: str) -> None:
+        def unit(c: Any) -> None:
+            c.set_authorizer(None)  # It lets nobody in this process ask for that.
+            c.execute(f"PRAGMA query_only = {word}")
+
+        await app._store._writer.read(unit)
+
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        await only_read(app, "ON")
+        with pytest.raises(StoreError, match="Nothing was changed"):
+            await app.submit(ask())
+        with pytest.raises(StoreError, match="Nothing was changed"):
+            await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        await only_read(app, "OFF")
+        await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        after = await app.wait("T1", view.id, 30)
+
+    assert WorkflowState.DONE is after.state
 
 
 @contextlib.contextmanager

@@ -47,6 +47,10 @@ SELECT coalesce(bool_or(pg_terminate_backend(pid)), false) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 NEW_TABLES = "SELECT count(*) FROM pg_tables WHERE tablename = 'mcp_listings'"
+READ_ONLY = """
+ALTER DATABASE {name} SET default_transaction_read_only = {word};
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'
+"""
 T = TypeVar("T")
 
 
@@ -109,6 +113,28 @@ async def test_full_disk(
     assert (end, sent) == (after, len(receiver.keys))
     assert (2 * (event == "received"), 2 * (event == "approval_approved")) == (len(refused), len(told))
     assert all("No space left on device" in each for each in [*refused, *told])
+
+
+async def test_read_only(server: Cluster, tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    Where the server lets nobody write any more, no task is taken and no decision counts; then they are.
+    """
+    url = server.new_database()
+    name = url.rpartition("/")[2]
+    more: dict[str, Any] = {"database_url": url, "scratch_dir": tmp_path / "shared"}
+    async with engine(tmp_path, Moves(WRITE), built_toolboxes, **more) as app:
+        view = await app.wait("T1", await app.submit(ask()), 30)
+        assert view.approval is not None
+        server.run("postgres", READ_ONLY.format(name=name, word="on"))
+        with pytest.raises(StoreError, match="read-only"):
+            await app.submit(ask())
+        with pytest.raises(StoreError, match="read-only"):
+            await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        server.run("postgres", READ_ONLY.format(name=name, word="off"))
+        await app.decide(approver(), view.approval.id, Decision.APPROVE)
+        after = await app.wait("T1", view.id, 30)
+
+    assert WorkflowState.DONE is after.state
 
 
 #: By table: what somebody writes into one workflow's rows.
