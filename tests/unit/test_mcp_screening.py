@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mcp.shared.message import SessionMessage
 from mcp_types import CallToolResult, TextContent, jsonrpc_message_adapter
 
-from ironclaw.mcp.flow import Flood, values
+from ironclaw.mcp.flow import MAX_VALUES, Flood, values
 from ironclaw.mcp.runner import MAX_SAID, answer
 from ironclaw.mcp.screening import MAX_DEPTH, MAX_ID, MAX_MODELLED, screened
 
@@ -54,6 +54,13 @@ def test_values_are_counted_in_time(text: bytes) -> None:
     values(text)
 
     assert time.process_time() - began < 2
+
+
+def test_many_short_texts() -> None:
+    """
+    Millions of texts are too many without a look at each.
+    """
+    assert values(b'["a"' + b',"a"' * (1 << 20) + b"]") > MAX_VALUES
 
 
 def message(**parts: Any) -> SessionMessage:
