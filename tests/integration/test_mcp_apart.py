@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.integration.test_mcp_web import fake
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest
-from ironclaw.mcp import apart
+from ironclaw.mcp import apart, holding
 from ironclaw.mcp.apart import Apart
 from ironclaw.mcp.link import Link
 from ironclaw.settings import McpServer
@@ -115,6 +116,27 @@ async def test_suspended(tenants: tuple[str, ...] | None, tmp_path: Path, built_
 
     assert (0 if tenants else 1) == resting
     assert '"nothing"' in heard
+
+
+async def test_forgotten(tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A tenant is forgotten when the last of its programs' files are gone, however long that takes.
+    """
+    remove = holding._remove
+
+    def slowly(folder: Path) -> None:
+        time.sleep(1.5)
+        remove(folder)
+
+    monkeypatch.setattr(holding, "_remove", slowly)
+    server = program(Path("-c"), SPEAKS, low=["look_up"])
+    async with world(tmp_path, built_toolboxes, looks(), shared=server) as app:
+        await approve(app, "shared")
+        await said(app, "T1")
+        before = folders(tmp_path)
+        await app.tenants.forget("T1", "local:op")
+
+        assert (2, 1) == (before, folders(tmp_path))
 
 
 class WithSessions:
