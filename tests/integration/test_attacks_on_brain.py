@@ -10,6 +10,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from ironclaw.store.guarding import forgetting
 from ironclaw.store.sqlite import SqliteWriter
 from ironclaw_plugins.brain_openai import ModelBrain
 from ironclaw_plugins.brain_openai.connecting import MAX_AT_ONCE
+from ironclaw_plugins.brain_openai.servers import CHAT
 
 MIB = 1 << 20
 GOOD: dict[str, Any] = {
@@ -164,6 +166,33 @@ async def test_pause_until_no_time_there_is() -> None:
     async with server(429, late, b"{}") as url:
         with contextlib.suppress(BrainError):
             await planner(url).plan(asking())
+
+
+@pytest.mark.parametrize("charset", ["zlib", "idna", "rot13", "base64", "utf-16", "undefined"])
+async def test_charset_that_is_none(charset: str) -> None:
+    """
+    An error in one of Python's charsets that are none, or packed in it, is the error that its status says: not
+    one of a library's, which no fallback would follow.
+    """
+    async with server(401, {"Content-Type": f"application/json; charset={charset}"}, b"{}") as url:
+        with pytest.raises(BrainError, match="refused the API key"):
+            await planner(url).plan(asking())
+
+
+async def test_fault_of_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Whatever a library makes of what a server sends, it is a sentence that says what was used.
+    """
+
+    def wrong(_: bytes) -> Any:
+        raise RuntimeError("hunter2")
+
+    async with server(200, {}, json.dumps(GOOD).encode()) as url:
+        monkeypatch.setattr("ironclaw_plugins.brain_openai.servers.CHAT", replace(CHAT, reply=wrong))
+        with pytest.raises(BrainError, match=r"could not be asked \(RuntimeError\)\.$") as caught:
+            await planner(url).plan(asking())
+
+    assert caught.value.uses[0].tokens_in > 200
 
 
 async def test_server_that_counts_nothing_is_not_free() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import structlog
 from httpx2 import (
     AsyncByteStream,
     AsyncHTTPTransport,
@@ -27,7 +28,6 @@ from openai import (
     AsyncAzureOpenAI,
     AsyncOpenAI,
     DefaultAsyncHttpx2Client,
-    OpenAIError,
 )
 
 from ironclaw.errors import BrainError
@@ -45,6 +45,8 @@ from ironclaw_plugins.brain_openai.faults import (
 from ironclaw_plugins.brain_openai.servers import Server
 from ironclaw_plugins.brain_openai.sse import events
 from ironclaw_plugins.brain_openai.wire import Api, Draft, Reply
+
+log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 5.0
 MAX_REPLY = 8 * 2**20  #: Bytes of one reply.
@@ -88,6 +90,8 @@ class Bounded(AsyncHTTPTransport):
         if response.status_code >= 300 and isinstance(response.stream, AsyncByteStream):
             response.stream = _Cut(response.stream)
         response.headers.pop("content-encoding", None)  # Of who packs all the same, the bytes as they came.
+        # Nor in any charset but UTF-8: Python has some that are none, and the library takes them all.
+        response.headers["content-type"] = response.headers.get("content-type", "").partition(";")[0]
         return response
 
 
@@ -124,7 +128,10 @@ async def exchange(client: AsyncOpenAI, api: Api, body: dict[str, Any], draft: D
         raise (Untaken(fault) if _never_got_there(error) else fault) from None
     except HTTPError:
         raise Passing(BROKE_OFF) from None
-    except OpenAIError as error:
+    except BrainError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever a library makes of it, the next model may do better
+        log.warning("model_request_failed", error=type(error).__name__)
         raise BrainError(f"The model's server could not be asked ({type(error).__name__}).") from None
 
 
