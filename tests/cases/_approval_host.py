@@ -19,6 +19,7 @@ from tests.cases._approval_bot import operators_policy
 from tests.cases._approval_play import USUAL, WORKSPACE, Play, Step, call_of, only
 from tests.cases._approval_slack import Json
 from tests.cases._approval_toolbox import known_as, write_toolboxes
+from tests.fakes.locker import spoil
 
 # The operator
 
@@ -143,7 +144,7 @@ BROKEN = {
 async def db_fail(play: Play, step: Json) -> None:
     """From now on; what is asked is long enough to need a page of its own."""
     app = await play.world.app()
-    await app._store._writer.read(lambda c: c.execute(BROKEN[step["kind"]]).fetchall())
+    await app._store._writer.read(lambda c: spoil(c, BROKEN[step["kind"]]))
     if step["kind"] == "locked":
         other = play.stack.enter_context(closing(sqlite3.connect(play.world.database)))
         other.execute("BEGIN IMMEDIATE")
@@ -203,7 +204,7 @@ async def direct_execute(play: Play, step: Json) -> None:
     flow, tool = await app._store.workflows.load(workflow_id), app._registry.get(known_as(step["tool"]))
     assert tool is not None
     call = tool_call(flow, 1, tool, flow.calls[0].args, flow.calls[0].circumstances)
-    body: Body = app._dispatcher._advance.__self__._body  # type: ignore[attr-defined]
+    body: Body = app._dispatcher._advance.__self__._carrying._body  # type: ignore[attr-defined]
     forged = Ticket(call, tool, "key", "0" * 32, "0" * 64)
     of_another_key = Tickets(b"not the host's key").mint(call, tool, "key")
     attempts: list[Any] = [None, call, forged, of_another_key]

@@ -1,12 +1,15 @@
-"""Another process that has the database locked for a while."""
+"""A database that cannot be used: by another process that has it locked, or by a pragma."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+
+from ironclaw.store.guarding import guard
 
 _LOCK = """
 import sqlite3, sys
@@ -32,3 +35,10 @@ async def locked(database: Path) -> AsyncIterator[None]:
     finally:
         child.stdin.close()
         await child.wait()
+
+
+def spoil(c: sqlite3.Connection, pragma: str) -> None:
+    """Run a pragma on the engine's own connection, which its guard lets no unit do."""
+    c.set_authorizer(None)
+    c.execute(pragma).fetchall()
+    c.set_authorizer(guard)

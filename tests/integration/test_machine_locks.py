@@ -6,15 +6,13 @@ import asyncio
 import contextlib
 import os
 import shutil
-import sqlite3
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.fakes.locker import locked
+from tests.fakes.locker import locked, spoil
 from tests.fakes.wire import ask as http
 from tests.fakes.wire import served
 from tests.integration.engine import Moves, approver, ask, engine, moves, wants
@@ -26,7 +24,6 @@ from ironclaw.app import Ironclaw
 from ironclaw.errors import StoreError
 from ironclaw.hookspecs import hookimpl
 from ironclaw.store import Store
-from ironclaw.store.guarding import guard
 from ironclaw.task import Bearer, Credential, Decision, Principal, WorkflowState
 from ironclaw_bot.http.gateway import make_gateway
 from ironclaw_bot.playground import Playground
@@ -37,13 +34,6 @@ WRITE = moves(wants("files.write", path="a.md", text="x"))
 __all__ = ["receiver"]
 
 
-def wait_for(c: sqlite3.Connection, milliseconds: int) -> None:
-    """What the guard lets no unit do."""
-    c.set_authorizer(None)
-    c.execute(f"PRAGMA busy_timeout = {milliseconds}").fetchall()
-    c.set_authorizer(guard)
-
-
 @pytest.mark.parametrize("patience", [30_000, 200])
 async def test_locked(tmp_path: Path, built_toolboxes: Path, receiver: Receiver, patience: int) -> None:
     """
@@ -52,7 +42,7 @@ async def test_locked(tmp_path: Path, built_toolboxes: Path, receiver: Receiver,
     """
     async with engine(tmp_path, post(receiver.port), built_toolboxes, **allow(receiver.port)) as app:
         view = await app.wait("T1", await app.submit(ask()), 30)
-        await app._store._writer.read(lambda c: wait_for(c, patience))
+        await app._store._writer.read(lambda c: spoil(c, f"PRAGMA busy_timeout = {patience}"))
         async with locked(tmp_path / "data/ironclaw.db"):
             deciding = asyncio.create_task(app.decide(approver(), view.approval.id, Decision.APPROVE))
             await asyncio.wait([deciding], timeout=1)
@@ -118,11 +108,7 @@ async def test_read_only_meanwhile(tmp_path: Path, built_toolboxes: Path) -> Non
     """
 
     async def only_read(app: Ironclaw, word: str) -> None:
-        def unit(c: Any) -> None:
-            c.set_authorizer(None)  # It lets nobody in this process ask for that.
-            c.execute(f"PRAGMA query_only = {word}")
-
-        await app._store._writer.read(unit)
+        await app._store._writer.read(lambda c: spoil(c, f"PRAGMA query_only = {word}"))
 
     async with engine(tmp_path, Moves(WRITE), built_toolboxes) as app:
         view = await app.wait("T1", await app.submit(ask()), 30)
