@@ -171,8 +171,8 @@ async def test_pause_until_no_time_there_is() -> None:
 @pytest.mark.parametrize("charset", ["zlib", "idna", "rot13", "base64", "utf-16", "undefined"])
 async def test_charset_that_is_none(charset: str) -> None:
     """
-    An error in one of Python's charsets that are none, or packed in it, is the error that its status says: not
-    one of a library's, which no fallback would follow.
+    An error in one of Python's charsets that are none, or packed in it, is the error that its status says:
+    not one of a library's, which no fallback would follow.
     """
     async with server(401, {"Content-Type": f"application/json; charset={charset}"}, b"{}") as url:
         with pytest.raises(BrainError, match="refused the API key"):
