@@ -65,7 +65,6 @@ class Forgetting:
 
     :param at_work: the workflows that this process works on
     :param ring: has the outbox looked through
-    :param learn: has the engine know what the database says of its tenants
     """
 
     def __init__(
