@@ -79,7 +79,7 @@ def notice(kind, body, channel="C1OPS", ref=None, **place):
 
 
 def a_playground():
-    """Two workspaces that never sleep, and are patient: what they test is what is done, and in which order."""
+    """Two workspaces that never sleep, and are patient: tested is what is done, and in which order."""
     playground = Playground(
         signing_secret=SECRET,
         bot_token=TOKENS["T0001"],
