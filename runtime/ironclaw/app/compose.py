@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import importlib
@@ -20,6 +21,7 @@ from ironclaw.canonical import subkey
 from ironclaw.dispatcher import Dispatcher, LocalDispatcher
 from ironclaw.egress import Egress, allows_localhost
 from ironclaw.mcp.confining import Guarded
+from ironclaw.mcp.holding import clear_left
 from ironclaw.mcp.runner import Runner as McpRunner
 from ironclaw.mcp.servers import Servers
 from ironclaw.orchestrator import Body, Orchestrator
@@ -109,8 +111,10 @@ async def _know_servers(servers: Servers, base: Foundation, egress: Egress) -> N
     """Know the MCP servers of the settings; where there are none, nothing of them is loaded.
 
     :raises StoreError: nobody can say what was approved of them
+    :raises SettingsError: what programs of a bot that was killed have left cannot be removed
     """
     settings, vault = base.settings, base.vault
+    await asyncio.to_thread(clear_left, settings.data_dir)
     if not settings.mcp_servers:
         return
     opener = importlib.import_module("ironclaw.mcp.opening").Opener(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ironclaw.errors import IronclawError, NotFound, SettingsError
-from ironclaw.mcp.holding import clear_left
 from ironclaw.mcp.listing import Listing, differences
 from ironclaw.mcp.names import clashes
 from ironclaw.mcp.offering import Absent
@@ -74,7 +73,6 @@ class Servers:
 
         :param hide: takes secrets out of a text
         :raises StoreError: nobody can say
-        :raises SettingsError: what a bot that was killed has left cannot be removed
         """
         seals = Seals(seal_key)
         for name, server in self._settings.items():
@@ -84,7 +82,6 @@ class Servers:
                 name, server, opening, hide, seals, store, tenancy, clock, self._changed.set
             )
         self._store = opener.store.mcp_tools
-        await asyncio.to_thread(clear_left, opener.data_dir)
         await self._keep_up(self._store)
 
     def begin(self, renew: Callable[[], Awaitable[None]]) -> None:
