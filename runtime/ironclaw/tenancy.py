@@ -95,7 +95,10 @@ class Tenancy:
             raise Suspended
 
     def reread(self, fresh: Settings) -> None:
-        """Have the tenants of these settings; who is not in them any more stays until the next start."""
+        """Have the tenants of these settings; who is not in them any more stays until the next start.
+
+        :raises SettingsError: two of them differ in letters' case alone; nothing was changed
+        """
         own = {name: each for name, each in self._tenants.items() if name not in fresh.tenants}
         if twin := twin_of([*own, *fresh.tenants]):
             raise SettingsError(f"tenants: {twin} is there in other letters too. Nothing was changed.")
@@ -107,6 +110,7 @@ class Tenancy:
         """Make the bot's own workspace a tenant of its id, unless the settings say whose it is.
 
         :return: the tenant's id
+        :raises SettingsError: a tenant has this id in letters of another case
         """
         if team_id not in self._workspaces and (twin := twin_of(self._tenants, team_id)):
             raise SettingsError(f"tenants: {twin} is the bot's own workspace {team_id} in other letters.")

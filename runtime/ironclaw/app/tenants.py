@@ -175,7 +175,10 @@ class Tenants:
 
 
 def chosen(settings: TenantSettings | None) -> dict[str, Any]:
-    """What a tenant's table says otherwise than the defaults, as JSON."""
+    """What a tenant's table says otherwise than the defaults, as JSON.
+
+    :raises NotFound: it has none
+    """
     if settings is None:
         raise NotFound
     found: dict[str, Any] = settings.model_dump(mode="json", exclude_defaults=True)

@@ -84,7 +84,10 @@ class OneConnection(TCPConnector):
         traces: list[Any],
         timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
     ) -> Connection:
-        """Connect; then, before the first byte is sent, wait for the hook."""
+        """Connect; then, before the first byte is sent, wait for the hook.
+
+        :raises EgressUnavailable: it was connected before
+        """
         if self._is_used:
             raise EgressUnavailable("The connection was lost before an answer came.")
         self._is_used = True
