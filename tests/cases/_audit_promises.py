@@ -26,6 +26,7 @@ from ironclaw.store.chain import note
 from ironclaw.store.sqlite import SqliteWriter
 from ironclaw.task import ApprovalState, Decision
 from ironclaw_bot.build import built_folder
+from tests.fakes.locker import spoil
 from tests.integration.engine import Moves, approver, ask, engine, moves, wants
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ async def disk_full(scene: Scene) -> str | None:
     async with engine(folder, Moves(WRITE), built_folder()) as app:
         view = await app.wait("T1", await app.submit(ask()), 30)
         assert view.approval is not None
-        await app._store._writer.read(lambda c: c.execute("PRAGMA max_page_count = 1").fetchall())
+        await app._store._writer.read(lambda c: spoil(c, "PRAGMA max_page_count = 1"))
         try:
             await app.decide(approver(), view.approval.id, Decision.APPROVE, reason="x" * 20_000)
             return "the decision was taken"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 from tests.cases._supply_world import DAY, GOOD, World
+from tests.fakes.locker import spoil
 from tests.fakes.sandbox import TRAP, toolbox
 from tests.integration.engine import Moves, approver, ask, engine, moves, wants
 
@@ -123,10 +124,10 @@ async def test_no_change_without_record(tmp_path: Path, built_toolboxes: Path) -
     """
     world = World(tmp_path)
     async with opened(world, built_toolboxes) as app:
-        await app._store._writer.read(lambda c: c.execute("PRAGMA query_only = ON").fetchall())
+        await app._store._writer.read(lambda c: spoil(c, "PRAGMA query_only = ON"))
         told = await world.add(world.box())
         seen = offered(app)
-        await app._store._writer.read(lambda c: c.execute("PRAGMA query_only = OFF").fetchall())
+        await app._store._writer.read(lambda c: spoil(c, "PRAGMA query_only = OFF"))
 
     assert 0 == told.code
     assert "taken it up" not in told.out
