@@ -87,7 +87,9 @@ def test_points_of_two_tenants_never_meet() -> None:
         ({"qdrant_url": "/var/lib/qdrant"}, "qdrant_url: write http"),
         ({"qdrant_url": "file:///var/lib/qdrant"}, "qdrant_url: write http"),
         ({"qdrant_url": "https://a:99999"}, "qdrant_url: write http"),
-        ({"qdrant_url": "https://user:pass@a"}, "without user and password"),
+        ({"qdrant_url": "https://user:pass@a"}, "without user, password"),
+        ({"qdrant_url": "https://a/?x=1"}, "without user, password"),
+        ({"qdrant_url": "https://a b"}, "qdrant_url: write http"),
         ({"embeddings_base_url": "http://127.0.0.1:1/v1"}, "embeddings_model: name"),
         (
             {**DENSE, "embeddings_base_url": "http://e.example/v1", "embeddings_api_key": "k"},

@@ -12,9 +12,8 @@ import structlog
 
 from ironclaw.hookspecs import Services, hookimpl
 from ironclaw.task import Brain
-from ironclaw_plugins.brain_openai.addresses import CLEAR
 from ironclaw_plugins.brain_openai.brain import ModelBrain
-from ironclaw_plugins.brain_openai.servers import Choices
+from ironclaw_plugins.brain_openai.servers import CLEAR, Choices
 
 __all__ = ["ModelBrain", "OpenAIBrain"]
 

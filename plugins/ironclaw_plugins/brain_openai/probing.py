@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from ironclaw.errors import BrainError
 from ironclaw.settings import Settings
 from ironclaw.task import Conversation, Message, Move, Role, ToolOffer
-from ironclaw_plugins.brain_openai.addresses import CLEAR
 from ironclaw_plugins.brain_openai.brain import ModelBrain
-from ironclaw_plugins.brain_openai.servers import Choices, Target
+from ironclaw_plugins.brain_openai.servers import CLEAR, Choices, Target
 
 NEVER = "It did not call a tool, not even when it had to: set openai_model to a model with tool calling."
 SELDOM = (

@@ -9,9 +9,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ironclaw.errors import SettingsError
-from ironclaw.settings import ModelServer, Price, Settings, TenantSettings
+from ironclaw.settings import (
+    ModelServer,
+    Price,
+    Settings,
+    TenantSettings,
+    check_address,
+    is_in_the_clear,
+)
 from ironclaw_plugins.brain_openai import chat, responses
-from ironclaw_plugins.brain_openai.addresses import check_address, is_in_the_clear
 from ironclaw_plugins.brain_openai.chat_stream import ChatAssembly
 from ironclaw_plugins.brain_openai.profiles import OPENAI_URL, Profile, profile_of
 from ironclaw_plugins.brain_openai.prompts import Prompt
@@ -22,6 +28,9 @@ CHAT = Api("chat", chat.body, chat.reply, ChatAssembly)
 RESPONSES = Api("responses", responses.body, responses.reply, ResponsesAssembly)
 _SERVER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 LIMITS = ("max_cost", "budget_per_day")  #: Those in money.
+#: What people copy from a server's manual: the library adds it once more.
+ENDPOINTS = ("/chat/completions", "/completions", "/responses")
+CLEAR = "Everybody on the way reads the conversation, and can change the answer: use https."
 NO_KEY = "none"  #: Local servers need no key, the library does.
 
 
@@ -42,6 +51,8 @@ class Server:
         :raises SettingsError: it is none, or none to send a key to
         """
         check_address(setting, named.base_url, has_key=named.api_key is not None)
+        if end := next((each for each in ENDPOINTS if named.base_url.rstrip("/").endswith(each)), ""):
+            raise SettingsError(f"{setting}: leave {end} off; it is added to each request.")
         profile = profile_of(named.profile, named.base_url)
         return cls(
             base_url=_address(named, profile),

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from urllib.parse import urlsplit
 
 import structlog
 
 from ironclaw.errors import SettingsError
 from ironclaw.hookspecs import Services, hookimpl
 from ironclaw.recall import MemoryIndexes
-from ironclaw.settings import Settings
+from ironclaw.settings import Settings, check_address
 from ironclaw_plugins.memory_qdrant.embedded import EdgeShelf
 from ironclaw_plugins.memory_qdrant.embedder import Embedder
 from ironclaw_plugins.memory_qdrant.indexes import Indexes
 from ironclaw_plugins.memory_qdrant.naming import index_name, place_of
 from ironclaw_plugins.memory_qdrant.shelf import Shelf
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +59,8 @@ def _embedder(settings: Settings) -> Embedder | None:
             raise SettingsError("embeddings_model: name the model that embeddings_base_url serves.")
         return None
     if settings.embeddings_base_url:
-        _check("embeddings_base_url", settings.embeddings_base_url, settings.embeddings_api_key is not None)
+        has_key = settings.embeddings_api_key is not None
+        check_address("embeddings_base_url", settings.embeddings_base_url, has_key=has_key)
     return Embedder(settings)
 
 
@@ -81,7 +79,7 @@ def _in_files(settings: Settings, name: str) -> Callable[[], Shelf]:
 
 def _on_server(settings: Settings, name: str) -> Callable[[], Shelf]:
     key = settings.qdrant_api_key
-    _check("qdrant_url", settings.qdrant_url, key is not None)
+    check_address("qdrant_url", settings.qdrant_url, has_key=key is not None)
     if find_spec("qdrant_client") is None:
         raise SettingsError(
             "qdrant_url needs another package. In the clone: .venv/bin/pip install -e '.[qdrant]'."
@@ -92,19 +90,3 @@ def _on_server(settings: Settings, name: str) -> Callable[[], Shelf]:
     secret = key.get_secret_value() if key else ""
     prefix, size = settings.qdrant_collection, _dimensions(settings)
     return lambda: ServerShelf(settings.qdrant_url, secret, prefix, name, size)
-
-
-def _check(setting: str, url: str, has_key: bool) -> None:
-    """
-    :raises SettingsError: no address of a server, one with a password in it, or a key that all on the way see
-    """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        is_address = parts.scheme in ("http", "https") and bool(host) and (parts.port or 1) > 0
-    except ValueError:
-        is_address = False
-    if not is_address or parts.username is not None or parts.password is not None:
-        raise SettingsError(f"{setting}: write http://HOST:PORT or https://HOST, without user and password.")
-    if parts.scheme == "http" and has_key and host not in LOOPBACK:
-        raise SettingsError(f"{setting}: a key does not go to another host over plain http; use https.")

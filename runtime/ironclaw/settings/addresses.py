@@ -1,4 +1,4 @@
-"""Whether the address of a model's server is one, and what may be sent there."""
+"""Whether the address of a server in the settings is one, and what may be sent there."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from ironclaw.errors import SettingsError
-
-#: What people copy from a server's manual: the library adds it once more.
-ENDPOINTS = ("/chat/completions", "/completions", "/responses")
-CLEAR = "Everybody on the way reads the conversation, and can change the answer: use https."
 
 
 def check_address(setting: str, url: str, *, has_key: bool) -> None:
@@ -20,10 +16,8 @@ def check_address(setting: str, url: str, *, has_key: bool) -> None:
     parts = _parts(url)
     if parts is None or "@" in parts.netloc or parts.query or parts.fragment:
         raise SettingsError(
-            f"{setting}: write http://HOST:PORT/v1 or https://HOST/v1, without user, password, ? and #."
+            f"{setting}: write http://HOST:PORT or https://HOST, any path, without user, password, ? and #."
         )
-    if end := next((each for each in ENDPOINTS if parts.path.rstrip("/").endswith(each)), ""):
-        raise SettingsError(f"{setting}: leave {end} off; it is added to each request.")
     if has_key and is_in_the_clear(url):
         raise SettingsError(f"{setting}: a key does not go to another host over plain http; use https.")
 
