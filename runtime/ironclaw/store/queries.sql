@@ -136,9 +136,6 @@ SELECT id FROM workflows w WHERE state IN ('queued', 'running') AND lease_until 
     SELECT 1 FROM workflows e WHERE e.tenant = w.tenant AND e.thread = w.thread AND e.thread <> ''
         AND e.state IN ('queued', 'running', 'paused') AND e.created_at < w.created_at)
 
--- name: workflow_version^
-SELECT version FROM workflows WHERE id = :id
-
 -- name: wake_workflow!
 UPDATE workflows SET state = 'running', version = version + 1, updated_at = :now
 WHERE id = :id AND state = 'paused'
@@ -491,9 +488,6 @@ INSERT INTO audit (tenant, n, event, prev, hash) VALUES (:tenant, :n, :event, :p
 -- name: forget_events!
 -- Each event's commitment stays, and the chain holds.  Those of before have none, and stay.
 UPDATE audit SET event = '' WHERE tenant = :tenant AND commitment <> '' AND event <> ''
-
--- name: old_events
-SELECT n, event FROM audit WHERE tenant = :tenant AND event <> '' AND n < :until ORDER BY n
 
 -- name: forget_event!
 UPDATE audit SET event = '' WHERE tenant = :tenant AND n = :n AND commitment <> '' 
