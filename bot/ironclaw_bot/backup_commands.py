@@ -6,12 +6,12 @@ import argparse
 import asyncio
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from ironclaw.errors import BadRequest, StoreError
 from ironclaw.settings import Settings
 from ironclaw.store import Restored, moment
+from ironclaw_bot.commanding import Add
 from ironclaw_bot.demo_folder import add_demo_options
 from ironclaw_bot.local import SOCKET, Remote, login_name
 
@@ -21,11 +21,8 @@ POSTGRES = (
 )
 
 
-def add_backups(add: Callable[..., argparse.ArgumentParser]) -> None:
-    """Put them into the command line.
-
-    :param add: makes the parser of one command: name, command, what it does
-    """
+def add_backups(add: Add) -> None:
+    """Put them into the command line."""
     backup = add("backup", back_up, "write a copy of the database, also of a bot that runs")
     backup.add_argument("file", type=Path, help="a new file")
     restore = add("restore", restore_from, "put the database back to a backup; the bot must be stopped")

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -20,10 +20,11 @@ from ironclaw_bot.auditing import add_verify_options, rotate, verify_log
 from ironclaw_bot.authoring.commands import add_authoring
 from ironclaw_bot.authoring.supplying import add_supplying
 from ironclaw_bot.backup_commands import add_backups
+from ironclaw_bot.commanding import DONE, FAILED, WRONG, Add, Command
 from ironclaw_bot.crashing import prepare_for_the_worst
 from ironclaw_bot.demo_folder import DEMO, add_demo_options, in_demo
 from ironclaw_bot.doubt_commands import add_doubts
-from ironclaw_bot.ending import DONE, FAILED, WRONG, told
+from ironclaw_bot.ending import told
 from ironclaw_bot.mcp_server.commands import add_mcp
 from ironclaw_bot.mcp_server_commands import add_mcp_servers
 from ironclaw_bot.memory_commands import add_memories
@@ -40,8 +41,6 @@ from ironclaw_bot.user_commands import add_users
 from ironclaw_bot.workflow_commands import add_workflows
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-Add = Callable[..., argparse.ArgumentParser]
-Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from ironclaw.errors import StepUpNeeded
 from ironclaw.settings import Settings
 from ironclaw.showing import in_line
 from ironclaw.task import Json
+from ironclaw_bot.commanding import Add, OpenDoor, Told
 from ironclaw_bot.demo_folder import add_place
 from ironclaw_bot.hints import called
-from ironclaw_bot.local import Here, Remote
 from ironclaw_bot.waiting import asked, same_place
 
-Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
-Add = Callable[..., argparse.ArgumentParser]
-Told = Callable[[Json, argparse.Namespace], int]
 ONCE_MORE = "As soon as enough people say so it runs once more; this waits for what comes of it."
 SAID = {"ran": "it ran", "not_run": "it did not run"}
 
 
-def add_doubts(add: Add, door: Door, told: Told) -> None:
-    """Add ``doubts`` and ``settle``.
-
-    :param add: makes the parser of one verb: name, command, what it does
-    :param door: how to reach the bot
-    :param told: prints how a workflow stands, and gives the exit code
-    """
+def add_doubts(add: Add, door: OpenDoor, told: Told) -> None:
+    """Add ``doubts`` and ``settle``."""
     commands = Doubts(door, told)
     listing = add("doubts", commands.list, "list calls of which nobody knows whether they ran")
     listing.add_argument("--full", action="store_true", help="with keys, hosts and what the audit log says")
@@ -46,7 +37,7 @@ def add_doubts(add: Add, door: Door, told: Told) -> None:
 class Doubts:
     """The commands."""
 
-    def __init__(self, door: Door, told: Told) -> None:
+    def __init__(self, door: OpenDoor, told: Told) -> None:
         self._door = door
         self._told = told
 

@@ -6,12 +6,12 @@ import argparse
 
 from ironclaw.showing import in_terminal
 from ironclaw.task import Json
+from ironclaw_bot.commanding import DONE, FAILED, WAITING
 from ironclaw_bot.doubt_commands import next_step as doubt_step
-from ironclaw_bot.looking_on import finished
 from ironclaw_bot.question_commands import next_step as question_step
 from ironclaw_bot.waiting import asked, next_step
 
-DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3
+#: The exit code of a task that rests, by its state.
 STATES = {"done": DONE, "failed": FAILED, "cancelled": FAILED, "paused": WAITING}
 
 
@@ -35,5 +35,10 @@ def told(result: Json, chosen: argparse.Namespace, seen: str = "") -> int:
         print(*map(in_terminal, question_step(result["question"], chosen)), sep="\n")
     else:
         still = f"Still {result['state']}: workflow {result['workflow_id']}"
-        print(in_terminal(finished(result["outcome"] or still, seen)))
+        print(in_terminal(unseen(result["outcome"] or still, seen)))
     return STATES.get(result["state"], DONE)
+
+
+def unseen(text: str, seen: str) -> str:
+    """What is still to be printed of a text, where a terminal shows how it began, or another one."""
+    return text[len(seen) :] if text.startswith(seen) else f"\n\n{text}"

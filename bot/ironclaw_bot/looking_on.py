@@ -7,10 +7,10 @@ import time
 
 from ironclaw.showing import in_terminal
 from ironclaw.task import Json
+from ironclaw_bot.ending import STATES, unseen
 from ironclaw_bot.local import Here, Remote
 
 PART = 10.0  #: Seconds that one question at the door is held.
-RESTS = ("done", "failed", "cancelled", "paused")
 
 
 async def look_on(door: Remote | Here, found: Json, wait: float) -> tuple[Json, str]:
@@ -20,7 +20,7 @@ async def look_on(door: Remote | Here, found: Json, wait: float) -> tuple[Json, 
     :return: how it stands, and what of its last text stands on the terminal already
     """
     until, seen = time.monotonic() + wait, ""
-    while found["state"] not in RESTS and (left := until - time.monotonic()) > 0:
+    while found["state"] not in STATES and (left := until - time.monotonic()) > 0:
         words = {"tenant": found["tenant"], "workflow_id": found["workflow_id"], "seen": seen}
         found = await door.ask("follow", **words, wait=min(left, PART))
         seen = _written(found["draft"], seen)
@@ -31,14 +31,6 @@ def _written(draft: str, seen: str) -> str:
     """Print what is new of a draft; a text that does not go on from the one before is another one."""
     if not draft or draft == seen:
         return seen
-    new = draft[len(seen) :] if draft.startswith(seen) else f"\n\n{draft}"
-    sys.stdout.write(in_terminal(new))
+    sys.stdout.write(in_terminal(unseen(draft, seen)))
     sys.stdout.flush()
     return draft
-
-
-def finished(outcome: str, seen: str) -> str:
-    """What is still to be printed of an outcome of which a terminal shows the beginning, or another text."""
-    if not seen:
-        return outcome
-    return outcome[len(seen) :] if outcome.startswith(seen) else f"\n\n{outcome}"

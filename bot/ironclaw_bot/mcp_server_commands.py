@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from ironclaw.errors import BadRequest, Conflict
 from ironclaw.settings import Settings
 from ironclaw.showing import in_terminal
 from ironclaw.task import Json
+from ironclaw_bot.commanding import Add, OpenDoor
 from ironclaw_bot.demo_folder import add_demo_options
 from ironclaw_bot.digests import add_digest
 from ironclaw_bot.local import Here, Remote
 
-Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
-OpenDoor = Callable[[Settings], AbstractAsyncContextManager[Remote | Here]]
 UNKNOWN = "  low, pure and keyed name what it does not list: {0}. Mend ironclaw.toml, or nothing comes of it."
 
 
-def add_mcp_servers(add: Callable[[str, Command, str], argparse.ArgumentParser], door: OpenDoor) -> None:
-    """Put the verbs of ``ironclaw mcp-server`` into the command line.
-
-    :param add: makes the parser of one verb
-    :param door: opens the local door
-    """
+def add_mcp_servers(add: Add, door: OpenDoor) -> None:
+    """Put the verbs of ``ironclaw mcp-server`` into the command line."""
     commands = McpServerCommands(door)
     listing = add("list", commands.list, "list the configured servers, and how each of them stands")
     show = add("show", commands.show, "show a server's tools, and what of it waits for approval")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ironclaw.errors import BadRequest
@@ -14,12 +13,9 @@ from ironclaw.memory import KINDS, Visibility
 from ironclaw.settings import Settings
 from ironclaw.showing import in_line
 from ironclaw.task import Json
+from ironclaw_bot.commanding import Add, OpenDoor
 from ironclaw_bot.demo_folder import add_place
-from ironclaw_bot.local import Here, Remote
 
-Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
-Add = Callable[..., argparse.ArgumentParser]
-Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
 SEARCH = {
     "": "Nothing searches them: add memory_qdrant to plugins.",
     "lexical": "Search: lexical memory (BM25: by words).",
@@ -28,12 +24,8 @@ SEARCH = {
 NOT_SURE = "Nothing was forgotten. Say so with --yes where no terminal is."
 
 
-def add_memories(add: Add, door: Door) -> None:
-    """Add the verbs of ``memory``.
-
-    :param add: makes the parser of one verb: name, command, what it does
-    :param door: how to reach the bot
-    """
+def add_memories(add: Add, door: OpenDoor) -> None:
+    """Add the verbs of ``memory``."""
     commands = Memories(door)
     _add_looking(add, commands)
     forget = add("forget", commands.forget, "forget for good: rows, index, and what runs were given of it")
@@ -74,7 +66,7 @@ def _add_looking(add: Add, commands: Memories) -> None:
 class Memories:
     """The commands."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: OpenDoor) -> None:
         self._door = door
 
     async def add(self, settings: Settings, chosen: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from ironclaw.settings import LOCAL, Settings
 from ironclaw.store import judged_calls
 from ironclaw.task import Json
 from ironclaw_bot.authoring.showing import everything
+from ironclaw_bot.commanding import Add
 from ironclaw_bot.demo_folder import add_demo_options
 from ironclaw_bot.local import SOCKET, Remote, login_name
 from ironclaw_bot.policy import cases, noting, recording, telling
@@ -22,13 +23,10 @@ from ironclaw_bot.policy.trial import Question, Trial
 from ironclaw_plugins.command_syntax import Word, argument
 from ironclaw_plugins.policy_cedar import Library, Rule, check
 
-Add = Callable[..., argparse.ArgumentParser]
-
 
 def add_policies(add: Add, need_toolbox: Callable[[], None]) -> None:
     """Put the verbs of ``ironclaw policy`` into the command line.
 
-    :param add: makes the parser of one verb: name, command, what it does
     :param need_toolbox: builds the standard toolbox where there is none
     """
     commands = PolicyCommands(need_toolbox)

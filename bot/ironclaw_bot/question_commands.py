@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from ironclaw.settings import Settings
 from ironclaw.showing import in_line
 from ironclaw.task import Json
+from ironclaw_bot.commanding import Add, OpenDoor, Told
 from ironclaw_bot.demo_folder import add_place
 from ironclaw_bot.hints import called
-from ironclaw_bot.local import Here, Remote
 from ironclaw_bot.waiting import same_place
 
-Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
-Add = Callable[..., argparse.ArgumentParser]
-Told = Callable[[Json, argparse.Namespace], int]
 
-
-def add_questions(add: Add, door: Door, told: Told) -> None:
-    """Add ``questions`` and ``answer``.
-
-    :param add: makes the parser of one verb: name, command, what it does
-    :param door: how to reach the bot
-    :param told: prints how a workflow stands, and gives the exit code
-    """
+def add_questions(add: Add, door: OpenDoor, told: Told) -> None:
+    """Add ``questions`` and ``answer``."""
     commands = Questions(door, told)
     listing = add("questions", commands.list, "list what the model asks of who gave it a task")
     answer = add("answer", commands.answer, "answer such a question of yours; it allows nothing")
@@ -40,7 +30,7 @@ def add_questions(add: Add, door: Door, told: Told) -> None:
 class Questions:
     """The commands."""
 
-    def __init__(self, door: Door, told: Told) -> None:
+    def __init__(self, door: OpenDoor, told: Told) -> None:
         self._door = door
         self._told = told
 

@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-from collections.abc import Callable
 from datetime import datetime
 
 from ironclaw.settings import Settings
 from ironclaw.showing import in_terminal
 from ironclaw.task import Json
+from ironclaw_bot.commanding import Add, OpenDoor
 from ironclaw_bot.demo_folder import add_place
-from ironclaw_bot.local import Here, Remote
 from ironclaw_bot.waiting import asked
 
-Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
-Add = Callable[..., argparse.ArgumentParser]
 MAX_INPUT = 1 << 20  #: Characters read from standard input.
 
 
-def add_edit(add: Add, door: Door) -> None:
-    """Add ``edit``.
-
-    :param add: makes the parser of one verb: name, command, what it does
-    :param door: how to reach the bot
-    """
+def add_edit(add: Add, door: OpenDoor) -> None:
+    """Add ``edit``."""
     parser = add("edit", Reviews(door).edit, "change the arguments of a waiting call; it waits on")
     parser.add_argument("id")
     parser.add_argument("arguments", help="all of them as one JSON object, or - for standard input")
     add_place(parser)
 
 
-def add_grants(add: Add, door: Door) -> None:
+def add_grants(add: Add, door: OpenDoor) -> None:
     """Add the verbs of ``grants``."""
     reviews = Reviews(door)
     add_place(add("list", reviews.grants, "list what runs without asking, because somebody said so"))
@@ -44,7 +36,7 @@ def add_grants(add: Add, door: Door) -> None:
 class Reviews:
     """The commands."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: OpenDoor) -> None:
         self._door = door
 
     async def edit(self, settings: Settings, chosen: argparse.Namespace) -> int:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 
 from ironclaw.sentences import first_line
 from ironclaw.settings import Settings
 from ironclaw.showing import in_line
 from ironclaw.task import Json
+from ironclaw_bot.commanding import Add, Command, OpenDoor
 from ironclaw_bot.demo_folder import add_place
-from ironclaw_bot.local import Here, Remote
+from ironclaw_bot.local import Here
 
-Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
-Add = Callable[..., argparse.ArgumentParser]
-Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
 CHANGES = {
     "pause": "begin nothing until it is resumed; what runs goes on",
     "resume": "go on with the next moment from now",
@@ -26,12 +23,8 @@ BEGINS = ("add", "resume")
 OUTCOME = 200  #: Characters of what came of the last run.
 
 
-def add_schedules(add: Add, door: Door) -> None:
-    """Add the verbs of ``schedule``.
-
-    :param add: makes the parser of one verb: name, command, what it does
-    :param door: how to reach the bot
-    """
+def add_schedules(add: Add, door: OpenDoor) -> None:
+    """Add the verbs of ``schedule``."""
     commands = Schedules(door)
     parser = add("add", commands.add, "have a task begin by itself; a running bot begins it")
     parser.add_argument("cron", help="five fields in quotes: '0 7 * * 1-5' is 7:00 from Monday to Friday")
@@ -48,7 +41,7 @@ def add_schedules(add: Add, door: Door) -> None:
 class Schedules:
     """The commands."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: OpenDoor) -> None:
         self._door = door
 
     async def add(self, settings: Settings, chosen: argparse.Namespace) -> int:

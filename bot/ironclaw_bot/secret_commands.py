@@ -8,7 +8,7 @@ import getpass
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,20 +16,16 @@ from ironclaw.secrets import Keyring, Vault, unlock
 from ironclaw.settings import Settings
 from ironclaw.store import Store
 from ironclaw.task import Json
+from ironclaw_bot.commanding import Add
 from ironclaw_bot.demo_folder import add_demo_options
 from ironclaw_bot.keeper import Keeper
 from ironclaw_bot.local import LOCAL_TENANT, SOCKET, Remote, chosen_tenant, login_name
 
-Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
-
 MAX_INPUT = 16 * 1024  #: Characters that are read of a value: one that is too long is refused as such.
 
 
-def add_secrets(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
-    """Put the verbs of ``ironclaw secrets`` into the command line.
-
-    :param add: makes the parser of one verb
-    """
+def add_secrets(add: Add) -> None:
+    """Put the verbs of ``ironclaw secrets`` into the command line."""
     put = add("set", set_secret, "keep a secret; its value comes from a prompt or from standard input")
     _add_set_options(put)
     listing = add("list", list_secrets, "list the secrets and where they go, never their values")

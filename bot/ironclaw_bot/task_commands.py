@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import re
 import sys
-from collections.abc import Callable
 from getpass import getpass
 
 from ironclaw.errors import StepUpNeeded
 from ironclaw.settings import Settings
 from ironclaw.task import Json
 from ironclaw.terms import GrantScope
+from ironclaw_bot.commanding import DONE, FAILED, Add, OpenDoor
 from ironclaw_bot.demo_folder import add_place
 from ironclaw_bot.digests import add_digest
-from ironclaw_bot.ending import DONE, FAILED, told
+from ironclaw_bot.ending import told
 from ironclaw_bot.local import Here, Remote
 from ironclaw_bot.looking_on import look_on
 from ironclaw_bot.tool_commands import check_name
 from ironclaw_bot.waiting import listed
 
-Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
-Add = Callable[..., argparse.ArgumentParser]
 TOOL = re.compile(r"[a-z][a-z0-9_]*\.[a-z0-9_]+")  #: A task that begins so is a command.
 
 
-def add_tasks(add: Add, door: Door) -> None:
-    """Add the four.
-
-    :param add: makes the parser of one command: name, command, what it does
-    :param door: how to reach the bot
-    """
+def add_tasks(add: Add, door: OpenDoor) -> None:
+    """Add the four."""
     commands = Tasks(door)
     run = add("run", commands.run, "give the bot a task and wait for it")
     run.add_argument("task", nargs="+")
@@ -55,7 +48,7 @@ def add_tasks(add: Add, door: Door) -> None:
 class Tasks:
     """The commands."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: OpenDoor) -> None:
         self._door = door
 
     async def run(self, settings: Settings, chosen: argparse.Namespace) -> int:
@@ -89,8 +82,7 @@ class Tasks:
 
     async def _decide(self, settings: Settings, chosen: argparse.Namespace, decision: str) -> int:
         words = {"approval_id": chosen.id, "decision": decision, "reason": chosen.reason, "wait": chosen.wait}
-        words |= {"grant": getattr(chosen, "grant", ""), "code": getattr(chosen, "code", "")}
-        words |= {"digest": chosen.digest} if getattr(chosen, "digest", "") else {}
+        words |= {name: getattr(chosen, name, None) or "" for name in ("grant", "code", "digest")}
         async with self._door(settings) as door:
             return told(await with_code(door, {**words, "tenant": chosen.tenant}), chosen)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,12 +14,11 @@ from ironclaw.errors import BadRequest
 from ironclaw.settings import Settings
 from ironclaw.showing import in_line
 from ironclaw.task import Json
+from ironclaw_bot.commanding import Add, Command, OpenDoor
 from ironclaw_bot.demo_folder import add_demo_options
-from ironclaw_bot.local import SOCKET, Here, Remote
+from ironclaw_bot.local import SOCKET, Remote
 from ironclaw_bot.tenant_file import FILE, add_table, drop_table
 
-Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
-Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
 CHANGES = {
     "suspend": "do nothing more for it, at once and at every door; nothing is lost",
     "resume": "serve it again; what waits goes on",
@@ -32,12 +30,8 @@ ABOUT_FORGET = (
 LOG_STAYS = "Its audit log holds, of each event, the commitment: `ironclaw audit verify` still works."
 
 
-def add_tenants(add: Callable[[str, Command, str], argparse.ArgumentParser], door: Door) -> None:
-    """Put the verbs of ``ironclaw tenant`` into the command line.
-
-    :param add: makes the parser of one verb
-    :param door: how to reach the bot
-    """
+def add_tenants(add: Add, door: OpenDoor) -> None:
+    """Put the verbs of ``ironclaw tenant`` into the command line."""
     commands = Tenants(door)
     new = add("add", commands.add, f"add a tenant to {FILE}; a bot that runs serves it at once")
     new.add_argument("name", help="letters, digits, _ and -")
@@ -60,7 +54,7 @@ def add_tenants(add: Callable[[str, Command, str], argparse.ArgumentParser], doo
 class Tenants:
     """The commands."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: OpenDoor) -> None:
         self._door = door
 
     async def add(self, settings: Settings, chosen: argparse.Namespace) -> int:

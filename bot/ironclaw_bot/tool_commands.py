@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-from collections.abc import Callable
 
 from ironclaw.settings import Settings
+from ironclaw_bot.commanding import DONE, Add, OpenDoor
 from ironclaw_bot.demo_folder import add_demo_options, add_place
-from ironclaw_bot.ending import DONE, told
-from ironclaw_bot.local import Here, Remote
+from ironclaw_bot.ending import told
 from ironclaw_bot.reaching import is_running, need_toolbox
 
-Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
-Add = Callable[..., argparse.ArgumentParser]
 
-
-def add_tools(add: Add, door: Door) -> None:
-    """Add both.
-
-    :param add: makes the parser of one verb: name, command, what it does
-    :param door: how to reach the bot
-    """
+def add_tools(add: Add, door: OpenDoor) -> None:
+    """Add both."""
     commands = Tools(door)
     add_demo_options(add("list", commands.list, "list the tools, their risk and what they may touch"))
     run = add("run", commands.run, "run one tool, through the same policy and approvals")
@@ -34,7 +25,7 @@ def add_tools(add: Add, door: Door) -> None:
 class Tools:
     """The commands."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: OpenDoor) -> None:
         self._door = door
 
     async def list(self, settings: Settings, chosen: argparse.Namespace) -> int:

@@ -12,18 +12,12 @@ from typing import Any
 import segno
 
 from ironclaw.settings import Settings
+from ironclaw_bot.commanding import Add, OpenDoor
 from ironclaw_bot.demo_folder import add_place
-from ironclaw_bot.local import Here, Remote
-
-Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
 
 
-def add_users(add: Callable[..., argparse.ArgumentParser], door: Door) -> None:
-    """Add the verbs.
-
-    :param add: makes the parser of one verb: name, command, what it does
-    :param door: how to reach the bot
-    """
+def add_users(add: Add, door: OpenDoor) -> None:
+    """Add the verbs."""
     users = UserCommands(door)
     verbs = {
         "enroll": (users.enroll, "give a person a second factor; shows its QR code once"),
@@ -41,7 +35,7 @@ def add_users(add: Callable[..., argparse.ArgumentParser], door: Door) -> None:
 class UserCommands:
     """The commands."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: OpenDoor) -> None:
         self._door = door
 
     async def enroll(self, settings: Settings, chosen: argparse.Namespace) -> int:

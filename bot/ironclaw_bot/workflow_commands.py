@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from ironclaw.settings import Settings
 from ironclaw.showing import in_line, in_terminal
 from ironclaw.task import Json
+from ironclaw_bot.commanding import Add, OpenDoor, Told
 from ironclaw_bot.demo_folder import add_place
-from ironclaw_bot.local import Here, Remote
 
-Door = Callable[[Settings], contextlib.AbstractAsyncContextManager[Remote | Here]]
-Add = Callable[..., argparse.ArgumentParser]
-Told = Callable[[Json, argparse.Namespace], int]
 LISTED = 20  #: Tasks in a list.
 TEXT = 100  #: Characters of a task in it.
 
 
-def add_workflows(add: Add, door: Door, told: Told) -> None:
-    """Add ``status``, ``cancel`` and ``retry``.
-
-    :param add: makes the parser of one verb: name, command, what it does
-    :param door: how to reach the bot
-    :param told: prints how a workflow stands, and gives the exit code
-    """
+def add_workflows(add: Add, door: OpenDoor, told: Told) -> None:
+    """Add ``status``, ``cancel`` and ``retry``."""
     commands = Workflows(door, told)
     status = add("status", commands.status, "how the latest tasks stand, or one of them")
     status.add_argument("id", nargs="?", default="")
@@ -42,7 +33,7 @@ def add_workflows(add: Add, door: Door, told: Told) -> None:
 class Workflows:
     """The commands."""
 
-    def __init__(self, door: Door, told: Told) -> None:
+    def __init__(self, door: OpenDoor, told: Told) -> None:
         self._door = door
         self._told = told
 

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from ironclaw.settings import Settings
 from ironclaw.task import Usage
 from ironclaw_bot.authoring import templates
 from ironclaw_bot.build import build_folder
+from ironclaw_bot.commanding import DONE, FAILED, Add
 from ironclaw_bot.demo_folder import add_demo_options
 from ironclaw_bot.progress import Progress
 
-DONE, FAILED = 0, 1
 MIB = 1 << 20
-
-Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
-
-
-class Add(Protocol):
-    """Adds one command to the parser."""
-
-    def __call__(self, name: str, command: Command, about: str) -> argparse.ArgumentParser: ...
 
 
 def add_authoring(add: Add) -> None:

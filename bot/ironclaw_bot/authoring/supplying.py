@@ -16,11 +16,12 @@ from ironclaw.errors import IronclawError, ToolboxError
 from ironclaw.registry import Registry
 from ironclaw.registry.signing import SIGNATURE, public_key, signed
 from ironclaw.settings import Settings
-from ironclaw_bot.authoring.commands import DONE, FAILED, Add, printable
+from ironclaw_bot.authoring.commands import printable
 from ironclaw_bot.authoring.differences import differences
 from ironclaw_bot.authoring.showing import built, pins
 from ironclaw_bot.authoring.signing_keys import load_signing_key, make_signing_key
 from ironclaw_bot.build import check_current
+from ironclaw_bot.commanding import DONE, FAILED, Add
 from ironclaw_bot.demo_folder import add_demo_options
 from ironclaw_bot.guests.source import read_manifest
 from ironclaw_bot.local import SOCKET, Remote

@@ -6,12 +6,12 @@ import argparse
 import contextlib
 import importlib
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from ironclaw.errors import SettingsError
 from ironclaw.settings import Settings
+from ironclaw_bot.commanding import Add, OpenDoor
 from ironclaw_bot.demo_folder import add_place
 from ironclaw_bot.local import Here, Remote, listen
 
@@ -20,15 +20,9 @@ MOST_WAIT = 3600.0
 MISSING = "ironclaw mcp needs the package mcp. In the clone: .venv/bin/pip install -e '.[mcp]'."
 BY_HAND = "ironclaw: this speaks the Model Context Protocol; name `ironclaw mcp` in an MCP client's settings."
 
-Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
-OpenDoor = Callable[[Settings], AbstractAsyncContextManager[Remote | Here]]
 
-
-def add_mcp(add: Callable[[str, Command, str], argparse.ArgumentParser], door: OpenDoor) -> None:
-    """Put the command into the command line.
-
-    :param door: opens the local door
-    """
+def add_mcp(add: Add, door: OpenDoor) -> None:
+    """Put the command into the command line."""
     parser = add("mcp", McpCommand(door).run, "offer the tools to an MCP client, which starts this")
     about = f"seconds that a call waits for people (default {WAIT:.0f})"
     parser.add_argument("--wait", type=_seconds, default=WAIT, help=about)
