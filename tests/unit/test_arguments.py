@@ -136,3 +136,18 @@ def test_defaults_beside_true() -> None:
     A property whose schema is just true has no default.
     """
     assert {} == with_defaults({"properties": {"a": True}}, {})
+
+
+def test_defaults_that_multiply() -> None:
+    """
+    A toolbox gives each part of an array a long default, a model writes as many empty parts as fit: what the
+    host makes of the two is refused, before it is hundreds of megabytes.
+    """
+    part = {"properties": {"x": {"default": "x" * 30_000}}}
+    schema = {"type": "object", "properties": {"l": {"type": "array", "items": part}}}
+    args = parse_arguments(json.dumps({"l": [{}] * 10_000}))
+    assert [] == faults(validator(schema), args)
+
+    with pytest.raises(BadRequest, match="With their defaults"):
+        with_defaults(schema, args)
+    assert {"l": [{"x": "x" * 30_000}]} == with_defaults(schema, {"l": [{}]})

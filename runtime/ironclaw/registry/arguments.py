@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from jsonschema import ValidationError
 from jsonschema.protocols import Validator
 
-from ironclaw.canonical import parse
+from ironclaw.canonical import canonical, parse
 from ironclaw.errors import BadRequest
 from ironclaw.registry.bounding import TooMuch, bounded
 from ironclaw.task import Json
@@ -98,9 +98,18 @@ def _words(error: ValidationError) -> str:
 
 
 def with_defaults(schema: Mapping[str, Json], value: Json) -> Json:
-    """A copy of the value in which what is missing has its schema's default, at every depth."""
+    """A copy of the value in which what is missing has its schema's default, at every depth.
+
+    :raises BadRequest: together the defaults are longer than arguments may be: one that stands within an
+        array is there once for each of its parts
+    """
+    return _filled(schema, value, [MAX_BYTES])
+
+
+def _filled(schema: Mapping[str, Json], value: Json, room: list[int]) -> Json:
+    """:param room: bytes that defaults may still take, its only member"""
     if isinstance(value, list):
-        return [with_defaults(_subschema(schema.get("items")), each) for each in value]
+        return [_filled(_subschema(schema.get("items")), each, room) for each in value]
     if not isinstance(value, dict):
         return value
     properties = schema.get("properties", {})
@@ -109,8 +118,13 @@ def with_defaults(schema: Mapping[str, Json], value: Json) -> Json:
         for name, each in properties.items()
         if name not in value and "default" in _subschema(each)
     }
+    room[0] -= len(canonical(missing)) if missing else 0
+    if room[0] < 0:
+        raise BadRequest(
+            f"With their defaults the arguments are too long: these take over {MAX_BYTES} bytes."
+        )
     return {
-        name: with_defaults(_subschema(properties.get(name)), each)
+        name: _filled(_subschema(properties.get(name)), each, room)
         for name, each in {**value, **copy.deepcopy(missing)}.items()
     }
 

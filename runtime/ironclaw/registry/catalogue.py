@@ -107,7 +107,10 @@ class Registry:
         return arguments.faults(self._validators[tool.name], args)
 
     def with_defaults(self, tool: Tool, args: Mapping[str, Json]) -> dict[str, Json]:
-        """The arguments as the tool will get them: what is missing has its default."""
+        """The arguments as the tool will get them: what is missing has its default.
+
+        :raises BadRequest: that makes them too long
+        """
         return dict(arguments.with_defaults(tool.schema, dict(args)))
 
     def defaulted(self, tool: Tool, args: Mapping[str, Json]) -> tuple[str, ...]:
