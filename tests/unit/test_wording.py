@@ -47,6 +47,25 @@ def test_what_stays_of_json() -> None:
     assert wanted | {"text": FORGOTTEN} == json.loads(cleaned(given, WORDS))
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        json.dumps("Zürich is up"),
+        json.dumps(f'so: "{LONG}"'),
+        "\n " + json.dumps({"a": "Zürich is up"}),
+        '{"a": "Zürich is up", "a": 1}',
+    ],
+    ids=["a text alone", "quoted", "after a space", "a name twice"],
+)
+def test_what_json_hides(given: str) -> None:
+    """
+    A tool writes its result as it likes: what JSON escapes goes too, and what nobody reads of it.
+    """
+    left = cleaned(given, WORDS)
+    assert (False, False) == ("rich is up" in left, LONG in left)
+    json.loads(left)
+
+
 def test_sources_are_no_words() -> None:
     """
     What later calls are judged by stays, though a memory says the same.

@@ -32,16 +32,32 @@ def cleaned(text: str, words: Collection[Words]) -> str:
     Of a longer memory also any part of RUN characters: recollections, previews and models cut.  JSON stays
     JSON of the same shape, whatever a memory says.
     """
-    if text[:1] not in ("{", "["):
+    if text.lstrip(" \t\r\n")[:1] not in ("{", "[", '"'):
         return _unsaid(without(text, _ids(words)), words)
     try:
-        value = json.loads(text)
+        value, is_whole = _read(text)
         after = _emptied(value, words)
-        return text if after == value else json.dumps(after, ensure_ascii=False)
+        return text if is_whole and after == value else json.dumps(after, ensure_ascii=False)
     except RecursionError:  # Nobody can say what in it is what: all of it goes.
         return TOO_DEEP
     except ValueError:
         return _unsaid(without(text, _ids(words)), words)
+
+
+def _read(text: str) -> tuple[Any, bool]:
+    """JSON, and whether that is all of the text: of two members of one name only the last one is read.
+
+    :raises ValueError: it is none
+    """
+    is_whole = True
+
+    def as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal is_whole
+        found = dict(pairs)
+        is_whole &= len(found) == len(pairs)
+        return found
+
+    return json.loads(text, object_pairs_hook=as_dict), is_whole
 
 
 def cleaned_circumstances(text: str, words: Collection[Words]) -> str:
