@@ -163,7 +163,8 @@ async def _audit_rotate(settings: Settings, chosen: argparse.Namespace) -> int:
 
 
 async def _doctor(settings: Settings, chosen: argparse.Namespace) -> int:
-    from ironclaw_bot.doctor import ask_models, examine, verdict  # noqa: PLC0415 - as _serve
+    from ironclaw_bot.doctor import examine, verdict  # noqa: PLC0415 - as _serve
+    from ironclaw_bot.model_standing import ask_models  # noqa: PLC0415 - as _serve
 
     findings = [*await examine(settings), *(await ask_models(settings) if chosen.models else ())]
     print(*findings, verdict(findings), sep="\n")

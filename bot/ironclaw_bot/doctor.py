@@ -17,8 +17,8 @@ from ironclaw.store import FOLDER, KEY, answers, belongings_in, kept_in
 from ironclaw_bot.authoring.showing import everything
 from ironclaw_bot.finding import Finding, broken, noted
 from ironclaw_bot.mcp_standing import standing
+from ironclaw_bot.model_standing import brain, models
 from ironclaw_bot.policy import noting
-from ironclaw_plugins.brain_openai.probing import doubts, planners, probes
 from ironclaw_plugins.policy_cedar import Library
 
 
@@ -36,8 +36,8 @@ async def examine(settings: Settings) -> list[Finding]:
     known = belongings_in(_path(settings), settings.postgres)
     key, folder = _key(settings, known.get(KEY, "")), _scratch(settings, known.get(FOLDER, ""))
     here = (_python(settings), key, _data(settings), _database(settings), folder)
-    checks = (_tools, _policy, _slack, _jwt, _doors, _brain, _memory, _approvers)
-    groups = (_models, _rules, _left_out, *((_secrets,) if key.is_well else ()), _layers)
+    checks = (_tools, _policy, _slack, _jwt, _doors, brain, _memory, _approvers)
+    groups = (models, _rules, _left_out, *((_secrets,) if key.is_well else ()), _layers)
     found = (*here, *(check(settings) for check in checks))
     return [*found, *(each for group in groups for each in group(settings)), *await _mcp(settings)]
 
@@ -170,45 +170,11 @@ def _doors(settings: Settings) -> Finding:
     )
 
 
-def _brain(settings: Settings) -> Finding:
-    if settings.brain_name != "openai":
-        return Finding(f"the brain is {settings.brain_name}")
-    try:
-        return Finding(f"the brain is openai: {planners(settings)}")
-    except SettingsError as error:
-        return broken(str(error))
-
-
-def _models(settings: Settings) -> list[Finding]:
-    """What is to be known of their servers, and whom they are for in vain; what is wrong, _brain says."""
-    if settings.brain_name != "openai":
-        own = [name for name, each in settings.tenants.items() if each.openai_model or each.openai_fallbacks]
-        return [
-            noted(
-                f"the tenant {name} has models, and the brain is {settings.brain_name}", "Set IRONCLAW_BRAIN."
-            )
-            for name in own
-        ]
-    return [noted(*each) for each in doubts(settings).items()] if _brain(settings).is_well else []
-
-
 def _memory(settings: Settings) -> Finding:
     if "memory_qdrant" not in settings.plugins:
         return Finding("memory is off: memory_qdrant is not among the plugins")
     how = f"by words and by {settings.embeddings_model}" if settings.embeddings_model else "lexical: by words"
     return Finding(f"memory is {how}, in {'a Qdrant server' if settings.qdrant_url else 'data_dir'}")
-
-
-async def ask_models(settings: Settings) -> list[Finding]:
-    """Whether each model that plans can call a trivial tool.  This is the one look that takes a network."""
-    if settings.brain_name != "openai" or not _brain(settings).is_well:
-        return []
-    found = []
-    async for probe in probes(settings):
-        well = Finding(f"{probe.model} at {probe.server} calls tools")
-        bad = Finding(f"{probe.model} at {probe.server}: {probe.problem}", False, "", probe.is_fatal)
-        found.append(bad if probe.problem else well)
-    return found
 
 
 def _approvers(settings: Settings) -> Finding:

@@ -18,6 +18,7 @@ from ironclaw_bot.local import SOCKET, Remote
 
 NOT_THERE = "Its tools are not there."
 NO_BOT = "whether it is connected is not known: no bot is running"
+NO_ROWS = "Nor does the database say what people approved."
 LOOK = "See them with: ironclaw mcp-server approve {0}"
 
 
@@ -55,7 +56,7 @@ async def standing(settings: Settings) -> list[Finding]:
     try:
         return [_without_a_bot(each) for each in _kept(settings)]
     except StoreError:  # What is wrong with the database, others say.
-        return [_without_a_bot(None, name) for name in sorted(settings.mcp_servers)]
+        return [noted(f"MCP server {name}: {NO_BOT}", NO_ROWS) for name in sorted(settings.mcp_servers)]
 
 
 async def tools_of_servers(settings: Settings, others: Iterable[Tool]) -> tuple[list[Tool], dict[str, str]]:
@@ -95,9 +96,7 @@ def _finding(name: str, why: str) -> Finding:
     return noted(f"MCP server {name}: {why}", NOT_THERE) if why else Finding(f"MCP server {name}")
 
 
-def _without_a_bot(kept: Kept | None, name: str = "") -> Finding:
-    if kept is None:
-        return noted(f"MCP server {name}: {NO_BOT}", "Nor does the database say what people approved.")
+def _without_a_bot(kept: Kept) -> Finding:
     remedy = "" if kept.approved else LOOK.format(kept.name)
     return noted(f"MCP server {kept.name}: {kept.said}; {NO_BOT}", remedy)
 

@@ -9,7 +9,8 @@ from tests.fakes.openai_server import FakeOpenAI, calls, error, text
 from tests.integration.planning import KEY
 
 from ironclaw.settings import Settings
-from ironclaw_bot.doctor import ask_models, examine
+from ironclaw_bot.doctor import examine
+from ironclaw_bot.model_standing import ask_models
 
 READY = calls(("probe-ready", {"word": "ready"}))
 

@@ -52,7 +52,7 @@ def planners(settings: Settings) -> str:
     )
 
 
-def doubts(settings: Settings) -> dict[str, str]:
+def notes(settings: Settings) -> dict[str, str]:
     """What is to be known of the servers that are asked, each with its remedy.
 
     :raises SettingsError: as :class:`Choices`
