@@ -19,7 +19,7 @@ def brain(settings: Settings) -> Finding:
 
 
 def models(settings: Settings) -> list[Finding]:
-    """What is to be known of their servers, and whom they are for in vain; what is wrong, :func:`brain` says."""
+    """What is to be known of their servers, and whom they are for in vain; what is wrong, `brain` says."""
     if settings.brain_name != "openai":
         own = [name for name, each in settings.tenants.items() if each.openai_model or each.openai_fallbacks]
         in_vain = f"has models, and the brain is {settings.brain_name}"
