@@ -26,6 +26,8 @@ TEXTS = ("one", "two", "three")  #: Columns of said_in.
 #: How many of them each kind of row has.
 COUNTS = {"message": 2, "call": 3, "asked": 1, "workflow": 2, "notice": 1, "question": 3, "summary": 1}
 TOLD = 50  #: Later tasks of a thread whose brain sees how one of them ended: see thread_before.
+#: Events with words of the task, its people or its brain; others have none, and some allow what runs later.
+WORDY = frozenset({"received", "question_asked", "question_answered", "call_edited"})
 RUNS = "runs"  #: Of a row of said_in: a tool is just writing to it.  "waits": people are bound to it.
 
 
@@ -90,14 +92,14 @@ def forget_events(
     A later event names those that are gone: a thief who empties others is seen.
 
     :param keep: ids of grants whose events are still asked for
-    :param is_said: only of the task itself, and only where this is so of it; None for all
+    :param is_said: only of those with words, and only where this is so of them; None for all
     :return: how many were forgotten, and how many kept
     """
     gone: list[int] = []
     kept = 0
     for row in list(sql.events_of_workflow(c, tenant=tenant, workflow_id=workflow_id)):
         event = json.loads(row["event"])
-        is_meant = is_said is None or (event["event"] == "received" and is_said(row["event"]))
+        is_meant = is_said is None or (event["event"] in WORDY and is_said(row["event"]))
         if event.get("grant") in keep:
             kept += 1
         elif is_meant:

@@ -1,0 +1,52 @@
+"""Attacks on what was mended last: what forgetting misses, one tenant against the others, rows that are odd."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.integration.engine import ADA, Moves, approver, ask, moves, wants
+from tests.integration.reminding import FACT, QUESTION, remembering, said
+from tests.integration.test_attacks_on_memory import places
+
+from ironclaw.task import Address, Decision, Move, Principal, Question
+
+pytestmark = pytest.mark.sandbox
+
+
+async def test_forgotten_out_of_what_was_asked(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A brain that was reminded of a memory asks the person whether it still holds, and they answer with its
+    words.  Forgotten, they are not in the audit log's copies of question and answer either.
+    """
+    brain = Moves(Move(question=Question("q1", f"Is it so? {FACT}", (FACT, "no"))), Move(answer="Good."))
+    async with remembering(tmp_path, brain, built_toolboxes) as app:
+        memory = await said(app)
+        paused = await app.wait("T1", await app.submit(replace(ask(QUESTION), reply_to=Address("cli"))), 30)
+        assert paused.question is not None
+        await app.questions.answer(Principal("T1", ADA), paused.question.id, f"Yes: {FACT}")
+        await app.wait("T1", paused.id, 30)
+        await app.memories.forget(Principal("T1", ADA), [memory])
+
+    assert [] == places(tmp_path, FACT)
+
+
+async def test_forgotten_out_of_what_was_edited(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    An approver takes a memory's words out of a call before they say yes: the audit log, which has both sets
+    of arguments, forgets them with the memory, and the call runs by what it says of it.
+    """
+    brain = Moves(moves(wants("files.write", path="a.txt", text=FACT)), Move(answer="Good."))
+    async with remembering(tmp_path, brain, built_toolboxes) as app:
+        memory = await said(app)
+        paused = await app.wait("T1", await app.submit(ask(QUESTION)), 30)
+        assert paused.approval is not None
+        edited = await app.edit(approver(), paused.approval.id, '{"path": "a.txt", "text": "nothing"}')
+        await app.memories.forget(Principal("T1", ADA), [memory])
+        await app.decide(approver(), edited.id, Decision.APPROVE)
+        await app.wait("T1", paused.id, 30)
+        await app._remembering.keeping.sweep()
+
+    assert [] == places(tmp_path, FACT)
+    assert "nothing" == (tmp_path / "data" / "mnt" / "scratch" / "T1" / "a.txt").read_text()
