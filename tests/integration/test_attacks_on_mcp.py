@@ -21,8 +21,8 @@ from tests.integration.test_mcp_programs import confined
 from ironclaw.capabilities import Quota
 from ironclaw.mcp import confining
 from ironclaw.mcp.confining import started
-from ironclaw.mcp.holding import TOO_FULL, excess, own_folder
 from ironclaw.mcp.listing import Listing, differences
+from ironclaw.mcp.quota import TOO_FULL, excess, own_folder
 from ironclaw.mcp.runner import answer
 from ironclaw.mcp.schemas import usable
 from ironclaw.registry.arguments import faults
@@ -77,7 +77,7 @@ async def test_files_without_names_count(tmp_path: Path, monkeypatch: pytest.Mon
     """
     Files that are open and have no name any more count for what a program's folder may hold.
     """
-    monkeypatch.setattr("ironclaw.mcp.holding.ROOM", Quota(4 << 20, 100))
+    monkeypatch.setattr("ironclaw.mcp.quota.ROOM", Quota(4 << 20, 100))
     code = (
         "import os, time\n"
         "held = []\n"

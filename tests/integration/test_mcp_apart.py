@@ -19,7 +19,7 @@ from tests.integration.test_mcp_web import fake
 
 from ironclaw.app import Ironclaw
 from ironclaw.errors import BadRequest
-from ironclaw.mcp import apart, holding
+from ironclaw.mcp import apart, quota
 from ironclaw.mcp.apart import Apart
 from ironclaw.mcp.link import Link
 from ironclaw.settings import McpServer
@@ -86,17 +86,17 @@ async def test_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def told(listing: object) -> None:
         pass
 
-    lines = Apart(
+    links = Apart(
         lambda: Link(
             "x", lambda ended, _: session(hostile("plain"), tmp_path, ended), str, told, lambda: None
         ),
         closing,
     )
-    with lines.line("T1").using(), pytest.raises(BadRequest, match="1 other tenants are calling it"):
-        lines.line("T2")
-    await lines.close()
+    with links.of("T1").using(), pytest.raises(BadRequest, match="1 other tenants are calling it"):
+        links.of("T2")
+    await links.close()
 
-    assert not lines.has("T1")
+    assert not links.has("T1")
 
 
 @pytest.mark.parametrize("tenants", [("T1",), None], ids=["its own", "everybody's"])
@@ -122,13 +122,13 @@ async def test_forgotten(tmp_path: Path, built_toolboxes: Path, monkeypatch: pyt
     """
     A tenant is forgotten when the last of its programs' files are gone, however long that takes.
     """
-    remove = holding._remove
+    remove = quota._remove
 
     def slowly(folder: Path) -> None:
         time.sleep(1.5)
         remove(folder)
 
-    monkeypatch.setattr(holding, "_remove", slowly)
+    monkeypatch.setattr(quota, "_remove", slowly)
     server = program(Path("-c"), SPEAKS, low=["look_up"])
     async with world(tmp_path, built_toolboxes, looks(), shared=server) as app:
         await approve(app, "shared")

@@ -19,9 +19,9 @@ from ironclaw.errors import SettingsError
 from ironclaw.mcp import confining, keeper, link
 from ironclaw.mcp.confining import Confinement, Guarded, confinement, started
 from ironclaw.mcp.flow import Ended, Flood
-from ironclaw.mcp.holding import own_folder
 from ironclaw.mcp.link import Link, Open
 from ironclaw.mcp.listing import Listing
+from ironclaw.mcp.quota import own_folder
 from ironclaw.mcp.runner import answer
 from ironclaw.mcp.session import Session, opened
 from ironclaw.mcp.stdio import pipes

@@ -21,7 +21,7 @@ from ironclaw.canonical import subkey
 from ironclaw.dispatcher import Dispatcher, LocalDispatcher
 from ironclaw.egress import Egress, allows_localhost
 from ironclaw.mcp.confining import Guarded
-from ironclaw.mcp.holding import clear_left
+from ironclaw.mcp.quota import clear_left
 from ironclaw.mcp.runner import Runner as McpRunner
 from ironclaw.mcp.servers import Servers
 from ironclaw.orchestrator import Body, Orchestrator

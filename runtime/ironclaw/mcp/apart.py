@@ -35,8 +35,8 @@ async def until_first(*chores: Awaitable[Any]) -> None:
         task.result()
 
 
-class Line:
-    """A connection of one tenant's, and the calls on it."""
+class TenantLink:
+    """A link of one tenant's, and the calls on it."""
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -83,17 +83,17 @@ class Apart:
         :param make: a connection that nobody has had
         """
         self._make, self._closing = make, closing
-        self._lines: dict[str, tuple[Line, asyncio.Task[None]]] = {}
+        self._links: dict[str, tuple[TenantLink, asyncio.Task[None]]] = {}
         self._tasks: dict[asyncio.Task[None], str] = {}  #: Also those that are ending; with their tenants.
 
-    def line(self, tenant: str) -> Line:
+    def of(self, tenant: str) -> TenantLink:
         """The tenant's own.
 
         :raises BadRequest: too many other tenants' calls run now
         """
-        if tenant not in self._lines:
+        if tenant not in self._links:
             self._begin(tenant)
-        return self._lines[tenant][0]
+        return self._links[tenant][0]
 
     def has(self, tenant: str) -> bool:
         """Whether anything of the tenant's is connected, or has not ended yet."""
@@ -101,33 +101,33 @@ class Apart:
 
     async def close(self) -> None:
         """Let go of all of them; their programs are gone when this returns."""
-        for tenant in list(self._lines):
+        for tenant in list(self._links):
             self._end(tenant)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _begin(self, tenant: str) -> None:
-        if len(self._lines) >= MOST:
+        if len(self._links) >= MOST:
             self._make_room()
-        line = Line(self._make())
-        task = asyncio.create_task(self._keep(tenant, line))
-        self._lines[tenant], self._tasks[task] = (line, task), tenant
+        own = TenantLink(self._make())
+        task = asyncio.create_task(self._keep(tenant, own))
+        self._links[tenant], self._tasks[task] = (own, task), tenant
         task.add_done_callback(self._tasks.pop)
 
-    async def _keep(self, tenant: str, line: Line) -> None:
+    async def _keep(self, tenant: str, own: TenantLink) -> None:
         structlog.contextvars.clear_contextvars()  # Of the call that brought it about.
         structlog.contextvars.bind_contextvars(tenant=tenant)
         try:
-            await until_first(line.link.run(), line.idle(), line.closed(self._closing(tenant)))
+            await until_first(own.link.run(), own.idle(), own.closed(self._closing(tenant)))
         finally:
-            if tenant in self._lines and self._lines[tenant][0] is line:
-                del self._lines[tenant]
+            if tenant in self._links and self._links[tenant][0] is own:
+                del self._links[tenant]
 
     def _make_room(self) -> None:
-        idle = {tenant: line.used_at for tenant, (line, _) in self._lines.items() if line.is_free}
+        idle = {tenant: own.used_at for tenant, (own, _) in self._links.items() if own.is_free}
         if not idle:
             raise BadRequest(f"{MOST} other tenants are calling it")
         self._end(min(idle, key=idle.__getitem__))
 
     def _end(self, tenant: str) -> None:
-        _, task = self._lines.pop(tenant)
+        _, task = self._links.pop(tenant)
         task.cancel()

@@ -15,8 +15,8 @@ from ironclaw.egress.endpoint import Endpoint
 from ironclaw.errors import SettingsError
 from ironclaw.mcp.confining import Guarded, confinement
 from ironclaw.mcp.flow import Ended
-from ironclaw.mcp.holding import own_folder
 from ironclaw.mcp.http import web
+from ironclaw.mcp.quota import own_folder
 from ironclaw.mcp.session import Session, opened
 from ironclaw.mcp.stdio import pipes
 from ironclaw.secrets import Vault

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ironclaw.errors import Conflict, NotFound
-from ironclaw.mcp.apart import Apart, Line, until_first
+from ironclaw.mcp.apart import Apart, TenantLink, until_first
 from ironclaw.mcp.link import Link, Open
 from ironclaw.mcp.listing import Listing, config_digest
 from ironclaw.mcp.offering import Absent, Offer, offer
@@ -48,7 +48,7 @@ class Served:
         #: By it is known what the server lists.  No tenant's words go there, but those of its only one.
         self.link = Link(name, open_session, hide, self._told, self._lost)
         self._owner = server.tenants[0] if server.tenants and len(server.tenants) == 1 else ""
-        self._own = Line(self.link)
+        self._own = TenantLink(self.link)
         self._is_up = False
         self._apart = Apart(lambda: Link(name, open_session, hide, self._heard, _nothing), tenancy.closing)
         self._config = config_digest(name, server)
@@ -86,8 +86,8 @@ class Served:
 
         :raises BadRequest: too many other tenants' calls run now
         """
-        line = self._own if tenant == self._owner else self._apart.line(tenant)
-        with line.using() as link:
+        own = self._own if tenant == self._owner else self._apart.of(tenant)
+        with own.using() as link:
             yield link
 
     def runs_for(self, tenant: str) -> bool:

@@ -13,8 +13,8 @@ from mcp.shared.message import SessionMessage
 
 from ironclaw.mcp.confining import MAX_MESSAGE, Confinement, Program, started
 from ironclaw.mcp.flow import Ended, Flood, Meter
-from ironclaw.mcp.holding import excess
 from ironclaw.mcp.lines import as_line, messages
+from ironclaw.mcp.quota import excess
 from ironclaw.mcp.screening import Screened
 
 SEND_SECONDS = 10.0

@@ -14,7 +14,7 @@ from tests.integration.test_mcp_programs import confined
 
 from ironclaw.capabilities import Quota
 from ironclaw.mcp.confining import started
-from ironclaw.mcp.holding import HIDES, TOO_FULL, TOO_MANY, excess, own_folder
+from ironclaw.mcp.quota import HIDES, TOO_FULL, TOO_MANY, excess, own_folder
 
 AT = "import ctypes, os, subprocess, threading, time\nos.chdir(os.environ['TMPDIR'])\n"
 WAITS = "\nprint(1, flush=True)\ntime.sleep(60)\n"
@@ -51,9 +51,9 @@ async def test_what_it_holds(code: str, why: str, tmp_path: Path, monkeypatch: p
     """
     Files count with a name and without, in every process and mapping, and so do processes.
     """
-    monkeypatch.setattr("ironclaw.mcp.holding.ROOM", Quota(4 << 20, 100))
-    monkeypatch.setattr("ironclaw.mcp.holding.FILE_BYTES", 8 << 20)
-    monkeypatch.setattr("ironclaw.mcp.holding.MORE_PROCESSES", 8)
+    monkeypatch.setattr("ironclaw.mcp.quota.ROOM", Quota(4 << 20, 100))
+    monkeypatch.setattr("ironclaw.mcp.quota.FILE_BYTES", 8 << 20)
+    monkeypatch.setattr("ironclaw.mcp.quota.MORE_PROCESSES", 8)
     async with after(code, tmp_path) as (folder, group):
         found = excess(folder, group)
 
@@ -64,7 +64,7 @@ async def test_looks_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """
     Who holds more than can be looked at in time is taken to hide something.
     """
-    monkeypatch.setattr("ironclaw.mcp.holding.MOST_LOOKS", 10)
+    monkeypatch.setattr("ironclaw.mcp.quota.MOST_LOOKS", 10)
     async with after("", tmp_path) as (folder, group):
         found = excess(folder, group)
 
