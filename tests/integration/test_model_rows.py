@@ -42,7 +42,7 @@ async def test_turns_that_begin_at_once(store: Store) -> None:
     Each sees what the others hold, however many begin at once, and nobody what another tenant's hold.
     """
     mine, others = await flows(store, 20), await flows(store, 2, "T2")
-    held = [store.workflows.hold(flow, 30, 100, 0.0, 2.0) for flow in (*mine, *others)]
+    held = [store.workflows.reserve(flow, 30, 100, 0.0, 2.0) for flow in (*mine, *others)]
     found = await asyncio.gather(*held)
 
     assert [0, 30, 60, 90] + [120] * 16 == sorted(held for _, held in found[:20])
@@ -55,14 +55,14 @@ async def test_what_was_held_is_let_go(store: Store) -> None:
     """
     told, untold, again, late = await flows(store, 4)
     for flow in (told, untold, again):
-        await store.workflows.hold(flow, 5_000, 10**6, 0.0, 2.0)
+        await store.workflows.reserve(flow, 5_000, 10**6, 0.0, 2.0)
     await store.workflows.finish(told, WorkflowState.DONE, "done", 3.0, Spent(1, 1, 1.0, (USE,)))
     await store.workflows.finish(untold, WorkflowState.FAILED, "late", 3.0, Spent())
-    await store.workflows.hold(again, 7_000, 10**6, 0.0, 4.0)
+    await store.workflows.reserve(again, 7_000, 10**6, 0.0, 4.0)
 
-    assert (4_000 + 5_000 + 5_000, 7_000) == await store.workflows.hold(late, 1, 10**6, 0.0, 5.0)
+    assert (4_000 + 5_000 + 5_000, 7_000) == await store.workflows.reserve(late, 1, 10**6, 0.0, 5.0)
     assert ["(not told)"] == [use.model for use in await store.model_calls.of(untold.id)]
-    assert (1, 0) == await store.workflows.hold(late, 0, 10**6, 5.5, 6.0)
+    assert (1, 0) == await store.workflows.reserve(late, 0, 10**6, 5.5, 6.0)
 
 
 async def test_what_a_turn_used(store: Store) -> None:
@@ -88,7 +88,7 @@ async def test_what_a_day_cost(store: Store) -> None:
     one, two, asks = await flows(store, 3)
     for flow, at in ((one, 100.0), (two, 200.0), (*await flows(store, 1, "T2"), 200.0)):
         await store.workflows.finish(flow, WorkflowState.DONE, "", at, Spent(1, 1, 0.0, (USE,)))
-    found = [await store.workflows.hold(asks, 0, 10**6, since, 300.0) for since in (1.0, 150.0, 300.0)]
+    found = [await store.workflows.reserve(asks, 0, 10**6, since, 300.0) for since in (1.0, 150.0, 300.0)]
 
     assert [(8_000, 0), (4_000, 0), (0, 0)] == found
 

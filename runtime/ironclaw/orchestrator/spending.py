@@ -58,18 +58,18 @@ class Spending:
 
     async def _left_of_day(self, flow: Flow, turn: int, most: int) -> int:
         now = self._clock()
-        spent, held = await self._store.workflows.hold(flow, turn, most, now - now % DAY, now)
+        spent, reserved = await self._store.workflows.reserve(flow, turn, most, now - now % DAY, now)
         if spent >= most:
             raise BrainError(
                 f"The budget for models is used up for today: {money(most)}. It begins anew at 00:00 UTC; "
                 "whoever operates this can raise budget_per_day."
             )
-        if spent + held >= most:
+        if spent + reserved >= most:
             raise BrainError(
                 f"What is left of today's budget for models, {money(most)}, is set aside for tasks that are "
                 "under way. Try again in a few minutes; whoever operates this can raise budget_per_day."
             )
-        return most - spent - held
+        return most - spent - reserved
 
 
 def _check_work(flow: Flow, budgets: Budgets) -> None:

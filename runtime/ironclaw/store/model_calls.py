@@ -44,12 +44,12 @@ def add(c: Connection, flow: Flow, uses: Sequence[ModelUse], now: float) -> None
         sql.add_model_call(c, workflow_id=flow.id, tenant=flow.tenant, now=now, **figures)
         note(c, flow.tenant, now, "model_asked", "brain", workflow=flow.id, **figures)
     if uses:
-        sql.let_go(c, id=flow.id)
+        sql.release(c, id=flow.id)
 
 
 def settle(c: Connection, flow: Flow, now: float) -> None:
-    """A turn of which nobody wrote what it used has cost what it held."""
-    if was := int(sql.held_by(c, id=flow.id)["held"]):
+    """A turn of which nobody wrote what it used has cost what was set aside for it."""
+    if was := int(sql.reserved(c, id=flow.id)["reserved"]):
         add(c, flow, (ModelUse(UNTOLD, micros=was),), now)
 
 

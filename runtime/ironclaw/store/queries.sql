@@ -799,19 +799,19 @@ FROM model_calls WHERE workflow_id = :workflow_id
 SELECT CAST(COALESCE(SUM(micros), 0) AS BIGINT) AS micros
 FROM model_calls WHERE tenant = :tenant AND at >= :since
 
--- name: tenant_held^
-SELECT CAST(COALESCE(SUM(held), 0) AS BIGINT) AS micros
-FROM workflows WHERE tenant = :tenant AND held > 0 AND held_at >= :since
+-- name: tenant_reserved^
+SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) AS micros
+FROM workflows WHERE tenant = :tenant AND reserved > 0 AND reserved_at >= :since
 
--- name: held_by^
-SELECT held FROM workflows WHERE id = :id
+-- name: reserved^
+SELECT reserved FROM workflows WHERE id = :id
 
--- name: hold!
-UPDATE workflows SET held = :micros, held_at = :now
+-- name: reserve!
+UPDATE workflows SET reserved = :micros, reserved_at = :now
 WHERE id = :id AND version = :version AND lease_epoch = :epoch AND state IN ('queued', 'running', 'paused')
 
--- name: let_go!
-UPDATE workflows SET held = 0 WHERE id = :id AND held > 0
+-- name: release!
+UPDATE workflows SET reserved = 0 WHERE id = :id AND reserved > 0
 
 -- name: model_calls_of
 SELECT * FROM model_calls WHERE workflow_id = :workflow_id ORDER BY n

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ironclaw.capabilities import Room
 from ironclaw.errors import NotFound
-from ironclaw.store import doubt_rows, holding, model_calls, moves, question_rows, rows, threads, unreadable
+from ironclaw.store import doubt_rows, model_calls, moves, question_rows, reserving, rows, threads, unreadable
 from ironclaw.store.accepting import ROOM, add_task
 from ironclaw.store.chain import note
 from ironclaw.store.flows import load_flow
@@ -98,17 +98,17 @@ class Workflows:
             lambda c: moves.record_move(c, flow, move, judged, places, spent, now), flow.tenant
         )
 
-    async def hold(self, flow: Flow, micros: int, most: int, since: float, now: float) -> tuple[int, int]:
-        """Set aside what a turn may cost, unless the tenant has spent ``most`` or other turns hold the rest.
+    async def reserve(self, flow: Flow, micros: int, most: int, since: float, now: float) -> tuple[int, int]:
+        """Set aside what a turn may cost, unless the tenant has spent ``most``, or other turns have the rest.
 
         One transaction, so that turns that begin at once see each other.
 
         :param since: unix seconds, when the day began
-        :return: micros that the tenant has spent since then, and that its other turns hold
+        :return: micros that the tenant has spent since then, and that is set aside for its other turns
         :raises Conflict: somebody else moved this workflow, or has taken it over
         """
         return await self._writer.write(
-            lambda c: holding.hold(c, flow, micros, most, since, now), flow.tenant
+            lambda c: reserving.reserve(c, flow, micros, most, since, now), flow.tenant
         )
 
     async def pause(self, flow: Flow, now: float) -> None:

@@ -50,9 +50,9 @@ CREATE TABLE model_calls (
 CREATE INDEX model_calls_by_day ON model_calls (tenant, at);
 
 -- Micros set aside for the turn under way, and since when, unix seconds; 0 once it is written what the turn used.
-ALTER TABLE workflows ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE workflows ADD COLUMN held_at REAL NOT NULL DEFAULT 0;
-CREATE INDEX workflows_that_hold ON workflows (tenant, held_at) WHERE held > 0;
+ALTER TABLE workflows ADD COLUMN reserved INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE workflows ADD COLUMN reserved_at REAL NOT NULL DEFAULT 0;
+CREATE INDEX workflows_with_reserves ON workflows (tenant, reserved_at) WHERE reserved > 0;
 
 -- What the brain is given in the place of a workflow's older messages; the newest one counts.  covers: the seq of each
 -- message that it stands for, JSON; erasing one of them voids it: its text is '' then.  taint: sources of what it

@@ -8,17 +8,17 @@ from ironclaw.store.sql import Connection, sql
 from ironclaw.store.transitions import fence, fenced_one
 
 
-def hold(c: Connection, flow: Flow, micros: int, most: int, since: float, now: float) -> tuple[int, int]:
+def reserve(c: Connection, flow: Flow, micros: int, most: int, since: float, now: float) -> tuple[int, int]:
     """
-    :return: micros that the tenant has spent, and that its other turns hold; nothing was held where that is
-        ``most``
+    :return: micros that the tenant has spent, and those set aside for its other turns: together ``most`` or
+        more where nothing was set aside for this one
     :raises Conflict: somebody else moved this workflow, or has taken it over
     """
     fence(c, flow)
     model_calls.settle(c, flow, now)
     spent = int(sql.tenant_cost(c, tenant=flow.tenant, since=since)["micros"])
-    held = int(sql.tenant_held(c, tenant=flow.tenant, since=since)["micros"])
-    if micros and spent + held < most:
+    reserved = int(sql.tenant_reserved(c, tenant=flow.tenant, since=since)["micros"])
+    if micros and spent + reserved < most:
         row = {"id": flow.id, "version": flow.version, "epoch": flow.epoch}
-        fenced_one(c, flow, sql.hold(c, **row, micros=micros, now=now))
-    return spent, held
+        fenced_one(c, flow, sql.reserve(c, **row, micros=micros, now=now))
+    return spent, reserved
