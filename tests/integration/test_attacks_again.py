@@ -1,15 +1,22 @@
-"""Attacks on what was mended last: what forgetting misses, one tenant against the others, rows that are odd."""
+"""Attacks on what was mended last: what forgetting misses, one tenant against the others, odd rows."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.integration.engine import ADA, Moves, approver, ask, moves, wants
+from tests.integration.mcp_world import approve, program, until, world
 from tests.integration.reminding import FACT, QUESTION, remembering, said
+from tests.integration.test_attacks_on_mcp import SPEAKS
 from tests.integration.test_attacks_on_memory import places
+from tests.integration.test_mcp_apart import looks
+from tests.integration.test_mcp_apart import said as heard
 
+from ironclaw.mcp import link
 from ironclaw.task import Address, Decision, Move, Principal, Question
 
 pytestmark = pytest.mark.sandbox
@@ -50,3 +57,33 @@ async def test_forgotten_out_of_what_was_edited(tmp_path: Path, built_toolboxes:
 
     assert [] == places(tmp_path, FACT)
     assert "nothing" == (tmp_path / "data" / "mnt" / "scratch" / "T1" / "a.txt").read_text()
+
+
+#: Of whom a tenant has taken hold: from a word on it lists something else each time.
+TURNED = SPEAKS.replace(
+    '"description": "Look up."', '"description": "Look up." if last != "turn" else f"Look {number}."'
+)
+
+
+async def test_a_tenants_program_lists_something_else_all_the_time(
+    tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A tenant has taken hold of its own program, which lists other tools at each look.  The server that is
+    known is begun anew for it once, and not again and again until nobody has its tools.
+    """
+    monkeypatch.setattr(link, "LOOK_EVERY", 0.1)
+    monkeypatch.setattr(link, "LEAST_BETWEEN", 0.01)
+    begun: list[float] = []
+    server = program(Path("-c"), TURNED, low=["look_up"])
+    async with world(tmp_path, built_toolboxes, looks("turn"), shared=server) as app:
+        await approve(app, "shared")
+        served = app.mcp.served["shared"]
+        drop = served.link.drop
+        monkeypatch.setattr(served.link, "drop", lambda why: (begun.append(time.monotonic()), drop(why)))
+        await heard(app, "T1")
+        await until(lambda: begun)
+        await asyncio.sleep(4)
+
+        assert 1 == len(begun)
+        assert "" == served.absence

@@ -23,6 +23,9 @@ from ironclaw.tenancy import Tenancy
 GRACE = (
     60.0  #: Seconds that a server may be away before its tools are: a call waits for it as long as it may.
 )
+#: Seconds between two new beginnings for what a tenant's own lists: who took hold of that may list anything,
+#: and everybody's tools would be away with the one that is known.
+ANEW_EVERY = 600.0
 
 
 class Served:
@@ -57,6 +60,7 @@ class Served:
         self._rows: tuple[McpListing, ...] = ()
         self._now: Listing | None = None  #: What it lists, while it is connected.
         self._away_since = time.monotonic()
+        self._anew_at = float("-inf")  #: When it was begun anew for what a tenant's own lists.
         self._offer: tuple[McpListing, Offer] | None = None  #: Of which row it was made.
 
     # Connected
@@ -220,7 +224,8 @@ class Served:
 
     async def _heard(self, listing: Listing) -> None:
         """What a tenant's own lists: where that is something else, the one that is known begins anew."""
-        if self._now not in (None, listing):
+        if self._now not in (None, listing) and time.monotonic() - self._anew_at >= ANEW_EVERY:
+            self._anew_at = time.monotonic()
             self.link.drop("it lists other tools elsewhere")
 
     def _lost(self) -> None:
