@@ -19,7 +19,6 @@ def told(result: Json, chosen: argparse.Namespace, seen: str = "") -> int:
     """Print how a workflow stands, and what to do next.
 
     :param seen: what the terminal shows already of its text
-
     :return: the exit code
     """
     approval = result["approval"]

@@ -13,7 +13,7 @@ from ironclaw.app import compose
 from ironclaw.app.stopping import Stopping
 from ironclaw.errors import Conflict, NotFound, Refused
 from ironclaw.orchestrator import Body
-from ironclaw.orchestrator.body import BeforeEffect
+from ironclaw.orchestrator.holding import BeforeEffect
 from ironclaw.settings import TenantSettings
 from ironclaw.store import Flow
 from ironclaw.task import ApprovalState, CallState, Decision, Principal, ToolResult, WorkflowState

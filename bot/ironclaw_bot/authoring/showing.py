@@ -148,13 +148,13 @@ def packages(imports: list[str]) -> list[str]:
 
 def touches(tool: Tool) -> Iterator[str]:
     """What a tool may touch and use, one line each."""
+    limits = tool.capabilities.limits
+    computing = ""
     if tool.toolbox.where is Where.SANDBOX:
         yield from _granted(tool.capabilities)
+        computing = f"fuel {limits.fuel:,}, memory {limits.memory_mb} MiB, "
     else:
         yield f"runs       {where(tool)}"
-    limits = tool.capabilities.limits
-    is_metered = tool.toolbox.where is Where.SANDBOX
-    computing = f"fuel {limits.fuel:,}, memory {limits.memory_mb} MiB, " if is_metered else ""
     yield f"limits     {computing}{limits.seconds:g} s, output {limits.output_bytes:,} B"
 
 

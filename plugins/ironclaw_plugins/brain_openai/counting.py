@@ -11,7 +11,6 @@ from ironclaw.task import ModelUse
 from ironclaw_plugins.brain_openai.wire import Draft, Reply, Used
 
 BYTES = 3  #: In a token, about.
-
 MOST_TOKENS = 10**9  #: That are believed of one request.
 
 

@@ -14,7 +14,7 @@ from ironclaw.envelope import Preview
 from ironclaw.errors import BadRequest, IndexUnavailable, Refused
 from ironclaw.memorable import MOST_BYTES, oddities
 from ironclaw.memory import KINDS, Memory, Source, Visibility, place_of
-from ironclaw.orchestrator.body import BeforeEffect
+from ironclaw.orchestrator.holding import BeforeEffect
 from ironclaw.orchestrator.recalling import Recalling
 from ironclaw.recollecting import as_result
 from ironclaw.registry import Tool, Toolbox, Where

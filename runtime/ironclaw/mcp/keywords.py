@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ironclaw.registry.model import CONTENT_URL, SCRATCH_PATH
 from ironclaw.task import Json
 
 #: What the validator would have to fetch, to follow for ever, or to work at for ever.
@@ -24,7 +25,7 @@ REFUSED = frozenset(
     }
 )
 #: Formats that mean something to IronClaw: only its own toolboxes use them.
-OURS = frozenset({"scratch-path", "content-url"})
+OURS = frozenset({SCRATCH_PATH, CONTENT_URL})
 #: At which schemas stand: by name, in a list, or one.
 BY_NAME = frozenset({"properties", "dependentSchemas"})
 LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})

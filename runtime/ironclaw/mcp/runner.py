@@ -14,7 +14,7 @@ from ironclaw.mcp.link import Link
 from ironclaw.mcp.listing import Listing
 from ironclaw.mcp.served import Served
 from ironclaw.mcp.texts import plain
-from ironclaw.orchestrator.body import BeforeEffect
+from ironclaw.orchestrator.holding import BeforeEffect
 from ironclaw.registry import Toolbox
 from ironclaw.task import Effect, FailureKind, Json, ToolFailure, ToolResult
 from ironclaw.veto import Ticket

@@ -1,4 +1,4 @@
-"""The host's seals over what people decided of a server's tools."""
+"""The host's seals over what people decided of a server's tools: whoever changes rows cannot approve."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _UNSEALED = ("seal", "last_word")
 
 
 class Seals:
-    """The host's seals over decisions: whoever changes rows cannot approve."""
+    """Made and checked with the host's key for this life of the database."""
 
     def __init__(self, key: bytes) -> None:
         self._key = subkey(key, "mcp listing")

@@ -25,8 +25,7 @@ from ironclaw.egress import effective_rules
 from ironclaw.envelope import Preview
 from ironclaw.errors import EgressDenied, SandboxError, Suspended
 from ironclaw.orchestrator import dry_run
-from ironclaw.orchestrator.holding import AGAIN, Holding, Requests
-from ironclaw.orchestrator.holding import BeforeEffect as BeforeEffect
+from ironclaw.orchestrator.holding import AGAIN, BeforeEffect, Holding, Requests
 from ironclaw.orchestrator.taint import named_host
 from ironclaw.plugin_manager import Hooks
 from ironclaw.registry import Tool, Toolbox, Where

@@ -11,6 +11,7 @@ from ironclaw.capabilities import Capabilities
 from ironclaw.task import Effect, Json, Risk
 
 SCRATCH_PATH = "scratch-path"  #: In a schema, as ``format`` of an argument: a file of the tenant's workspace.
+CONTENT_URL = "content-url"  #: Likewise, and refused: what an address gives cannot be bound to an approval.
 
 
 class Where(Enum):

@@ -14,7 +14,7 @@ from referencing import Registry
 from ironclaw.canonical import canonical
 from ironclaw.errors import BadRequest
 from ironclaw.registry.bounding import Bounded
-from ironclaw.registry.model import SCRATCH_PATH
+from ironclaw.registry.model import CONTENT_URL, SCRATCH_PATH
 
 MAX_SCHEMA_BYTES = 32 * 1024
 #: Patterns would let a toolbox hang the host; references could make it fetch or recurse for ever.
@@ -58,7 +58,7 @@ def _require_schema(text: bytes) -> None:
 
 def _format_fault(schema: dict[str, Any]) -> str | None:
     """An argument may name a file, whose content is bound to an approval; what an address gives cannot be."""
-    if any(part.get("format") == "content-url" for part in _parts(schema)):
+    if any(part.get("format") == CONTENT_URL for part in _parts(schema)):
         return (
             "what an address gives can change after people said yes and cannot be bound to their approval: "
             f"take the content itself, or a file (format = {SCRATCH_PATH!r})"

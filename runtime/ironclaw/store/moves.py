@@ -111,7 +111,7 @@ def finish(
     note(c, flow.tenant, now, "workflow_" + state.value, actor, workflow=flow.id)
     call_moves.end_open(c, flow, now)
     doubts.close_open(c, flow, now)
-    question_moves.close_open(c, flow, now)
+    question_moves.close_open(c, flow.tenant, flow.id, now)
     models = model_calls.total(c, flow.id) if flow.tokens or spent.uses else None
     show_status(c, flow, with_total(line, models), now, is_last=True)
     kind = NoticeKind.ANSWER if state is WorkflowState.DONE else NoticeKind.FAILURE

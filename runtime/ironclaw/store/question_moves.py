@@ -127,13 +127,8 @@ def expire(c: Connection, question_id: str, now: float) -> tuple[QuestionView, .
     return (question,)
 
 
-def close_open(c: Connection, flow: Flow, now: float) -> None:
+def close_open(c: Connection, tenant: str, workflow_id: str, now: float) -> None:
     """Nobody is asked any more about what a workflow wanted to know."""
-    close(c, flow.tenant, flow.id, now)
-
-
-def close(c: Connection, tenant: str, workflow_id: str, now: float) -> None:
-    """The same, of a workflow by its id."""
     row = sql.open_question_of(c, workflow_id=workflow_id)
     if row is not None:
         sql.settle_question(c, id=row["id"], state=QuestionState.CANCELLED.value, by="", answer="", now=now)
@@ -141,7 +136,7 @@ def close(c: Connection, tenant: str, workflow_id: str, now: float) -> None:
 
 
 def draw_anew(c: Connection, now: float) -> None:
-    """Have every question that is open drawn with buttons that count now, in the caller's transaction."""
+    """Have every question that is open drawn with buttons that count now."""
     for row in list(sql.every_open_question(c)):
         show_question(c, row["tenant"], row["workflow_id"], row["id"], now)
 

@@ -76,7 +76,7 @@ def _end(c: Connection, workflow_id: str, now: float) -> None:
         return
     sql.abandon_reviews(c, workflow_id=workflow_id)
     sql.abandon_calls(c, workflow_id=workflow_id)
-    question_moves.close(c, row["tenant"], workflow_id, now)
+    question_moves.close_open(c, row["tenant"], workflow_id, now)
     note(c, row["tenant"], now, "workflow_failed", "host", workflow=workflow_id, why="unreadable")
     try:
         address = rows.address_of(row)
