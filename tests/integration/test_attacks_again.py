@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.integration.test_attacks_on_memory import places
 from tests.integration.test_mcp_apart import looks
 from tests.integration.test_mcp_apart import said as heard
 
-from ironclaw.mcp import link
+from ironclaw.mcp import apart, link, quota
 from ironclaw.task import Address, Decision, Move, Principal, Question
 
 pytestmark = pytest.mark.sandbox
@@ -87,3 +88,29 @@ async def test_a_tenants_program_lists_something_else_all_the_time(
 
         assert 1 == len(begun)
         assert "" == served.absence
+
+
+async def test_a_call_while_the_one_before_is_let_go(
+    tmp_path: Path, built_toolboxes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A tenant's program is idle, and its many files are just being removed, which takes a while: a call that
+    comes meanwhile begins another one, and does not wait for what is ending.
+    """
+    monkeypatch.setattr(apart, "IDLE", 0.5)
+    may_go, remove = threading.Event(), quota._remove
+
+    def slowly(folder: Path) -> None:
+        may_go.wait(20)
+        remove(folder)
+
+    server = program(Path("-c"), SPEAKS, low=["look_up"])
+    async with world(tmp_path, built_toolboxes, looks("word"), shared=server) as app:
+        await approve(app, "shared")
+        await heard(app, "T1")
+        monkeypatch.setattr(quota, "_remove", slowly)
+        await asyncio.sleep(1.5)
+        again = await heard(app, "T1", 2)
+        may_go.set()
+
+    assert '"nothing"' in again

@@ -116,8 +116,12 @@ class Apart:
     async def _keep(self, tenant: str, own: TenantLink) -> None:
         structlog.contextvars.clear_contextvars()  # Of the call that brought it about.
         structlog.contextvars.bind_contextvars(tenant=tenant)
+        await until_first(own.link.run(), self._over(tenant, own))
+
+    async def _over(self, tenant: str, own: TenantLink) -> None:
+        """Return when nobody needs or may have it; who calls while it ends has another one."""
         try:
-            await until_first(own.link.run(), own.idle(), own.closed(self._closing(tenant)))
+            await until_first(own.idle(), own.closed(self._closing(tenant)))
         finally:
             if tenant in self._links and self._links[tenant][0] is own:
                 del self._links[tenant]
