@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import re
 
-DIGEST = re.compile(r"[0-9a-f]{16,64}")  #: As many digits as a card shows, or more.
+CARD = 16  #: Digits of a call's digest that a card shows: nobody chooses all that it is over.
+WHOLE = 64  #: Who writes all of a text finds two of one beginning.
 
 
-def add_digest(parser: argparse.ArgumentParser) -> None:
-    """Let a command say which digest was seen."""
-    about = "what you saw has this digest (at least 16 digits of it): refused if it is another by now"
-    parser.add_argument("--digest", type=_digest, metavar="SHA256", help=about)
+def add_digest(parser: argparse.ArgumentParser, least: int = CARD) -> None:
+    """Let a command say which digest was seen.
 
-
-def _digest(word: str) -> str:
+    :param least: digits of it that must be given
     """
-    :raises ArgumentTypeError: for what is none
-    """
-    if not DIGEST.fullmatch(word):
-        raise argparse.ArgumentTypeError(f"{word[:80]!r} is no digest: 16 to 64 of the digits 0-9 and a-f")
-    return word
+    many = "all 64 digits" if least == WHOLE else f"at least {least} digits of it"
+    about = f"what you saw has this digest ({many}): refused if it is another by now"
+
+    def checked(word: str) -> str:
+        if not re.fullmatch(f"[0-9a-f]{{{least},{WHOLE}}}", word):
+            raise argparse.ArgumentTypeError(f"{word[:80]!r} is no digest: {many}, 0-9 and a-f")
+        return word
+
+    parser.add_argument("--digest", type=checked, metavar="SHA256", help=about)

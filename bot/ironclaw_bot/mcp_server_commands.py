@@ -6,13 +6,14 @@ import argparse
 import sys
 from datetime import datetime
 
+from ironclaw.canonical import digest
 from ironclaw.errors import BadRequest, Conflict
 from ironclaw.settings import Settings
 from ironclaw.showing import in_terminal
 from ironclaw.task import Json
 from ironclaw_bot.commanding import Add, OpenDoor
 from ironclaw_bot.demo_folder import add_demo_options
-from ironclaw_bot.digests import add_digest
+from ironclaw_bot.digests import WHOLE, add_digest
 from ironclaw_bot.local import Here, Remote
 
 UNKNOWN = "  low, pure and keyed name what it does not list: {0}. Mend ironclaw.toml, or nothing comes of it."
@@ -25,7 +26,7 @@ def add_mcp_servers(add: Add, door: OpenDoor) -> None:
     show = add("show", commands.show, "show a server's tools, and what of it waits for approval")
     approve = add("approve", commands.approve, "show every word that waits, ask, and have the tools offered")
     approve.add_argument("--yes", action="store_true", help="do not ask: you have read what show says")
-    add_digest(approve)
+    add_digest(approve, WHOLE)
     reject = add("reject", commands.reject, "keep what waits, or was approved, from being offered")
     for parser in (show, approve, reject):
         parser.add_argument("name")
@@ -108,15 +109,20 @@ def _unknown(server: Json) -> tuple[str, ...]:
 def _waiting(found: Json) -> tuple[str, ...]:
     if not found["pending"]:
         return ()
-    return ("Waits for approval:", *found["differences"], f"digest {found['pending']['manifest']}")
+    return ("Waits for approval:", *found["differences"], f"digest {_digest(found)}")
 
 
-def _check(digest: str, found: Json) -> None:
+def _digest(found: Json) -> str:
+    """Of all that a yes is to: the tools, what the server calls itself, and its settings."""
+    return digest([found["pending"]["component"], found["pending"]["manifest"]])
+
+
+def _check(seen: str, found: Json) -> None:
     """
-    :param digest: how that of what somebody saw begins; "" where they do not say
+    :param seen: the digest of what somebody saw; "" where they do not say
     :raises Conflict: this is something else
     """
-    if not found["pending"]["manifest"].startswith(digest):
+    if seen and seen != _digest(found):
         raise Conflict(f"The tools of {found['name']} are not those that you saw. Read what is shown now.")
 
 

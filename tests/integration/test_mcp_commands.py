@@ -76,14 +76,48 @@ async def test_another_digest(
     Who says which digest they saw approves that one, without a question, and no other.
     """
     async with world(tmp_path, built_toolboxes, bad=hostile("plain")) as app:
-        seen = app.mcp.shown("bad")["pending"]["manifest"]
-        with pytest.raises(Conflict, match="not those that you saw"):
-            await commands(app).approve(settings(tmp_path), words(digest="0" * 16, yes=True))
+        await commands(app).show(settings(tmp_path), words())
+        seen = capsys.readouterr().out.rpartition("digest ")[2].strip()
+        for other in ("0" * 64, app.mcp.shown("bad")["pending"]["manifest"], seen[:16]):
+            with pytest.raises(Conflict, match="not those that you saw"):
+                await commands(app).approve(settings(tmp_path), words(digest=other, yes=True))
         before = names(app)
-        code = await commands(app).approve(settings(tmp_path), words(digest=seen[:16], yes=False))
+        code = await commands(app).approve(settings(tmp_path), words(digest=seen, yes=False))
 
         assert ([], 0, ["bad.look_up"]) == (before, code, names(app))
-    assert f"digest {seen}" in capsys.readouterr().out
+
+
+async def test_a_digest_is_of_the_settings_too(
+    tmp_path: Path, built_toolboxes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Between the look and the yes the server was given the network: what was seen is another digest.
+    """
+    seen = []
+    for given in ({}, {"network": True}):
+        async with world(tmp_path, built_toolboxes, bad=hostile("plain", **given)) as app:
+            await commands(app).show(settings(tmp_path), words())
+            seen.append(capsys.readouterr().out.rpartition("digest ")[2].strip())
+            if given:
+                with pytest.raises(Conflict, match="not those that you saw"):
+                    await commands(app).approve(settings(tmp_path), words(digest=seen[0], yes=True))
+                assert [] == names(app)
+
+    assert 2 == len({each for each in seen if len(each) == 64})
+
+
+async def test_a_listing_that_somebody_changed(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A thief makes the row that waits read better than what the server lists: nobody's yes seals it.
+    """
+    async with world(tmp_path, built_toolboxes, bad=hostile("plain")) as app:
+        with contextlib.closing(sqlite3.connect(tmp_path / "data" / "ironclaw.db")) as db, db:
+            db.execute("UPDATE mcp_listings SET listing = replace(listing, 'IGNORE ALL', 'Follow all')")
+        await app.mcp.served["bad"].refresh()
+        with pytest.raises(Conflict, match="Look again"):
+            await approve(app, "bad")
+
+        assert [] == names(app)
 
 
 async def test_listing_and_rejecting(

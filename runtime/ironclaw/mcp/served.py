@@ -176,7 +176,7 @@ class Served:
         :raises Conflict: it is not kept any more
         """
         row = next((r for r in self._rows if (r.component, r.manifest) == (component, manifest)), None)
-        if row is None or row.config != self._config:
+        if row is None or row.config != self._config or not self.is_pinned(row, _kept_in(row)):
             raise Conflict(f"The tools of {self.name} have changed since they were shown. Look again.")
         now = round(max(self._clock(), row.last_word + 0.001), 3)  # A clock may be set back.
         decided = replace(row, state=state, decided_by=actor, decided_at=now)
@@ -237,6 +237,11 @@ class Served:
     def _audience(self) -> frozenset[str]:
         """Whose audit logs say what becomes of it."""
         return self._tenancy.ids if self.server.tenants is None else frozenset(self.server.tenants)
+
+
+def _kept_in(row: McpListing) -> Listing:
+    """What a row shows people, which is what its digests are over, unless somebody has changed the row."""
+    return Listing(row.about, Listing.read(row.listing))
 
 
 def _nothing() -> None:
