@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 
 import aiohttp
 import structlog
@@ -26,12 +25,9 @@ log = structlog.get_logger(__name__)
 class Groups:
     """Keeps the engine's knowledge of user groups fresh.  Where Slack does not say, a group is nobody."""
 
-    def __init__(
-        self, app: Ironclaw, clients: ClientForTeam, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, app: Ironclaw, clients: ClientForTeam) -> None:
         self._app = app
         self._clients = clients
-        self._clock = clock
         self._good_until: dict[str, float] = {}
         self._turn = asyncio.Lock()
 
@@ -49,11 +45,11 @@ class Groups:
         """
         async with self._turn:
             asked = self._app.slack_groups.of(tenant)
-            if not asked or self._good_until.get(tenant, 0.0) > self._clock():
+            if not asked or self._good_until.get(tenant, 0.0) > time.monotonic():
                 return False
             members = await self._members(tenant, asked)
             if all(found is not None for found in members.values()):
-                self._good_until[tenant] = self._clock() + KEPT
+                self._good_until[tenant] = time.monotonic() + KEPT
             for group_id, found in members.items():
                 await self._app.slack_groups.learn(tenant, group_id, found or ())
             return True

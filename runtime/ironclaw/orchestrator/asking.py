@@ -29,18 +29,16 @@ class Asking:
         hooks: Hooks,
         minutes: Callable[[str], float],
         clock: Callable[[], float],
-        doors: frozenset[str] = DOORS,
     ) -> None:
         """:param minutes: how long a tenant's people have to answer"""
         self._questions = store.questions
         self._hooks = hooks
         self._minutes = minutes
         self._clock = clock
-        self._doors = doors
 
     def can_ask(self, flow: Flow) -> bool:
         """Whether a question of this workflow reaches somebody, and is not one too many."""
-        return flow.address.door in self._doors and len(_asked(flow)) < MOST
+        return flow.address.door in DOORS and len(_asked(flow)) < MOST
 
     async def ask(self, flow: Flow, move: Move, question: Question, spent: Spent) -> None:
         """Ask, or tell the brain why not.
@@ -61,7 +59,7 @@ class Asking:
         await self._questions.wait(flow, self._clock())
 
     def _obstacle(self, flow: Flow, asked: Asked) -> str:
-        if flow.address.door not in self._doors:
+        if flow.address.door not in DOORS:
             return NOBODY
         if not self.can_ask(flow):
             return ENOUGH

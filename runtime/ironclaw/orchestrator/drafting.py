@@ -30,18 +30,15 @@ log = structlog.get_logger(__name__)
 class Drafts:
     """Tells the doors that show drafts."""
 
-    def __init__(
-        self, store: Store, redact: Callable[[str, str], str], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, store: Store, redact: Callable[[str, str], str]) -> None:
         """
         :param redact: takes secrets out of a tenant's text
-        :param clock: seconds, as they pass
         """
         self._outbox = store.outbox
         self._redact = redact
-        self._clock = clock
         self._drafters: dict[str, Drafter] = {}
-        self._free_at: dict[tuple[str, str], float] = {}  #: By door and tenant: when the next one may go.
+        #: By door and tenant: when the next one may go, by time.monotonic().
+        self._free_at: dict[tuple[str, str], float] = {}
 
     def speak(self, door: str, sender: object) -> None:
         """From now on, drafts for ``door`` go through ``sender``, if it shows any."""
@@ -83,9 +80,9 @@ class Drafts:
         """Return when this tenant's next draft may go: a door takes only so many."""
         lane = (flow.address.door, flow.tenant)
         # Another turn of the tenant's may be first, however often.
-        while (wait := self._free_at.get(lane, 0.0) - self._clock()) > 0:  # noqa: ASYNC110
+        while (wait := self._free_at.get(lane, 0.0) - time.monotonic()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(wait)
-        self._free_at[lane] = self._clock() + drafter.pace
+        self._free_at[lane] = time.monotonic() + drafter.pace
 
 
 class _Turn:
