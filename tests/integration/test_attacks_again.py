@@ -14,8 +14,10 @@ from tests.integration.mcp_world import approve, program, until, world
 from tests.integration.reminding import FACT, QUESTION, remembering, said
 from tests.integration.test_attacks_on_mcp import SPEAKS
 from tests.integration.test_attacks_on_memory import places
+from tests.integration.test_context import plant
 from tests.integration.test_mcp_apart import looks
 from tests.integration.test_mcp_apart import said as heard
+from tests.integration.test_results import LONG, READ
 
 from ironclaw.mcp import apart, link, quota
 from ironclaw.task import Address, Decision, Move, Principal, Question
@@ -58,6 +60,23 @@ async def test_forgotten_out_of_what_was_edited(tmp_path: Path, built_toolboxes:
 
     assert [] == places(tmp_path, FACT)
     assert "nothing" == (tmp_path / "data" / "mnt" / "scratch" / "T1" / "a.txt").read_text()
+
+
+async def test_forgotten_out_of_kept_results(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    A brain that was reminded of a memory when its task began reads a long file that says the same: the
+    result that was kept of it goes with the memory.
+    """
+    plant(tmp_path, FACT + "\n" + LONG)
+    brain = Moves(READ, Move(answer="Read."))
+    async with remembering(tmp_path, brain, built_toolboxes) as app:
+        memory = await said(app)
+        await app.wait("T1", await app.submit(ask(QUESTION)), 30)
+        results = tmp_path / "data" / "mnt" / "scratch" / "T1" / ".results"
+        kept = [FACT in each.read_text() for each in results.rglob("*.json")]
+        await app.memories.forget(Principal("T1", ADA), [memory])
+
+    assert ([True], []) == (kept, list(results.rglob("*.json")))
 
 
 #: Of whom a tenant has taken hold: from a word on it lists something else each time.

@@ -78,11 +78,11 @@ class Forgetting(Looking):
         now = self._clock()
         receipt = Receipt(secrets.token_hex(8), now, actor, why, 0, 0, self._seals.receipt(found))
         flows = await self._store.memories.searched_by(tenant, found)
-        done = await self._store.memories.forget(tenant, found, receipt, now)
+        done, homes = await self._store.memories.forget(tenant, found, receipt, now)
         is_told = not done.memories or await self.indexing.apply(tenant) or not self.indexing.kind
         if done.memories:
             await self._store.empty_log()
-        for workflow_id in flows:
+        for workflow_id in sorted(flows | homes):
             await self._drop(tenant, workflow_id)
         if not is_told:
             raise IndexUnavailable(LATER)

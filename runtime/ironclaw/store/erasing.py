@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from ironclaw.store.chain import FORGETS, note
@@ -31,15 +31,17 @@ WORDY = frozenset({"received", "question_asked", "question_answered", "call_edit
 RUNS = "runs"  #: Of a row of said_in: a tool is just writing to it.  "waits": people are bound to it.
 
 
-def take_out(c: Connection, tenant: str, homes: Mapping[str, Collection[Words]], now: float) -> int:
+def take_out(
+    c: Connection, tenant: str, homes: Mapping[str, Collection[Words]], now: float
+) -> Mapping[str, int]:
     """Take what memories said out of workflows, and of later ones of their threads that were told of it.
 
     Where people are bound to the words, or a tool runs, they stay until that has ended: it is noted.
 
     :param homes: workflows of the tenant, with what each was given
-    :return: in how many texts they were
+    :return: in how many texts they were, by workflow
     """
-    count = 0
+    count: Counter[str] = Counter()
     left = {workflow_id: set(words) for workflow_id, words in homes.items()}
     done: defaultdict[str, set[Words]] = defaultdict(set)
     while left:
@@ -47,10 +49,10 @@ def take_out(c: Connection, tenant: str, homes: Mapping[str, Collection[Words]],
         if words := words - done[workflow_id]:
             done[workflow_id] |= words
             places = _take_out_of(c, tenant, workflow_id, words, now)
-            count += places
+            count[workflow_id] += places
             for later in _told_of(c, tenant, workflow_id) if places or workflow_id in homes else ():
                 left.setdefault(later, set()).update(words)
-    return count
+    return +count
 
 
 def homes_of(c: Connection, tenant: str, words: Words, source_ref: str = "") -> set[str]:

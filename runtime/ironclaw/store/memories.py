@@ -120,24 +120,26 @@ class Memories:
             )
         )
 
-    async def forget(self, tenant: str, forgotten: Sequence[Memory], receipt: Receipt, now: float) -> Receipt:
+    async def forget(
+        self, tenant: str, forgotten: Sequence[Memory], receipt: Receipt, now: float
+    ) -> tuple[Receipt, frozenset[str]]:
         """Remove memories, and their texts from wherever a brain was given them or had proposed them.
 
         Their index is told by a job.  :meth:`ironclaw.store.Store.empty_log` makes it true of the files.
 
         :param receipt: with what is known beforehand
-        :return: with what was found
+        :return: with what was found, and in which workflows: they may have kept a long result in a file
         """
 
-        def unit(c: Connection) -> Receipt:
+        def unit(c: Connection) -> tuple[Receipt, frozenset[str]]:
             there = [each for each in forgotten if sql.drop_memory(c, tenant=tenant, id=each.id)]
             for each in there:
                 memory_jobs.remove(c, tenant, each.id, now)
             places = take_out(c, tenant, _homes(c, tenant, there), now)
-            found = replace(receipt, memories=len(there), places=places)
+            found = replace(receipt, memories=len(there), places=sum(places.values()))
             if there:
                 _keep_receipt(c, tenant, found, [each.id for each in there])
-            return found
+            return found, frozenset(places)
 
         return await self._writer.write(unit, tenant)
 

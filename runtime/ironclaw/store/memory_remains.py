@@ -33,8 +33,7 @@ class MemoryRemains:
             found: defaultdict[str, set[Words]] = defaultdict(set)
             for row in list(sql.remains_to_settle(c, tenant=tenant)):
                 found[str(row["workflow_id"])].add(Words(row["memory_id"], row["text"]))
-            take_out(c, tenant, found, now)
-            return frozenset(found)
+            return frozenset(found).union(take_out(c, tenant, found, now))
 
         return await self._writer.write(unit, tenant)
 
