@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fakes.locker import spoil
 from tests.fakes.web import PUBLIC, Seen, Web, egress, web
 
 from ironclaw import audit
@@ -122,7 +123,7 @@ async def test_no_use_without_record(lending: Lending) -> None:
     """
     Where the audit log cannot be written, no secret leaves.
     """
-    await lending.store._writer.read(lambda c: c.execute("PRAGMA query_only = ON").fetchall())
+    await lending.store._writer.read(lambda c: spoil(c, "PRAGMA query_only = ON"))
     with pytest.raises(EgressUnavailable, match="could not be recorded; nothing was sent"):
         await lending.fetch()
 
