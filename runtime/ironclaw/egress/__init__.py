@@ -3,8 +3,9 @@
 Nothing that a rule does not cover causes a DNS query or a connection.
 """
 
-from ironclaw.egress.client import UNKNOWN_SECRET, Egress
+from ironclaw.egress.client import Egress
 from ironclaw.egress.credentials import bind
+from ironclaw.egress.hops import UNKNOWN_SECRET
 from ironclaw.egress.rules import allows_localhost, effective_rules
 
 __all__ = ["UNKNOWN_SECRET", "Egress", "allows_localhost", "bind", "effective_rules"]

@@ -8,11 +8,10 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import aiohttp
 from aiohttp import ClientResponse, ClientSession
-from multidict import CIMultiDict
 
 from ironclaw.binding import Injection
 from ironclaw.capabilities import SAFE_METHODS, HttpRequest, HttpResponse, HttpRule
@@ -27,16 +26,15 @@ from ironclaw.egress.connecting import (
     plain_socket,
     session_over,
 )
-from ironclaw.egress.urls import Target, parse_url, redirect_target
+from ironclaw.egress.hops import Hop, both, first_hop
+from ironclaw.egress.urls import Target, redirect_target
 from ironclaw.errors import EgressDenied, EgressUnavailable
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 3
-MAX_BODY = 2 << 20  #: Bytes of a request's body.
 MAX_AT_ONCE = 64  #: Requests of the whole process.
 RESOLVE_SECONDS = 5.0
 ENCODINGS = "gzip, deflate"  #: As an answer may be packed: ``bodies`` unpacks these, within its bound.
-UNKNOWN_SECRET = "There is no secret of this name for this tool."  # noqa: S105 - a sentence
 NOT_PUBLIC = "an address that is not one of the public internet"
 
 #: Gives a host's numeric addresses.
@@ -65,18 +63,6 @@ def strict_tls() -> ssl.SSLContext:
 def _own_tls() -> ssl.SSLContext:
     """What all have that bring none, and nobody changes: reading the system's certificates takes 20 ms."""
     return strict_tls()
-
-
-@dataclass(frozen=True, slots=True)
-class _Hop:
-    """One request on its way."""
-
-    method: str
-    target: Target
-    headers: CIMultiDict[str]
-    body: bytes
-    before: Hook | None  #: Awaited before the first byte.
-    secret: Injection | None = None  #: Whose binding covers this hop.
 
 
 class Egress:
@@ -138,15 +124,15 @@ class Egress:
         :raises EgressUnavailable: no usable answer came
         """
         is_keyed = is_check or request.method not in SAFE_METHODS
-        hop = _first_hop(request, idempotency_key if is_keyed else None, secret)
-        hop = replace(hop, before=_both(hop, before_secret, before_effect))
+        hop = first_hop(request, idempotency_key if is_keyed else None, secret)
+        hop = replace(hop, before=both(hop, before_secret, before_effect))
         try:
             async with asyncio.timeout(self._seconds), self._at_once:
                 return await self._follow(hop, rules)
         except TimeoutError:
             raise EgressUnavailable(f"{hop.target.host} did not answer within {self._seconds:g} s.") from None
 
-    async def _follow(self, hop: _Hop, allowed: tuple[HttpRule, ...]) -> HttpResponse:
+    async def _follow(self, hop: Hop, allowed: tuple[HttpRule, ...]) -> HttpResponse:
         """Send, and go where GET and HEAD are led.  Repeating anything else is the tool's to decide."""
         for redirects in range(MAX_REDIRECTS + 1):
             response, location = await self._send(hop, allowed)
@@ -157,10 +143,10 @@ class Egress:
             if hop.method not in SAFE_METHODS:
                 return response
             secret = credentials.led_on(hop.secret, hop.method, target)
-            hop = _Hop(hop.method, target, hop.headers, b"", None, secret)
+            hop = Hop(hop.method, target, hop.headers, b"", None, secret)
         raise EgressDenied(f"{hop.target.host} redirects more than {MAX_REDIRECTS} times.")
 
-    async def _send(self, hop: _Hop, allowed: tuple[HttpRule, ...]) -> tuple[HttpResponse, str | None]:
+    async def _send(self, hop: Hop, allowed: tuple[HttpRule, ...]) -> tuple[HttpResponse, str | None]:
         """One request and its answer, with the Location of a redirect."""
         if self._is_closed:
             raise EgressUnavailable("The host is shutting down.")
@@ -204,37 +190,6 @@ class Egress:
         return addresses.is_loopback if self._allow_localhost else lambda _address: False
 
 
-def _both(hop: _Hop, before_secret: Hook | None, before_effect: Hook | None) -> Hook | None:
-    """What must have happened before this hop's first byte."""
-    of_secret = before_secret if hop.secret else None
-    of_effect = None if hop.method in SAFE_METHODS else before_effect
-
-    async def before() -> None:
-        for hook in (of_secret, of_effect):
-            if hook:
-                await hook()
-
-    return before if of_secret or of_effect else None
-
-
-def _first_hop(request: HttpRequest, idempotency_key: str | None, secret: Injection | None) -> _Hop:
-    """The request, if its own words are right."""
-    if request.method not in credentials.METHODS:
-        raise EgressDenied(f"The method must be one of {', '.join(sorted(credentials.METHODS))}.")
-    if request.secret != (secret.name if secret else None):
-        raise EgressDenied(UNKNOWN_SECRET)
-    is_safe = request.method in SAFE_METHODS
-    if len(request.body) > MAX_BODY or (is_safe and request.body):
-        raise EgressDenied(f"The body is longer than {MAX_BODY} bytes, or {request.method} has none.")
-    outgoing = headers.outgoing(request.headers)
-    if idempotency_key:
-        outgoing["Idempotency-Key"] = idempotency_key
-    target = parse_url(request.url)
-    if secret:
-        credentials.check(secret, request.method, target, outgoing)
-    return _Hop(request.method, target, outgoing, request.body, None, secret)
-
-
 def _check_host(allowed: Sequence[HttpRule], target: Target) -> None:
     if not any(rules.covers_host(rule, target) for rule in allowed):
         raise EgressDenied(
@@ -243,7 +198,7 @@ def _check_host(allowed: Sequence[HttpRule], target: Target) -> None:
         )
 
 
-def _request(session: ClientSession, hop: _Hop) -> AbstractAsyncContextManager[ClientResponse]:
+def _request(session: ClientSession, hop: Hop) -> AbstractAsyncContextManager[ClientResponse]:
     sent = credentials.carried(hop.headers, hop.secret)
     return session.request(
         hop.method, hop.target.url(), headers=sent, data=hop.body or None, allow_redirects=False

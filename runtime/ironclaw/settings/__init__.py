@@ -1,7 +1,7 @@
 """Every setting, read once: environment over ``.env`` over ``ironclaw.toml`` over the default.
 
-``model``, ``tenant``, ``brain`` and ``mcp_servers`` say what there is, ``forms`` how words must look and
-``addresses`` those of servers, ``loading`` where they come from.
+``model``, ``tenant``, ``brain``, ``memory`` and ``mcp_servers`` say what there is, ``forms`` how words must
+look and ``addresses`` those of servers, ``loading`` where they come from.
 """
 
 from ironclaw.settings.addresses import check_address, is_in_the_clear

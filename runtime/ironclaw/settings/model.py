@@ -15,7 +15,6 @@ from ironclaw.settings.forms import (
     PUBLIC_KEY,
     SIGNER,
     UNLISTED,
-    Name,
     TenantId,
     Words,
     check_people,
@@ -23,6 +22,7 @@ from ironclaw.settings.forms import (
     twin_of,
 )
 from ironclaw.settings.mcp_servers import McpServer, ServerName
+from ironclaw.settings.memory import MemorySettings
 from ironclaw.settings.retention import RetentionSettings
 from ironclaw.settings.tenant import TenantSettings
 
@@ -50,7 +50,7 @@ PATHS = (
 )
 
 
-class Settings(BrainSettings, BudgetSettings, RetentionSettings):
+class Settings(BrainSettings, BudgetSettings, MemorySettings, RetentionSettings):
     """All settings.  ``IRONCLAW_<NAME>`` in the environment, ``<name>`` in ironclaw.toml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -143,32 +143,9 @@ class Settings(BrainSettings, BudgetSettings, RetentionSettings):
     openai_base_url: str = Field("", description="Any OpenAI-compatible server. Well-known: OPENAI_BASE_URL.")
     openai_model: str = Field("gpt-5-mini", description="Model name sent to the server.")
 
-    # What finds memories again
-    embeddings_model: str = Field(
-        "",
-        description="Finds memories by meaning too, with this model of an OpenAI-compatible server, "
-        "which sees their texts; by words alone when empty.",
-    )
-    embeddings_base_url: str = Field("", description="That server; OpenAI's own when empty.")
-    embeddings_api_key: SecretStr | None = Field(None, description="Its key; a local server may need none.")
-    embeddings_dimensions: int = Field(
-        512, ge=1, le=8192, description="Numbers in one vector of that model; OpenAI's make as many as asked."
-    )
-    qdrant_url: str = Field(
-        "",
-        description="A Qdrant server for the index of memories; files in data_dir when empty. "
-        "Well-known: QDRANT_URL.",
-    )
-    qdrant_api_key: SecretStr | None = Field(None, description="Its key. Well-known: QDRANT_API_KEY.")
-    qdrant_collection: Name = Field(
-        "ironclaw",
-        description="Its collections begin with it: installations that share a server must differ.",
-    )
-
     # The body
     workers: int = Field(2, ge=1, le=64, description="Sandbox worker processes.")
     http_allow: Words = Field((), description="Hosts that tools may ask, exactly as named, for every tenant.")
-
     sandbox_layers: Literal["require", "warn"] = Field(
         "require", description="What a hardening layer that this machine lacks means: no start, or a warning."
     )
