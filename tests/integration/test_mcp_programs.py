@@ -147,7 +147,7 @@ async def test_missing_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """
     Where a layer is missing and must be there, the program never runs.
     """
-    monkeypatch.setattr(keeper.hardening, "give_up_capabilities", lambda: None)  # Here they are this process's.
+    monkeypatch.setattr(keeper.hardening, "give_up_capabilities", lambda: None)  # They are ours here.
     monkeypatch.setattr(keeper.landlock, "confine", lambda *_, **__: False)
     monkeypatch.setattr(keeper.system_calls, "restrict", lambda **_: True)
 
