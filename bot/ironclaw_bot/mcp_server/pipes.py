@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -134,6 +135,8 @@ async def _send(
 async def _opened(
     reading: BinaryIO, writing: BinaryIO
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    if not _is_pipe(reading):
+        raise BadRequest(NO_PIPE)
     loop = asyncio.get_running_loop()
     reader, unread = asyncio.StreamReader(MAX_MESSAGE), asyncio.StreamReader()
     try:
@@ -148,6 +151,12 @@ async def _opened(
         loop.remove_signal_handler(signal.SIGTERM)
         source.close()
         sink.close()
+
+
+def _is_pipe(reading: BinaryIO) -> bool:
+    """Whether a loop can wait for it; of files and /dev/null it would say so in a callback that nobody hears."""
+    mode = os.fstat(reading.fileno()).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or reading.isatty()
 
 
 async def _close(tasks: list[asyncio.Task[None]]) -> None:

@@ -18,6 +18,13 @@ from ironclaw.store.units import T, Unit
 
 NONE_YET = "There is no database yet: start the bot once."
 
+DAMAGED = "It is damaged. Go on from a backup: `ironclaw restore FILE` keeps this one beside it."
+
+
+def is_damaged(error: sqlite3.Error | OSError) -> bool:
+    """Whether no other look at SQLite's file can go better."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
@@ -51,7 +58,8 @@ def look(path: Path, url: str, unit: Unit[T]) -> T:
             result: T = unit(c)
             return result
     except sqlite3.Error as error:
-        raise StoreError(f"The database cannot be read: {error}. Start the bot once.") from None
+        remedy = DAMAGED if is_damaged(error) else "Start the bot once."
+        raise StoreError(f"The database cannot be read: {error}. {remedy}") from None
 
 
 def is_there(path: Path, url: str) -> bool:

@@ -18,6 +18,7 @@ from ironclaw.store.files import Files
 from ironclaw.store.guarding import guard
 from ironclaw.store.instances import Instance
 from ironclaw.store.locking import own
+from ironclaw.store.looking import DAMAGED, is_damaged
 from ironclaw.store.migrations import migrate_sqlite
 from ironclaw.store.units import T, Unit
 
@@ -32,6 +33,21 @@ PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA recursive_triggers = ON",  # Without it, INSERT OR REPLACE deletes past the audit's triggers.
 )
+
+
+async def _connected(path: Path) -> aiosqlite.Connection:
+    """
+    :raises sqlite3.Error: it is no database that could be used
+    """
+    connection = await aiosqlite.connect(path, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    try:
+        for pragma in PRAGMAS:
+            await connection.execute(pragma)
+    except sqlite3.Error:
+        await connection.close()  # Its thread would keep the process from ending.
+        raise
+    return connection
 
 
 class SqliteWriter:
@@ -56,15 +72,11 @@ class SqliteWriter:
         lock = own(path)
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # Ours, whatever the umask.
-            connection = await aiosqlite.connect(path, isolation_level=None)
-            connection.row_factory = sqlite3.Row
-            for pragma in PRAGMAS:
-                await connection.execute(pragma)
+            connection = await _connected(path)
         except (sqlite3.Error, OSError) as error:
             os.close(lock)
-            raise StoreError(
-                f"The database {path.name} cannot be opened: {error}. Look at data_dir."
-            ) from None
+            remedy = DAMAGED if is_damaged(error) else "Look at data_dir."
+            raise StoreError(f"The database {path.name} cannot be opened: {error}. {remedy}") from None
         writer = cls(connection, lock, Files(path))
         try:
             await writer._hop(_migrate)

@@ -1,0 +1,55 @@
+"""Mistakes that people make with a real command: it says what happened and what to do, and ends."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.e2e.bot import Bot
+from tests.e2e.children import SCRIPT
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Bot:
+    return Bot(tmp_path, workers=1)
+
+
+def typed(bot: Bot, *words: str) -> tuple[int, str]:
+    """A command's exit code and what it said on standard error; standard input is /dev/null."""
+    said = subprocess.run(
+        [SCRIPT, *words],
+        cwd=bot.folder,
+        env=bot.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return said.returncode, said.stdout + said.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "status", "doctor"])
+def test_damaged_database(bot: Bot, command: str) -> None:
+    """
+    What is no database ends a command with the way back: nothing hangs, as a service would without a restart.
+    """
+    bot.data.mkdir(parents=True, mode=0o700)
+    (bot.data / "ironclaw.db").write_bytes(b"no database" * 1000)
+    code, said = typed(bot, command)
+
+    assert 1 == code
+    assert "file is not a database" in said
+    assert "`ironclaw restore FILE`" in said
+
+
+def test_mcp_without_a_client(bot: Bot) -> None:
+    """
+    ironclaw mcp, started by a person or from a script, says by whom it is started; no traceback.
+    """
+    said = "ironclaw: ironclaw mcp is started by an MCP client, which speaks to it by pipes; these are none.\n"
+
+    assert (1, said) == typed(bot, "mcp")
