@@ -52,7 +52,7 @@ MUTANTS = (
         "an empty list of approvers is everybody",
         (
             Edit(
-                "runtime/ironclaw/tenancy.py",
+                "runtime/ironclaw/tenancy/people.py",
                 "same.intersection(tenant.approvers)",
                 "same.intersection(tenant.approvers or same)",
             ),
@@ -64,7 +64,7 @@ MUTANTS = (
         "a user id counts without its team",
         (
             Edit(
-                "runtime/ironclaw/tenancy.py",
+                "runtime/ironclaw/tenancy/people.py",
                 "same.intersection(tenant.approvers)",
                 "{n.rpartition(':')[2] for n in same}.intersection(n.rpartition(':')[2] for n in tenant.approvers)",
             ),
