@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.engine import ADA, Moves, approver, ask, moves, wants
+from tests.fakes.clock import Clock
+from tests.integration.engine import ADA, Moves, approver, ask, engine, moves, wants
 from tests.integration.mcp_world import approve, program, until, world
 from tests.integration.reminding import FACT, QUESTION, remembering, said
 from tests.integration.test_attacks_on_mcp import SPEAKS
@@ -18,6 +19,7 @@ from tests.integration.test_context import plant
 from tests.integration.test_mcp_apart import looks
 from tests.integration.test_mcp_apart import said as heard
 from tests.integration.test_results import LONG, READ
+from tests.integration.test_veto import thief
 
 from ironclaw.mcp import apart, link, quota
 from ironclaw.task import Address, Decision, Move, Principal, Question
@@ -133,3 +135,33 @@ async def test_a_call_while_the_one_before_is_let_go(
         may_go.set()
 
     assert '"nothing"' in again
+
+
+@pytest.mark.parametrize(("column", "value"), [("choices", "["), ("tenant", "T2")])
+async def test_a_question_that_nobody_can_read(
+    column: str, value: str, tmp_path: Path, built_toolboxes: Path
+) -> None:
+    """
+    Somebody spoils the row of one question: the other tenant's is reminded of and ends in its time, and the
+    spoiled one's task ends with a sentence.
+    """
+    clock, ids = Clock(), []
+    brain = Moves(Move(question=Question("q1", "Which one?")), Move(answer="Good."))
+    async with engine(tmp_path, brain, built_toolboxes, clock=clock) as app:
+        for tenant in ("T1", "T2"):
+            task = replace(ask(requester=f"slack:{tenant}:U_X", tenant=tenant), reply_to=Address("cli"))
+            view = await app.wait(tenant, await app.submit(task), 30)
+            assert view.question is not None
+            ids.append(view.id)
+        with thief(tmp_path) as c:
+            c.execute(f"UPDATE questions SET {column} = ? WHERE workflow_id = ?", (value, ids[0]))
+        clock.at = view.question.expires_at - 60
+        await app._reminding.sweep()
+        left = await app._store.reminders.questions_due(clock.at, 600.0)
+        clock.at = view.question.expires_at + 60
+        async with asyncio.timeout(20):
+            while not (ended := await app.workflow("T2", ids[1])).state.is_final:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
+        unread = await app._store.workflows.end_unreadable_reviews(clock.at)
+
+    assert ((), "Good.", (ids[0],)) == (left, ended.outcome, unread)

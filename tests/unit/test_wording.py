@@ -76,6 +76,13 @@ def test_sources_are_no_words() -> None:
     assert {"taints": ["files"], "preview": {"files": [["a", "", "b", 1, [f"+ {FORGOTTEN}"], ""]]}} == after
 
 
+def test_circumstances_that_are_none() -> None:
+    """
+    A row that somebody has spoiled keeps nobody from forgetting, and stays spoiled.
+    """
+    assert f'{{"taints": ["{FORGOTTEN}' == cleaned_circumstances(f'{{"taints": ["{LONG}', WORDS)
+
+
 @pytest.mark.parametrize("piece", ["a", "ab", "a" * 20 + "b"])
 def test_no_text_takes_long(piece: str) -> None:
     """

@@ -1213,7 +1213,7 @@ ORDER BY q.asked_at LIMIT 1
 SELECT id, tenant, workflow_id FROM questions WHERE state = 'open' ORDER BY asked_at, id
 
 -- name: due_questions
-SELECT id FROM questions WHERE state = 'open' AND expires_at <= :now ORDER BY expires_at, id
+SELECT id, workflow_id FROM questions WHERE state = 'open' AND expires_at <= :now ORDER BY expires_at, id
 
 -- name: questions_to_remind
 -- As of approvals: with less than a tenth of the wait left, or the given seconds; of long waits only.

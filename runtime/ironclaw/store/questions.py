@@ -13,6 +13,7 @@ from ironclaw.store.question_moves import Asked
 from ironclaw.store.question_rows import load, loaded
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.units import Writer
+from ironclaw.store.unreadable import readable_questions
 from ironclaw.task import ProposedCall, QuestionView
 
 
@@ -61,9 +62,7 @@ class Questions:
 
     async def open_ones(self, tenant: str) -> tuple[QuestionView, ...]:
         """What people are asked now, oldest first."""
-        return await self._writer.read(
-            lambda c: tuple(loaded(c, row["id"]) for row in list(sql.open_questions(c, tenant=tenant)))
-        )
+        return await self._writer.read(lambda c: readable_questions(c, sql.open_questions(c, tenant=tenant)))
 
     async def in_thread(self, tenant: str, thread: str) -> QuestionView | None:
         """The question that a thread waits for; None for none."""
@@ -104,9 +103,9 @@ class Questions:
 
         :return: those that this call ended
         """
-        due = await self._writer.read(lambda c: [row["id"] for row in sql.due_questions(c, now=now)])
+        due = await self._writer.read(lambda c: readable_questions(c, sql.due_questions(c, now=now)))
         if not due:
             return ()
         return await self._writer.write(
-            lambda c: tuple(each for id in due for each in question_moves.expire(c, id, now))
+            lambda c: tuple(each for one in due for each in question_moves.expire(c, one.id, now))
         )

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from ironclaw.store import rows
 from ironclaw.store.chain import note
-from ironclaw.store.question_rows import loaded
 from ironclaw.store.sql import Connection, sql
 from ironclaw.store.telling import post_card, show_card, tell
 from ironclaw.store.units import Writer
+from ironclaw.store.unreadable import readable_questions
 from ironclaw.task import Address, ApprovalView, NoticeKind, QuestionView
 
 TOGETHER = 60.0  #: Seconds: what of one card expires so soon after is reminded of with it.
@@ -39,12 +39,9 @@ class Reminders:
 
     async def questions_due(self, now: float, least: float) -> tuple[QuestionView, ...]:
         """Questions to remind of, by the same rule."""
-
-        def unit(c: Connection) -> tuple[QuestionView, ...]:
-            found = list(sql.questions_to_remind(c, now=now, least=least))
-            return tuple(loaded(c, row["id"]) for row in found)
-
-        return await self._writer.read(unit)
+        return await self._writer.read(
+            lambda c: readable_questions(c, sql.questions_to_remind(c, now=now, least=least))
+        )
 
     async def remind_of_question(self, question: QuestionView, now: float) -> bool:
         """Tell who is asked, everywhere the question is, that it waits.

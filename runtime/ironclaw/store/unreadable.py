@@ -6,19 +6,19 @@ JSON and plain columns are all that is ever read: whatever somebody puts there, 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
 import structlog
 
 from ironclaw.errors import BadRequest
-from ironclaw.store import question_moves, rows
+from ironclaw.store import question_moves, question_rows, rows
 from ironclaw.store.chain import note
 from ironclaw.store.flows import load_flow
-from ironclaw.store.sql import Connection, sql
+from ironclaw.store.sql import Connection, Row, sql
 from ironclaw.store.telling import tell
-from ironclaw.task import NoticeKind
+from ironclaw.task import NoticeKind, QuestionView
 
 SENTENCE = "What was kept of this task cannot be read, so it was stopped. Look at the log, then ask again."
 #: What reading rows of another make comes to.
@@ -57,16 +57,33 @@ def end_unreadable(c: Connection, workflow_id: str, now: float) -> bool:
     return True
 
 
+def readable_questions(c: Connection, found: Iterable[Row]) -> tuple[QuestionView, ...]:
+    """Those of the rows' ids that can be read, in their order: one that cannot takes no other with it."""
+    ids = [row["id"] for row in list(found)]
+    return tuple(question_rows.loaded(c, each) for each in ids if can_read(partial(_question, c, each)))
+
+
 def end_unreadable_reviews(c: Connection, now: float) -> tuple[str, ...]:
-    """End the workflows of reviews whose time is over and that nobody could be shown.
+    """End the workflows of reviews and questions whose time is over and that nobody could be shown.
 
     :return: their ids
     """
     found = {row["id"]: row["workflow_id"] for row in list(sql.due_reviews(c, now=now))}
     bad = {flow for id_, flow in found.items() if not can_read(partial(rows.load_approval, c, id_))}
-    for workflow_id in bad:
+    asked = {row["id"]: row["workflow_id"] for row in list(sql.due_questions(c, now=now))}
+    bad |= {flow for id_, flow in asked.items() if not can_read(partial(_question, c, id_))}
+    for workflow_id in sorted(bad):
         _end(c, workflow_id, now)
     return tuple(sorted(bad))
+
+
+def _question(c: Connection, question_id: str) -> None:
+    """
+    :raises LookupError: it is no question of its workflow's tenant
+    :raises Exception: one of UNREADABLE
+    """
+    if question_rows.load(c, question_id) is None:
+        raise LookupError
 
 
 def _end(c: Connection, workflow_id: str, now: float) -> None:

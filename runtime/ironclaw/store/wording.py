@@ -61,8 +61,14 @@ def _read(text: str) -> tuple[Any, bool]:
 
 
 def cleaned_circumstances(text: str, words: Collection[Words]) -> str:
-    """What a call was proposed in, JSON text, without what they said: its preview above all."""
-    value = json.loads(text)
+    """What a call was proposed in, JSON text, without what they said: its preview above all.
+
+    What is none says nothing of what it may be judged by, and must not come to say so.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return _unsaid(text, words)
     after = {
         name: each if name in JUDGED_BY else _emptied(each, words)
         for name, each in (value.items() if isinstance(value, dict) else ())
