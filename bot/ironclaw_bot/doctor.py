@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ironclaw.app.scratch import check_folder
+from ironclaw.app.unopened import check_plugins
 from ironclaw.errors import IronclawError, SettingsError
 from ironclaw.keys import load_key
 from ironclaw.sandbox import layers
@@ -39,6 +40,8 @@ async def examine(settings: Settings) -> list[Finding]:
     checks = (_tools, _policy, _slack, _jwt, _doors, brain, _memory, _approvers)
     groups = (models, _rules, _left_out, *((_secrets,) if key.is_well else ()), _layers)
     found = (*here, *(check(settings) for check in checks))
+    # Of what no check above knows, the start's own words.
+    found = found if any(each.is_fatal for each in found) else (*found, _plugins(settings))
     return [*found, *(each for group in groups for each in group(settings)), *await _mcp(settings)]
 
 
@@ -114,6 +117,10 @@ async def _mcp(settings: Settings) -> list[Finding]:
         return await standing(settings)
     except IronclawError as error:
         return [broken(str(error))]
+
+
+def _plugins(settings: Settings) -> Finding:
+    return _tried("the plugins and the brain can be built", lambda: check_plugins(settings))
 
 
 def _policy(settings: Settings) -> Finding:

@@ -50,6 +50,6 @@ def test_mcp_without_a_client(bot: Bot) -> None:
     """
     ironclaw mcp, started by a person or from a script, says by whom it is started; no traceback.
     """
-    said = "ironclaw: ironclaw mcp is started by an MCP client, which speaks to it by pipes; these are none.\n"
+    said = "ironclaw mcp is started by an MCP client, which speaks to it by pipes; these are none."
 
-    assert (1, said) == typed(bot, "mcp")
+    assert (1, f"ironclaw: {said}\n") == typed(bot, "mcp")

@@ -46,6 +46,10 @@ async def keep(settings: Settings, tenant: str) -> None:
         ({"jwt_issuer": "https://i.test"}, "FAIL JWT has no keys to check tokens with"),
         ({"jwt_issuer": "https://i.test", "jwt_jwks": __file__}, "note no tenant takes tokens"),
         ({"data_dir": "/proc/x"}, "FAIL data_dir: /proc/x cannot be used: No such file or directory"),
+        ({"brain": "opnai"}, "FAIL brain: no plugin offers 'opnai'. Offered: commands, openai, script."),
+        ({"plugins": "leak_gard"}, "FAIL plugins: no installed plugin is called 'leak_gard'. Did you mean"),
+        ({"prompt_file": "none.md"}, "FAIL prompt_file: none.md cannot be read: No such file or directory."),
+        ({"jwt_issuer": "https://i.test", "jwt_jwks": __file__}, "FAIL jwt_jwks: not a usable JWKS file"),
         ({"policy_file": "none.cedar"}, "FAIL policy_file: none.cedar: cannot be read: No such file or dir"),
     ],
 )

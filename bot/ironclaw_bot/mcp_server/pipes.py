@@ -154,7 +154,7 @@ async def _opened(
 
 
 def _is_pipe(reading: BinaryIO) -> bool:
-    """Whether a loop can wait for it; of files and /dev/null it would say so in a callback that nobody hears."""
+    """Whether a loop can wait for it; of others it says so in a callback that nobody hears."""
     mode = os.fstat(reading.fileno()).st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or reading.isatty()
 

@@ -53,7 +53,7 @@ class Mind:
         :raises SettingsError: no plugin offers the brain of the settings
         """
         store, hooks, tenancy, clock = base.store, base.hooks, base.tenancy, base.clock
-        brains, budgets = _brains(base.settings, hooks), tenancy.budgets
+        brains, budgets = brains_of(base.settings, hooks), tenancy.budgets
         places = functools.partial(_card_places, tenancy)
         drafts = Drafts(store, hooks.redact)
         asking = Asking(store, hooks, tenancy.approval_minutes, clock)
@@ -72,8 +72,11 @@ class Mind:
         return cls(orchestrator, editor, drafts, frozenset(brains))
 
 
-def _brains(settings: Settings, hooks: Hooks) -> dict[str, Brain]:
-    """Every brain by its name, and the one of the settings under ""; one is ours, whatever plugins offer."""
+def brains_of(settings: Settings, hooks: Hooks) -> dict[str, Brain]:
+    """Every brain by its name, and the one of the settings under ""; one is ours, whatever plugins offer.
+
+    :raises SettingsError: no plugin offers the brain of the settings
+    """
     brains = hooks.brains()
     if settings.brain_name not in brains:
         known = ", ".join(sorted(brains)) or "none"
