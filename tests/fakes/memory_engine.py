@@ -123,12 +123,18 @@ class MemoryQuestions:
     async def in_thread(self, principal: Principal, thread: str) -> QuestionView | None:
         return None
 
+    async def view(self, tenant: str, question_id: str) -> QuestionView:
+        raise NotFound("There is no such question.")
+
 
 class MemoryDoubts:
     """Nothing is in doubt here."""
 
     async def open_ones(self, tenant: str) -> tuple[DoubtView, ...]:
         return ()
+
+    async def view(self, tenant: str, doubt_id: str) -> DoubtView:
+        raise NotFound("There is no such doubt.")
 
 
 class MemoryStepUps:

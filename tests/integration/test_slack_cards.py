@@ -468,6 +468,24 @@ async def test_reminder(slack):
     assert text.startswith("*files.write* for <@U1ADA> still waits for a decision, until <!date^1800003600^")
 
 
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        (NoticeKind.CARD, "card"),
+        (NoticeKind.DOUBT, "doubt"),
+        (NoticeKind.QUESTION, "question"),
+        (NoticeKind.REMINDER, "question"),
+    ],
+)
+async def test_what_was_forgotten(slack, kind, what):
+    """
+    Of what is not there any more nothing is drawn, and it is not tried again.
+    """
+    ref = await slack.sender.send(notice(kind, {what: "gone"}))
+
+    assert (None, []) == (ref, slack.channel("ops").messages)
+
+
 # User groups
 
 

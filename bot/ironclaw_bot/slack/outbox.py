@@ -79,6 +79,9 @@ class SlackSender:
         """
         try:
             return await self._ways[notice.kind](await self._looked_for(await self._in_its_thread(notice)))
+        except NotFound as error:  # Forgotten since, it can be drawn no more.
+            log.error("slack_notice_given_up", **_about(notice), error=str(error))
+            return notice.ref
         except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
             pause = later(error)
             if pause is not None:
@@ -117,29 +120,20 @@ class SlackSender:
             return await self._home(notice)
         approvals = await self._app.card(notice.tenant, str(notice.body.get("card", "")))
         if not approvals:
-            log.error("slack_notice_given_up", **_about(notice), error="no such approval")
-            return notice.ref
+            raise NotFound("There is no such approval.")
         values = [self._app.button(each) for each in approvals]
         dead_ends = {each.id: self._app.deciders(each).problem for each in approvals}
         name = self._names.get(notice.tenant, "")
         return await self._show(notice, card(approvals, values, name, dead_ends))
 
     async def _doubt(self, notice: Notice) -> Ref | None:
-        try:
-            doubt = await self._app.doubts.view(notice.tenant, str(notice.body.get("doubt", "")))
-        except NotFound:
-            log.error("slack_notice_given_up", **_about(notice), error="no such doubt")
-            return notice.ref
+        doubt = await self._app.doubts.view(notice.tenant, str(notice.body.get("doubt", "")))
         who, name = await self._app.doubts.deciders(doubt), self._names.get(notice.tenant, "")
         return await self._show(notice, doubt_card(doubt, self._app.doubts.button(doubt), who, name))
 
     async def _question(self, notice: Notice) -> Ref | None:
         questions = self._app.questions
-        try:
-            question = await questions.view(notice.tenant, str(notice.body.get("question", "")))
-        except NotFound:
-            log.error("slack_notice_given_up", **_about(notice), error="no such question")
-            return notice.ref
+        question = await questions.view(notice.tenant, str(notice.body.get("question", "")))
         values = [questions.button(question, choice) for choice in range(len(question.choices))]
         is_direct = notice.address.place.get("channel_type") == "im"
         shown = self._shown(notice)
