@@ -240,6 +240,29 @@ async def test_floods(kind: str, text: str, why: str) -> None:
     assert why == ended.why
 
 
+@pytest.mark.parametrize("kind", ["text/event-stream", "Text/Event-STREAM"])
+async def test_a_flood_in_one_answer(kind: str) -> None:
+    """
+    The lines of a stream are counted however a server writes that it is one: so does the package.
+    """
+    asked = 0
+
+    async def handle(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.Response(
+            body=b":\n" * 1_000_000, headers={"Content-Type": kind}, status=200 if asked == 1 else 404
+        )
+
+    ended = Ended()
+    async with fake(handle) as url:
+        with contextlib.suppress(Exception):  # Whatever the package makes of it.
+            async with asyncio.timeout(10), session(url, ended=ended):
+                pass
+
+    assert "it sent more than 2000 messages or 32 MiB in 10 s" == ended.why
+
+
 def greeting(asked: dict[str, Any]) -> dict[str, Any]:
     """The answer of a server that says hello."""
     version = asked["params"]["protocolVersion"]

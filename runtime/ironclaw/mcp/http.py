@@ -68,7 +68,7 @@ class _Body(httpx2.AsyncByteStream):
         self, answer: ClientResponse, stack: contextlib.AsyncExitStack, meter: Meter, ended: Ended
     ) -> None:
         self._answer, self._stack, self._meter, self._ended = answer, stack, meter, ended
-        self._is_stream = answer.headers.get("Content-Type", "").startswith("text/event-stream")
+        self._is_stream = answer.headers.get("Content-Type", "").lower().startswith("text/event-stream")
         self._line = b""  #: That has not ended yet.
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
