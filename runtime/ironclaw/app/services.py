@@ -10,17 +10,13 @@ from ironclaw.store import Store
 from ironclaw.tenancy import Tenancy
 
 
-class PluginServices:
-    """As :class:`ironclaw.hookspecs.Services` promises them."""
+class TenantServices:
+    """Those of them that need no database: what the settings say of tenants, and the time."""
 
-    def __init__(
-        self, settings: Settings, tenancy: Tenancy, store: Store, vault: Vault, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, settings: Settings, tenancy: Tenancy, clock: Callable[[], float]) -> None:
         self.settings = settings
-        self._clock = clock
         self._tenancy = tenancy
-        self._store = store
-        self._vault = vault
+        self._clock = clock
 
     def tenant(self, tenant_id: str) -> TenantSettings | None:
         return self._tenancy.tenant(tenant_id)
@@ -36,6 +32,17 @@ class PluginServices:
 
     def now(self) -> float:
         return self._clock()
+
+
+class PluginServices(TenantServices):
+    """As :class:`ironclaw.hookspecs.Services` promises them."""
+
+    def __init__(
+        self, settings: Settings, tenancy: Tenancy, store: Store, vault: Vault, clock: Callable[[], float]
+    ) -> None:
+        super().__init__(settings, tenancy, clock)
+        self._store = store
+        self._vault = vault
 
     def restored_at(self) -> float:
         return self._store.instance.restored_at
