@@ -192,9 +192,9 @@ async def test_retries_end_with_the_turn(server: FakeOpenAI) -> None:
 @pytest.mark.parametrize(
     ("reply", "sentence"),
     [
-        (error(429, "insufficient_quota", headers=SOON), "rate limit or quota, insufficient_quota"),
+        (error(429, "insufficient_quota", headers=SOON), "quota or credit is used up: add to it"),
         (error(500, headers=SOON), "answered 500"),
-        (error(404, "model_not_found"), "check openai_model"),
+        (error(404, "model_not_found"), "check openai_model and OPENAI_BASE_URL, which mostly ends in /v1."),
         (error(400, message=f"your key {KEY} is odd"), "tool calling"),
         (Reply(302, {"Location": "http://127.0.0.1:9/v1"}, {}), "answered 302"),
         (Reply(body=b"<html>"), "no model's turn"),
@@ -223,6 +223,17 @@ async def test_wrong_key(server: FakeOpenAI) -> None:
     said = await refusal(brain(server, openai_api_key="sk-" + "wrong"))
 
     assert "The model did not answer: the server refused the API key: check OPENAI_API_KEY." == said
+
+
+async def test_wrong_key_of_another_server(server: FakeOpenAI) -> None:
+    """
+    Of a server with a table of its own the sentence names the settings in that table, not the common ones.
+    """
+    named = {"local": {"base_url": server.url, "api_key": "wrong" + "-key"}}
+
+    said = await refusal(brain(server, openai_servers=named, openai_model="m@local"))
+
+    assert said.endswith("the server refused the API key: check api_key in [openai_servers.local].")
 
 
 async def test_connection_that_breaks(server: FakeOpenAI) -> None:

@@ -13,7 +13,7 @@ from ironclaw.errors import BrainError, ContextTooLong, SettingsError
 from ironclaw.settings import Settings
 from ironclaw.task import Conversation, Message, Move, Role
 from ironclaw_plugins.brain_openai.counting import Meter, broken_off, counted, micros, sent
-from ironclaw_plugins.brain_openai.faults import LATE, USED_UP, Broken, Declined, Untaken
+from ironclaw_plugins.brain_openai.faults import LATE, USED_UP, Broken, Declined, Untaken, name_settings
 from ironclaw_plugins.brain_openai.functions import functions
 from ironclaw_plugins.brain_openai.history import told
 from ironclaw_plugins.brain_openai.moves import move
@@ -123,6 +123,7 @@ class ModelBrain:
             except (ContextTooLong, Declined):
                 raise
             except BrainError as fault:
+                name_settings(fault, target.table)
                 if not others:
                     raise
                 log.warning("model_fell_back", model=target.model, why=str(fault))

@@ -32,18 +32,35 @@ NO_PARSER = (
 NO_TOOLS = "The model did not answer: it cannot call tools: set openai_model to one that can."
 OWN_TOOLS = "The model's server ran a tool of its own, which nobody here judged. Turn its tools off."
 
-#: What to tell the person, by HTTP status.
-REMEDIES = {
+#: What to tell the person, by HTTP status or the server's own code.
+REMEDIES: dict[int | str, str] = {
     400: "the server refused the request{code}: check that openai_model names a model with tool calling",
     401: "the server refused the API key: check OPENAI_API_KEY",
     403: "the API key may not use this model: check OPENAI_API_KEY and openai_model",
-    404: "the server knows no such model or path: check openai_model and OPENAI_BASE_URL",
+    404: "the server knows no such model or path: check openai_model and OPENAI_BASE_URL, which mostly "
+    "ends in /v1",
     429: "the server asks for a pause (rate limit or quota{code}): try again in a minute",
+    "insufficient_quota": "the account's quota or credit is used up: add to it where the API key is from, or "
+    "set openai_fallbacks",
 }
 #: How servers say it that have no code for it: vLLM, llama.cpp, Ollama and what stands before them.
 _LONG = re.compile(r"(context|prompt)[^.]{0,40}(size|window|length|long)", re.IGNORECASE)
 _LONG_CODES = {"context_length_exceeded", "exceed_context_size_error", "context_exceeded"}
 _PASSING_CODES = {"server_error", "rate_limit_exceeded", "overloaded"}
+
+
+#: A named server's own, by what the sentences above call it.
+_OWN = {"OPENAI_API_KEY": "api_key", "OPENAI_BASE_URL": "base_url", "openai_api": "api"}
+
+
+def name_settings(fault: BrainError, table: str) -> None:
+    """Have its remedy name the settings of the server that was asked, and not those of another.
+
+    :param table: of ironclaw.toml; "" for the common server
+    """
+    if table:
+        sentence = re.sub("|".join(_OWN), lambda found: f"{_OWN[found[0]]} in {table}", str(fault))
+        fault.args = (sentence,)
 
 
 class Passing(BrainError):
@@ -114,7 +131,8 @@ def refused(status: int, said: Said, headers: Mapping[str, str]) -> BrainError:
     if status == 400 and (special := _special(said)):
         return special
     shown = f", {said.code}" if re.fullmatch(r"[a-z_]{1,40}", said.code) else ""
-    remedy = REMEDIES.get(status, f"the server answered {status}: try again later, or check OPENAI_BASE_URL")
+    known = REMEDIES.get(said.code) or REMEDIES.get(status)
+    remedy = known or (f"the server answered {status}: try again later, or check OPENAI_BASE_URL")
     sentence = f"The model did not answer: {remedy.format(code=shown)}."
     if (status not in (408, 409, 429) and status < 500) or said.code == "insufficient_quota":
         return BrainError(sentence)

@@ -97,6 +97,12 @@ class Target:
     model: str
     name: str  #: As the settings have it, MODEL or MODEL@SERVER: its price goes by that.
 
+    @property
+    def table(self) -> str:
+        """Of ironclaw.toml, where its server stands; "" where that is the common one."""
+        server = self.name[len(self.model) + 1 :]
+        return f"[openai_servers.{server}]" if server else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
