@@ -11,7 +11,12 @@ from ironclaw.recollecting import FORGOTTEN
 from ironclaw.store.wording import RUN, Words, cleaned, cleaned_circumstances
 
 LONG = "Production deploys of billing happen on Tuesdays, once the release calendar of the team has been read"
-WORDS = (Words("m-1", LONG), Words("m-2", "Zürich is up"), Words("m-3", "files"))
+WORDS = (
+    Words("m-1", LONG),
+    Words("m-2", "Zürich is up"),
+    Words("m-3", "files"),
+    Words("m-4", '"Up", says Zoë'),
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +32,7 @@ WORDS = (Words("m-1", LONG), Words("m-2", "Zürich is up"), Words("m-3", "files"
         ("files", FORGOTTEN),
         ("the files", "the files"),
         (f"- m-1 by x: {LONG[:20]}", f"- m-1: {FORGOTTEN}"),
+        ('I was told: "\\"Up\\", says Zoë".', f'I was told: "{FORGOTTEN}".'),
     ],
 )
 def test_what_stays_of_a_text(text: str, after: str) -> None:
@@ -54,8 +60,9 @@ def test_what_stays_of_json() -> None:
         json.dumps(f'so: "{LONG}"'),
         "\n " + json.dumps({"a": "Zürich is up"}),
         '{"a": "Zürich is up", "a": 1}',
+        json.dumps({"head": json.dumps({"text": f"Zürich is up {LONG}", "more": "x"})[:-9]}),
     ],
-    ids=["a text alone", "quoted", "after a space", "a name twice"],
+    ids=["a text alone", "quoted", "after a space", "a name twice", "cut off"],
 )
 def test_what_json_hides(given: str) -> None:
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +95,7 @@ def _emptied(value: Any, words: Collection[Words]) -> Any:
 
 def _unsaid(text: str, words: Collection[Words]) -> str:
     """Without the very words; of a few letters, which many texts have, only where they are all of it."""
-    for said in sorted((each.text for each in words), key=len, reverse=True):
+    for said in sorted({form for each in words for form in _forms(each.text)}, key=len, reverse=True):
         if len(said) > RUN:
             text = _without_runs(text, said)
         elif len(said) >= TELLING:
@@ -103,6 +103,13 @@ def _unsaid(text: str, words: Collection[Words]) -> str:
         elif text == said:
             return FORGOTTEN
     return text
+
+
+def _forms(said: str) -> Iterator[str]:
+    """As it is, and as JSON has it, which previews cut and models quote."""
+    yield said
+    for is_ascii in (False, True):
+        yield json.dumps(said, ensure_ascii=is_ascii)[1:-1]
 
 
 def _without_runs(text: str, said: str) -> str:
