@@ -16,7 +16,8 @@ from typing import Any
 
 from ironclaw.app import Ironclaw
 from ironclaw.store import reading
-from ironclaw.store.sqlite import PRAGMAS, SqliteWriter
+from ironclaw.store.connecting import PRAGMAS
+from ironclaw.store.sqlite import SqliteWriter
 
 Parameters = Sequence[object] | Mapping[str, object]
 

@@ -106,7 +106,8 @@ async def decided(app: Ironclaw, waiting: dict[str, str], *, by_button: bool) ->
 KILLER = """
 import os, signal, shutil, sqlite3, sys
 from pathlib import Path
-from ironclaw.store.sqlite import PRAGMAS, _migrate
+from ironclaw.store.connecting import PRAGMAS
+from ironclaw.store.sqlite import _migrate
 
 def upgrade(path, last):
     c = sqlite3.connect(path, isolation_level=None)

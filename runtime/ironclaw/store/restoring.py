@@ -18,6 +18,7 @@ from ironclaw.errors import Conflict, StoreError
 from ironclaw.store import doubts, instances, question_moves, rows
 from ironclaw.store.approvals import end_review
 from ironclaw.store.chain import Head, note
+from ironclaw.store.connecting import PRAGMAS
 from ironclaw.store.copying import copy
 from ironclaw.store.database import note_backup, note_backup_as_before
 from ironclaw.store.guarding import guard
@@ -25,7 +26,6 @@ from ironclaw.store.instances import Instance
 from ironclaw.store.looking import NONE_YET
 from ironclaw.store.migrations import head_version, migrate_sqlite
 from ironclaw.store.sql import Connection, sql
-from ironclaw.store.sqlite import PRAGMAS
 from ironclaw.task import ApprovalState, ApprovalView, observation
 from ironclaw.timing import Timing
 

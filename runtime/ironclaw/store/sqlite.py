@@ -13,6 +13,7 @@ import aiosqlite
 
 from ironclaw.errors import StoreError
 from ironclaw.store.batches import Job, serve
+from ironclaw.store.connecting import connected
 from ironclaw.store.copying import Between, copy
 from ironclaw.store.files import Files
 from ironclaw.store.guarding import guard
@@ -24,30 +25,6 @@ from ironclaw.store.units import T, Unit
 
 BATCH = 128  #: Units in one transaction at most.
 EMPTYINGS = 3  #: Tries; each waits for readers as long as busy_timeout says.
-PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",  # A decision that vanishes with the power is a security bug.
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 30000",
-    "PRAGMA secure_delete = ON",
-    "PRAGMA trusted_schema = OFF",
-    "PRAGMA recursive_triggers = ON",  # Without it, INSERT OR REPLACE deletes past the audit's triggers.
-)
-
-
-async def _connected(path: Path) -> aiosqlite.Connection:
-    """
-    :raises sqlite3.Error: it is no database that could be used
-    """
-    connection = await aiosqlite.connect(path, isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    try:
-        for pragma in PRAGMAS:
-            await connection.execute(pragma)
-    except sqlite3.Error:
-        await connection.close()  # Its thread would keep the process from ending.
-        raise
-    return connection
 
 
 class SqliteWriter:
@@ -72,7 +49,7 @@ class SqliteWriter:
         lock = own(path)
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # Ours, whatever the umask.
-            connection = await _connected(path)
+            connection = await connected(path)
         except (sqlite3.Error, OSError) as error:
             os.close(lock)
             remedy = DAMAGED if is_damaged(error) else "Look at data_dir."
