@@ -45,6 +45,8 @@ def _explained(problem: Any, schema: Shape, sources: Mapping[str, str]) -> str:
     if problem["type"] == "value_error":
         return f"{name}: {problem['ctx']['error']}"
     shape = _shape(schema, loc)
+    if problem["type"] == "missing":
+        return f"{name} is missing; it must be {_wanted(shape)}."
     return f"{name} {_held(problem['input'], shape)}; it must be {_wanted(shape)}."
 
 
@@ -56,8 +58,13 @@ def _name(loc: tuple[Any, ...], sources: Mapping[str, str]) -> str:
 
 
 def _meant(loc: tuple[Any, ...], schema: Shape, sources: Mapping[str, str]) -> str:
+    word = str(loc[-1]).lower().removeprefix("ironclaw_")
     known = _shape(schema, loc[:-1]).get("properties", {})
-    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    if len(loc) > 1 and word in schema["properties"] and word not in known:
+        return "It is for all: write it above the first [table]."
+    if len(loc) == 1 and word in _shape(schema, ("tenants", ""))["properties"] and word not in known:
+        return "It is a tenant's: write it into a table [tenants.NAME] of ironclaw.toml."
+    near = difflib.get_close_matches(word, known, n=1)
     if not near:
         return "Remove it; .env.example lists every setting."
     return f"Did you mean {f'IRONCLAW_{near[0].upper()}' if loc[0] in sources else near[0]}?"
@@ -68,8 +75,14 @@ def _shape(schema: Shape, loc: tuple[Any, ...]) -> Shape:
     found = schema
     for part in loc:
         inner = found.get("properties", {}).get(part) or found.get("items")
-        found = _resolved(schema, inner or next(iter(found.get("patternProperties", {}).values()), {}))
+        found = _resolved(schema, inner or _of_any_name(found))
     return found
+
+
+def _of_any_name(table: Shape) -> Shape:
+    """What stands in a table whose names people choose."""
+    others = table.get("additionalProperties")
+    return next(iter(table.get("patternProperties", {}).values()), others if isinstance(others, dict) else {})
 
 
 def _resolved(schema: Shape, shape: Shape) -> Shape:
@@ -96,7 +109,7 @@ def _wanted(shape: Shape) -> str:
 def _limits(shape: Shape) -> str:
     above, low, high = (shape.get(key) for key in ("exclusiveMinimum", "minimum", "maximum"))
     if above is not None:
-        return f" above {above:g}" + (f", at most {high:g}" if high is not None else "")
+        return f" above {above:.12g}" + (f", at most {high:.12g}" if high is not None else "")
     if low is not None:
-        return f" from {low:g} to {high:g}" if high is not None else f", at least {low:g}"
-    return f", at most {high:g}" if high is not None else ""
+        return f" from {low:.12g} to {high:.12g}" if high is not None else f", at least {low:.12g}"
+    return f", at most {high:.12g}" if high is not None else ""

@@ -73,6 +73,24 @@ def test_a_bad_value(tmp_path: Path, environ: dict[str, str], sentence: str) -> 
             '[mcp_servers.x]\ncomand = "/bin/x"',
             "mcp_servers.x.comand in ironclaw.toml: there is no such setting. Did you mean command?",
         ),
+        (
+            '[prices."m"]\ninput = 1',
+            "prices.m.output in ironclaw.toml is missing; it must be a number from 0 to 1000000.",
+        ),
+        (
+            "[tenants.acme]\nport = 3000",
+            "tenants.acme.port in ironclaw.toml: there is no such setting. "
+            "It is for all: write it above the first [table].",
+        ),
+        (
+            'zone = "Europe/Berlin"',
+            "zone in ironclaw.toml: there is no such setting. "
+            "It is a tenant's: write it into a table [tenants.NAME] of ironclaw.toml.",
+        ),
+        (
+            'SLACK_APP_TOKEN = "x"',
+            "SLACK_APP_TOKEN in ironclaw.toml: there is no such setting. Did you mean slack_app_token?",
+        ),
     ],
 )
 def test_a_bad_value_in_toml(tmp_path: Path, toml: str, sentence: str) -> None:
