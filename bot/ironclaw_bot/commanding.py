@@ -15,5 +15,6 @@ DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3  #: Exit codes.
 #: What a command does; gives the exit code.
 Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
 Add = Callable[[str, Command, str], argparse.ArgumentParser]  #: Of a command: name, itself, what it does.
-OpenDoor = Callable[[Settings], AbstractAsyncContextManager[Remote | Here]]  #: How to reach the bot.
+#: How to reach the bot; ``begins`` where the command may be the first of all in a folder.
+OpenDoor = Callable[..., AbstractAsyncContextManager[Remote | Here]]
 Told = Callable[[Json, argparse.Namespace], int]  #: Prints how a workflow stands; gives the exit code.

@@ -41,7 +41,7 @@ class McpServerCommands:
         self._door = door
 
     async def list(self, settings: Settings, chosen: argparse.Namespace) -> int:
-        async with self._door(settings) as door:
+        async with self._door(settings, begins=True) as door:
             found = await door.ask("mcp_servers", verb="list")
         for each in found:
             _say(*_standing(each))
@@ -50,7 +50,7 @@ class McpServerCommands:
         return 0
 
     async def show(self, settings: Settings, chosen: argparse.Namespace) -> int:
-        async with self._door(settings) as door:
+        async with self._door(settings, begins=True) as door:
             found = await door.ask("mcp_servers", verb="show", name=chosen.name)
         _say(*_standing(found))
         for tool in found["tools"]:
@@ -60,7 +60,7 @@ class McpServerCommands:
         return 0
 
     async def approve(self, settings: Settings, chosen: argparse.Namespace) -> int:
-        async with self._door(settings) as door:
+        async with self._door(settings, begins=True) as door:
             found = await door.ask("mcp_servers", verb="show", name=chosen.name)
             if not found["pending"]:
                 _say(f"Nothing of {chosen.name} waits for approval: {found['state']}.")
@@ -81,7 +81,7 @@ class McpServerCommands:
         return 0
 
     async def reject(self, settings: Settings, chosen: argparse.Namespace) -> int:
-        async with self._door(settings) as door:
+        async with self._door(settings, begins=True) as door:
             found = await door.ask("mcp_servers", verb="show", name=chosen.name)
             which = found["pending"] or found["approved"]
             if not which:

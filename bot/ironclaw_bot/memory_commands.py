@@ -145,7 +145,7 @@ class Memories:
         return 0
 
     async def _ask(self, settings: Settings, chosen: argparse.Namespace, verb: str, **words: Json) -> Json:
-        async with self._door(settings) as door:
+        async with self._door(settings, begins=verb == "add") as door:
             return await door.ask("memories", tenant=chosen.tenant, verb=verb, **words)
 
 

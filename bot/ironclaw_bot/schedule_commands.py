@@ -60,7 +60,7 @@ class Schedules:
         return command
 
     async def _ask(self, settings: Settings, chosen: argparse.Namespace, verb: str, **words: str) -> int:
-        async with self._door(settings) as door:
+        async with self._door(settings, begins=verb == "add") as door:
             found = await door.ask("schedules", tenant=chosen.tenant, verb=verb, **words)
             if verb in BEGINS and isinstance(door, Here):
                 print("No bot runs here: schedules begin their tasks while one does.", file=sys.stderr)

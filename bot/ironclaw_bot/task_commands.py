@@ -56,7 +56,7 @@ class Tasks:
         if settings.brain_name == "commands" and TOOL.fullmatch(task.split()[0] if task.split() else ""):
             await check_name(settings, task.split()[0])
         is_seen, seen = sys.stdout.isatty(), ""
-        async with self._door(settings) as door:
+        async with self._door(settings, begins=True) as door:
             wait = 0 if is_seen else chosen.wait
             found = await door.ask("run", tenant=chosen.tenant, task=task, brain="", wait=wait)
             if is_seen:

@@ -44,7 +44,7 @@ class Tools:
         # Through the brain that does as it is told: one way to run a call, and one veto before it.
         task = " ".join([chosen.name, *map(as_typed, chosen.arguments)])
         await check_name(settings, chosen.name)
-        async with self._door(settings) as door:
+        async with self._door(settings, begins=True) as door:
             how = {"brain": "commands", "tools": [chosen.name], "wait": chosen.wait}
             return told(await door.ask("run", tenant=chosen.tenant, task=task, **how), chosen)
 

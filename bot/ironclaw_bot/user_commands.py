@@ -39,7 +39,7 @@ class UserCommands:
         self._door = door
 
     async def enroll(self, settings: Settings, chosen: argparse.Namespace) -> int:
-        async with self._asking(settings) as ask:
+        async with self._asking(settings, begins=True) as ask:
             words = {"verb": "enroll", "person": chosen.person, "replace": chosen.replace}
             done = await ask("factors", tenant=chosen.tenant, **words)
         if done["warning"]:
@@ -64,6 +64,6 @@ class UserCommands:
         return 0
 
     @contextlib.asynccontextmanager
-    async def _asking(self, settings: Settings) -> AsyncIterator[Callable[..., Any]]:
-        async with self._door(settings) as door:
+    async def _asking(self, settings: Settings, *, begins: bool = False) -> AsyncIterator[Callable[..., Any]]:
+        async with self._door(settings, begins=begins) as door:
             yield door.ask

@@ -53,3 +53,18 @@ def test_mcp_without_a_client(bot: Bot) -> None:
     said = "ironclaw mcp is started by an MCP client, which speaks to it by pipes; these are none."
 
     assert (1, f"ironclaw: {said}\n") == typed(bot, "mcp")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["approvals", "status", "approve 0", "schedule list", "memory list", "tenant list", "user list"],
+)
+def test_another_folder(bot: Bot, command: str) -> None:
+    """
+    Where no bot has run there is nothing to look at: it says so, and where it looked.
+    """
+    code, said = typed(bot, *command.split())
+
+    assert 1 == code
+    assert f"No bot has run here: there is no database in {bot.data}. Go to the bot's folder" in said
+    assert not bot.data.exists()

@@ -65,7 +65,7 @@ class McpCommand:
         if sys.stdin.isatty():
             print(BY_HAND, file=sys.stderr)
         reading, writing = pipes.taken()
-        async with self._door(settings) as door, _beside(door, settings.data_dir):
+        async with self._door(settings, begins=True) as door, _beside(door, settings.data_dir):
             await serving.serve(session.Session(door, chosen.tenant, chosen.wait), reading, writing)
         return 0
 
