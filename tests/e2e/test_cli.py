@@ -81,7 +81,7 @@ async def test_approve_what_was_seen(bot: Bot) -> None:
     said = await bot.command("approve", approval, "--digest", digest[:16])
 
     assert (1, True) == (other.code, "This is not the call that you saw" in other.err)
-    assert (2, True) == (short.code, "is no digest: 16 to 64" in short.err)
+    assert (2, True) == (short.code, "is no digest: at least 16 digits of it" in short.err)
     assert (0, "hello") == (said.code, (bot.scratch / "acme" / "seen.md").read_text())
 
 
