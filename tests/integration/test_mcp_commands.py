@@ -30,7 +30,7 @@ TOKEN = "tok" + "en-0123456789"
 
 def commands(app: Ironclaw) -> McpServerCommands:
     @contextlib.asynccontextmanager
-    async def door(_: Settings) -> AsyncIterator[Here]:
+    async def door(_: Settings, *, begins: bool = False) -> AsyncIterator[Here]:
         yield Here(app)
 
     return McpServerCommands(door)
