@@ -22,7 +22,7 @@ async def typed(here: Here, add_commands: Callable[..., None], *words: str) -> i
     commands = parser.add_subparsers()
 
     @asynccontextmanager
-    async def door(_: Settings) -> AsyncIterator[Here]:
+    async def door(_: Settings, *, begins: bool = False) -> AsyncIterator[Here]:
         yield here
 
     def add(name: str, command: Any, about: str) -> argparse.ArgumentParser:

@@ -32,7 +32,7 @@ def commands(app: Ironclaw, folder: Path) -> Tasks:
     """Beside a bot that runs: through its door."""
 
     @contextlib.asynccontextmanager
-    async def door(_: object) -> AsyncIterator[local.Remote]:
+    async def door(_: object, *, begins: bool = False) -> AsyncIterator[local.Remote]:
         yield local.Remote(folder / "data" / local.SOCKET)
 
     return Tasks(door)
