@@ -179,6 +179,20 @@ async def test_what_it_may_say(how: str, why: str, tmp_path: Path) -> None:
     assert why == ended.why
 
 
+async def test_last_words(tmp_path: Path) -> None:
+    """
+    Of a program that says much before it ends, people see the end: that is where it says why.
+    """
+    ended, last = Ended(), "No module named 'notes'"
+    server = program(Path("-c"), f"import sys; sys.exit('path configuration ' * 40 + {last!r})")
+    with pytest.raises(Exception):  # noqa: B017, PT011 - the package's own; what counts is why
+        await called(server, tmp_path, ended)
+
+    assert ended.why.startswith("…")
+    assert ended.why.endswith(last)
+    assert len(ended.why) < 300
+
+
 @pytest.mark.parametrize("pipe", ["stdout", "stderr"])
 async def test_end_of_the_unread(pipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """

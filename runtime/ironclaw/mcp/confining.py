@@ -19,7 +19,8 @@ from ironclaw.sandbox import landlock
 from ironclaw.settings import McpServer, Settings
 
 MAX_MESSAGE = 4 << 20  #: Bytes of one message of a server.
-MAX_WORDS = 2000  #: Characters of what it writes to its standard error that are shown.
+MAX_WORDS = 2000  #: Characters of what it writes to its standard error that are looked at.
+SHOWN = 280  #: Of them, those at the end: less than a link keeps of any reason.
 LONGEST_SECRET = 8192  #: Bytes; a vault's are shorter.
 #: What any program needs of the system.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/System", "/Library")
@@ -141,7 +142,8 @@ class Program:
         whole = hide(self._words.decode("utf-8", "replace"))
         # Where the beginning was cut off there may be half a secret, which nobody knows for one.
         sure = whole[LONGEST_SECRET:] if self._is_cut else whole
-        return plain(sure[-MAX_WORDS:])
+        line = plain(sure[-MAX_WORDS:], MAX_WORDS)
+        return line if len(line) <= SHOWN else f"…{line[-SHOWN:]}"  # Why it ended it says last.
 
     async def send(self, message: bytes) -> None:
         """
