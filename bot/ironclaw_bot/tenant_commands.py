@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ironclaw.budgets import MICROS
+from ironclaw.budgets import money
 from ironclaw.errors import BadRequest
 from ironclaw.settings import Settings
 from ironclaw.showing import in_line
@@ -130,6 +130,8 @@ def _say_taken_up(found: Json) -> None:
     for what, names in (("added", found["added"]), ("changed", found["changed"])):
         if names:
             print(f"The bot has taken up: {what} {', '.join(names)}.")
+    if not (found["added"] or found["changed"] or found["left"]):
+        print(f"Nothing in {FILE} is new to the bot.")
     if found["left"]:
         print(f"Not in {FILE} any more, and served until the bot starts anew: {', '.join(found['left'])}.")
 
@@ -147,7 +149,7 @@ def _lines(found: Json) -> Iterator[str]:
     yield f"files of {counts['scratch_bytes']:,} bytes"
     yield (
         f"this month: {counts['requests']} requests to models, {counts['tokens_in']:,} tokens in, "
-        f"{counts['tokens_out']:,} out, {counts['micros'] / MICROS:.2f} in money"
+        f"{counts['tokens_out']:,} out, {money(counts['micros'])}"
     )
     if found["receipt"]:
         yield from _receipt(found["receipt"])

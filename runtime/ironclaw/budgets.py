@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 MICROS = 1_000_000  #: In one of the money that the settings' prices are in.
@@ -26,4 +27,6 @@ class Budgets:
 def money(micros: int) -> str:
     """As people read it: cents, and what is less than that to the first figure that is not zero."""
     amount = micros / MICROS
-    return f"${amount:,.2f}" if amount >= 0.1 or not micros else f"${amount:.3g}"
+    if amount >= 0.1 or not micros:
+        return f"${amount:,.2f}"
+    return f"${amount:.{2 - math.floor(math.log10(amount))}f}".rstrip("0")

@@ -68,3 +68,23 @@ def test_another_folder(bot: Bot, command: str) -> None:
     assert 1 == code
     assert f"No bot has run here: there is no database in {bot.data}. Go to the bot's folder" in said
     assert not bot.data.exists()
+
+
+def test_no_such_toolboxes(tmp_path: Path) -> None:
+    """
+    A folder of toolboxes that is not there is a wrong setting, by its name.
+    """
+    bot = Bot(tmp_path, toolboxes=["nope"])
+
+    assert (2, "ironclaw: toolboxes: nope: there is no such folder. Make it, or take it out.\n") == typed(
+        bot, "serve"
+    )
+
+
+def test_reload_of_nothing_new(bot: Bot) -> None:
+    """
+    ironclaw tenant reload says so where ironclaw.toml holds nothing new, instead of nothing.
+    """
+    typed(bot, "run", "files.list")
+
+    assert (0, "Nothing in ironclaw.toml is new to the bot.\n") == typed(bot, "tenant", "reload")

@@ -214,7 +214,15 @@ def test_bounded(messages: tuple[Message, ...], before: str, most: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("micros", "shown"), [(0, "$0.00"), (4_000, "$0.004"), (12_345, "$0.0123"), (1_234_567_890, "$1,234.57")]
+    ("micros", "shown"),
+    [
+        (0, "$0.00"),
+        (4, "$0.000004"),
+        (252, "$0.000252"),
+        (4_000, "$0.004"),
+        (12_345, "$0.0123"),
+        (10**9, "$1,000.00"),
+    ],
 )
 def test_money(micros: int, shown: str) -> None:
     """

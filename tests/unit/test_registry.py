@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ironclaw.capabilities import Capabilities, Limits, Scratch
-from ironclaw.errors import ToolboxError
+from ironclaw.errors import SettingsError, ToolboxError
 from ironclaw.registry import Registry
 from ironclaw.task import Effect, Risk
 
@@ -213,7 +213,7 @@ def test_no_folder(tmp_path: Path) -> None:
     """
     A folder that is not there is an error, not an empty registry.
     """
-    with pytest.raises(ToolboxError, match="no such folder"):
+    with pytest.raises(SettingsError, match="there is no such folder"):
         Registry.load([tmp_path / "nowhere"])
 
 

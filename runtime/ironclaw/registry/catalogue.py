@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ironclaw.errors import ToolboxError
+from ironclaw.errors import SettingsError, ToolboxError
 from ironclaw.registry import arguments
 from ironclaw.registry.arguments import Fault
 from ironclaw.registry.installed import Installed
@@ -39,6 +39,7 @@ class Registry:
         :param installed: what was added, which must be signed; left out where the signature does not count
         :param more: tools that no component carries out
         :raises ToolboxError: names the file and the field; one wrong toolbox and nothing is loaded
+        :raises SettingsError: a folder is not there
         """
         own = (tool for each in folders for path in _toolbox_folders(each) for tool in load_toolbox(path))
         added, left_out = installed.all() if installed else ([], ())
@@ -136,6 +137,6 @@ def _by_name(tools: Iterable[Tool]) -> dict[str, Tool]:
 def _toolbox_folders(folder: Path) -> Iterator[Path]:
     """The folder itself and its children, where they hold a manifest; hidden ones are passed over."""
     if not folder.is_dir():
-        raise ToolboxError(f"{folder}: there is no such folder of toolboxes")
+        raise SettingsError(f"toolboxes: {folder}: there is no such folder. Make it, or take it out.")
     children = sorted(child for child in folder.iterdir() if not child.name.startswith("."))
     yield from (each for each in (folder, *children) if (each / MANIFEST).is_file())
