@@ -15,13 +15,14 @@ from tests.integration.mcp_world import approve, program, until, world
 from tests.integration.reminding import FACT, QUESTION, remembering, said
 from tests.integration.test_attacks_on_mcp import SPEAKS
 from tests.integration.test_attacks_on_memory import places
-from tests.integration.test_context import plant
+from tests.integration.test_context import SMALL, USE, Scripted, plant, reads
 from tests.integration.test_mcp_apart import looks
 from tests.integration.test_mcp_apart import said as heard
 from tests.integration.test_results import LONG, READ
 from tests.integration.test_veto import thief
 
 from ironclaw.mcp import apart, link, quota
+from ironclaw.settings import TenantSettings
 from ironclaw.task import Address, Decision, Move, Principal, Question
 
 pytestmark = pytest.mark.sandbox
@@ -165,3 +166,27 @@ async def test_a_question_that_nobody_can_read(
         unread = await app._store.workflows.end_unreadable_reviews(clock.at)
 
     assert ((), "Good.", (ids[0],)) == (left, ended.outcome, unread)
+
+
+class Priced(Scripted):
+    """Says what a turn may cost, and cannot sum up."""
+
+    def reckon(self, tenant: str, tokens_in: int, tokens_out: int) -> int:
+        return 50_000
+
+
+async def test_a_summary_that_no_model_was_asked_for(tmp_path: Path, built_toolboxes: Path) -> None:
+    """
+    The host itself makes a long conversation shorter: what was set aside for the turn is free again, and is
+    no cost of a request that nobody made.
+    """
+    plant(tmp_path)
+    use = replace(USE, tokens_in=0, tokens_cached=0)
+    brain = Priced(*(replace(each, uses=(use,)) for each in reads(8)), Move(answer="Done.", uses=(use,)))
+    tenants = {"T1": TenantSettings(slack=("T1",), budget_per_day=100)}
+    async with engine(tmp_path, brain, built_toolboxes, tenants=tenants, **SMALL) as app:
+        view = await app.wait("T1", await app.submit(ask("read on")), 60)
+        summaries = await app._store.summaries.of(view.id)
+        uses = await app._store.model_calls.of(view.id)
+
+    assert (True, [use] * 9) == (len(summaries) > 0, list(uses))

@@ -45,6 +45,7 @@ class Written:
     text: str
     made_by: str
     uses: tuple[ModelUse, ...] = ()
+    was_asked: bool = True  #: Whether a model was asked for it, whatever came of that.
 
 
 class Condenser:
@@ -119,7 +120,8 @@ class Condenser:
         summary = replace(summary, is_over=left_over.is_over)
         uses += written.uses
         spent = Spent(0, tokens_of(uses), time.monotonic() - began, uses)
-        await self._store.summaries.add(flow, summary, spent, self._clock())
+        is_free = not (written.was_asked or is_forced)
+        await self._store.summaries.add(flow, summary, spent, self._clock(), is_free=is_free)
         log.info("summarised", messages=len(covers), made_by=written.made_by, forced=is_forced)
         return True
 
@@ -137,13 +139,14 @@ class Condenser:
         :param money: micros that it may cost; None for no limit
         """
         source = self._hooks.redact(flow.tenant, self._transcript(flow, covered, before, budgets))
-        written = Written("", DIGEST)
+        written = Written("", DIGEST, was_asked=False)
         if isinstance(brain, SummarisingBrain) and of_text(source) < budgets.tokens - flow.tokens:
             written = await self._by_model(flow, source, brain, budgets, money)
         task = next((each.text for each in flow.messages if each.role is Role.USER), "")
         text = written.text or summarising.digest(covered, task, before)
         made_by = written.made_by if written.text else DIGEST
-        return Written(storable(self._hooks.redact(flow.tenant, text)), made_by, written.uses)
+        kept = storable(self._hooks.redact(flow.tenant, text))
+        return replace(written, text=kept, made_by=made_by)
 
     def _transcript(self, flow: Flow, covered: Sequence[Message], before: str, budgets: Budgets) -> str:
         """As long as the model can read."""

@@ -39,14 +39,19 @@ class Summaries:
             lambda c: tuple(map(_summary, sql.summaries_of(c, workflow_id=workflow_id)))
         )
 
-    async def add(self, flow: Flow, summary: Summary, spent: Spent, now: float) -> None:
+    async def add(
+        self, flow: Flow, summary: Summary, spent: Spent, now: float, *, is_free: bool = False
+    ) -> None:
         """Keep one, with what it cost; its taint is the workflow's from then on, whatever becomes of it.
 
+        :param is_free: no model was asked in this turn: what was set aside for it is free again
         :raises Conflict: somebody else moved this workflow
         """
 
         def unit(c: Connection) -> None:
             move_workflow(c, flow, WorkflowState.RUNNING, "", spent, now)
+            if is_free:
+                sql.release(c, id=flow.id)
             sql.add_summary(
                 c,
                 workflow_id=flow.id,
