@@ -132,7 +132,7 @@ async def test_model_refuses(slack: Workspace, model: FakeOpenAI) -> None:
     thread = slack.ask("no quota")
     said = await thread.answer()
 
-    assert "rate limit or quota" in said
+    assert "quota or credit is used up" in said
     assert [] == [word for word in (KEY, "Traceback", "127.0.0.1") if word in said]
 
 
