@@ -242,5 +242,5 @@ async def test_a_stop_hands_on(tmp_path: Path, built_toolboxes: Path, url: str) 
         await second._dispatcher.take_up()
         view = await second.wait("T1", workflow, 30)
 
-    assert taken in (1, None)
+    assert taken in (1, 2, None)  # It may have taken it by itself, before or after.
     assert WorkflowState.PAUSED is view.state
