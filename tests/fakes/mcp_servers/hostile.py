@@ -103,6 +103,7 @@ def deep() -> object:
     return found
 
 
+BYTES = {"giant": 8 << 20, "large": 1 << 20}  #: Of text in one answer.
 #: Answers that are a message of their own, but take long.
 LONG: dict[str, Callable[[], object]] = {
     "parts": lambda: {"content": [{}] * 40_000},
@@ -119,22 +120,9 @@ def _is_open(descriptor: int) -> bool:
 
 
 def call(number: object) -> None:
-    if HOW == "giant":
-        say(
-            {
-                "jsonrpc": "2.0",
-                "id": number,
-                "result": {"content": [{"type": "text", "text": "x" * (8 << 20)}]},
-            }
-        )
-    if HOW == "large":
-        say(
-            {
-                "jsonrpc": "2.0",
-                "id": number,
-                "result": {"content": [{"type": "text", "text": "x" * (1 << 20)}]},
-            }
-        )
+    if HOW in BYTES:
+        content = [{"type": "text", "text": "x" * BYTES[HOW]}]
+        say({"jsonrpc": "2.0", "id": number, "result": {"content": content}})
     if HOW == "endless":
         while True:
             say(
